@@ -1,0 +1,22 @@
+//! Learning algorithms on dense ([`ndarray`]) and sparse ([`sparse::Csr`]) matrices.
+//!
+//! Pure numerics: no I/O, no clock, no global random numbers. Rows are handled in blocks of a
+//! fixed size and partial sums are folded in the order of the blocks, so a result depends on the
+//! input and the seed only, never on the number of threads. Inner loops are compiled for several
+//! vector widths and chosen at run time; they never fuse a multiplication with an addition, so
+//! every width gives the same bits.
+
+pub mod input;
+pub mod item_cf;
+pub mod kmeans;
+mod linalg;
+pub mod logistic;
+pub mod popular;
+pub mod rfm;
+pub mod scale;
+pub mod sparse;
+mod tiles;
+mod top;
+pub mod windows;
+
+pub use input::InputError;

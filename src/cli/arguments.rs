@@ -1,0 +1,216 @@
+//! The flags, their variables and defaults.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Customer intelligence as one nightly batch job.
+#[derive(Debug, Parser)]
+#[command(name = "patronage", version, about, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "Start: `patronage init DIR`, then `patronage run DIR/pipelines/nightly.yaml`.
+Exit codes: 0 done; 1 a stage failed; 2 usage; 65 a check or contract failed; 66 input missing or
+stale; 70 a bug; 74 local I/O; 75 transient storage failure (retry); 78 bad configuration; 130 and
+143 interrupted. `patronage explain CODE` explains a diagnostic code.";
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The directory that relative paths start from [default: the nearest above the pipeline with a `configs` folder]
+    #[arg(long, global = true, env = "PATRONAGE_PROJECT", value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// How much to say on stderr
+    #[arg(long, global = true, env = "PATRONAGE_LOG_LEVEL", value_enum, default_value_t = Level::Info)]
+    pub log_level: Level,
+    /// One line a message, or one JSON object
+    #[arg(long, global = true, env = "PATRONAGE_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run what has changed, and publish
+    Run(Run),
+    /// Show what would run, and why
+    Plan(Plan),
+    /// Check a pipeline before anything runs
+    Validate(Validate),
+    /// Print the DAG
+    Graph(Graph),
+    /// Print the first rows of a stage's output
+    Show(Show),
+    /// List the stage kinds, or print the documentation of one
+    List(List),
+    /// Print the JSON Schema of pipelines or environments, for editors
+    Schema(Schema),
+    /// Make a commented project that runs
+    Init(Init),
+    /// Make up a retailer's purchase history
+    Synthesize(Synthesize),
+    /// Explain a diagnostic code
+    Explain(Explain),
+}
+
+/// Which pipeline, where and when.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The pipeline file
+    #[arg(value_name = "PIPELINE")]
+    pub pipeline: PathBuf,
+    /// The environment: configs/<ENV>.yaml
+    #[arg(long, env = "PATRONAGE_ENV", default_value = "local")]
+    pub env: String,
+    /// YYYY-MM-DD, `today` or `yesterday` [default: the environment's `run_date`, else today in UTC]
+    #[arg(long, env = "PATRONAGE_RUN_DATE", value_name = "DATE")]
+    pub run_date: Option<String>,
+}
+
+/// Which stages.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only these: `id`, `+id`, `id+`, `2+id+1`, `stage:kmeans`, `tag:x`, `state:modified`, `result:error`
+    #[arg(long, env = "PATRONAGE_SELECT", value_name = "EXPR", action = ArgAction::Append)]
+    pub select: Vec<String>,
+    /// All but these
+    #[arg(long, env = "PATRONAGE_EXCLUDE", value_name = "EXPR", action = ArgAction::Append)]
+    pub exclude: Vec<String>,
+    /// Run also what has not changed
+    #[arg(long, env = "PATRONAGE_FULL_REFRESH")]
+    pub full_refresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Threads [default: as many as the machine has]
+    #[arg(long, env = "PATRONAGE_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Refuse to grow beyond this, such as `4GiB`
+    #[arg(long, env = "PATRONAGE_MEMORY_LIMIT", value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+    /// Stop at the first failure instead of finishing what does not depend on it
+    #[arg(long, env = "PATRONAGE_FAIL_FAST")]
+    pub fail_fast: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+#[derive(Debug, Args)]
+pub struct Validate {
+    #[command(flatten)]
+    pub target: Target,
+    /// Look at no storage, only at the contracts
+    #[arg(long, env = "PATRONAGE_OFFLINE")]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub target: Target,
+    /// The language of the drawing
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub format: GraphFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum GraphFormat {
+    Mermaid,
+    Dot,
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    pub target: Target,
+    /// The stage, or `stage.port`
+    pub stage: String,
+    /// How many rows
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub rows: usize,
+    /// Show columns of class `direct_id` instead of masking them
+    #[arg(long)]
+    pub unmask: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// The kind to document; all kinds, a line each, without it
+    pub kind: Option<String>,
+    /// Print the reference pages as Markdown into this directory
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub pages: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// What the schema is of
+    #[arg(value_enum, default_value_t = SchemaOf::Pipeline)]
+    pub of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    Pipeline,
+    Environment,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The directory to make; it must not exist or be empty
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Synthesize {
+    /// Customers who ever buy
+    #[arg(long, default_value_t = 1200)]
+    pub customers: u32,
+    /// The same seed gives the same bytes
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// The first day
+    #[arg(long, default_value = "2023-12-01", value_name = "DATE")]
+    pub from: chrono::NaiveDate,
+    /// The last day
+    #[arg(long, default_value = "2024-12-31", value_name = "DATE")]
+    pub to: chrono::NaiveDate,
+    /// The directory to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Such as P101; all codes, a line each, without it
+    pub code: Option<String>,
+}

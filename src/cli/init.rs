@@ -1,0 +1,51 @@
+//! `patronage init`
+
+use std::path::Path;
+
+use super::arguments::Init;
+use super::complain;
+use crate::problem::{Code, Exit};
+use crate::synthesize::{Options, synthesize};
+
+const PIPELINE: &str = include_str!("../../pipelines/nightly.yaml");
+const ENVIRONMENT: &str = include_str!("../../configs/local.yaml");
+const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schema/pipeline.json\n";
+
+pub fn run(command: &Init) -> Exit {
+    let directory = &command.directory;
+    let occupied = std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        let message = format!("{} is not empty", directory.display());
+        return complain::error(Code::BadArgument, &message, Some("name a directory that does not exist yet"));
+    }
+    match make(directory) {
+        Ok(()) => {
+            println!("{} is ready. Next:\n\n  patronage run {}", directory.display(), directory.join("pipelines/nightly.yaml").display());
+            Exit::Done
+        }
+        Err(message) => complain::error(Code::LocalIo, &format!("failed to make {}: {message}", directory.display()), None),
+    }
+}
+
+fn make(directory: &Path) -> Result<(), String> {
+    let schema = super::reference::pipeline_schema().to_value();
+    let schema = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    let files = [
+        ("pipelines/nightly.yaml", format!("{SCHEMA_LINE}{PIPELINE}")),
+        ("configs/local.yaml", ENVIRONMENT.to_owned()),
+        ("schema/pipeline.json", schema),
+        (".gitignore", "/target\n".to_owned()),
+    ];
+    for (name, text) in files {
+        let path = directory.join(name);
+        let parent = path.parent().unwrap_or(directory);
+        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|error| error.to_string())?;
+    }
+    let options = Options {
+        customers: 1200,
+        seed: 42,
+        from: chrono::NaiveDate::from_ymd_opt(2023, 12, 1).unwrap_or_default(),
+        to: chrono::NaiveDate::from_ymd_opt(2024, 12, 31).unwrap_or_default(),
+    };
+    synthesize(&options, &directory.join("data")).map(|_| ()).map_err(|error| error.to_string())
+}

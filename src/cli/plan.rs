@@ -1,0 +1,50 @@
+//! `patronage plan`
+
+use super::arguments::{Global, Plan};
+use super::{complain, project, table};
+use crate::plan::Work;
+use crate::problem::Exit;
+use crate::run::{Options, prepare};
+
+pub fn run(command: &Plan, global: &Global) -> Exit {
+    let (loaded, plan) = match project::plan(&command.target, global) {
+        Ok(planned) => planned,
+        Err(exit) => return exit,
+    };
+    let options = Options {
+        select: command.selection.select.clone(),
+        exclude: command.selection.exclude.clone(),
+        full_refresh: command.selection.full_refresh,
+        fail_fast: false,
+        threads: 1,
+        memory_limit_bytes: None,
+        arguments: serde_json::Value::Null,
+    };
+    let runtime = match project::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+        Ok(prepared) => prepared,
+        Err(problem) => return project::refuse(&problem),
+    };
+    let mut exit = Exit::Done;
+    for failure in prepared.broken.values() {
+        exit = complain::error(failure.code, &format!("failed to {}", failure.message), None);
+    }
+    let mut rows = Vec::new();
+    for (index, (node, decision)) in plan.nodes.iter().zip(&prepared.decisions).enumerate() {
+        let selected = prepared.selected.contains(&index);
+        let (verdict, reason) = match (&node.work, selected, prepared.broken.get(&index)) {
+            (_, false, _) => ("-", "not selected".to_owned()),
+            (_, _, Some(_)) => ("fail", "its files cannot be read".to_owned()),
+            (Work::Publish { .. }, ..) => ("publish", "unless the partition holds the same already".to_owned()),
+            _ if decision.done => ("skip", decision.reason.clone()),
+            _ => ("run", decision.reason.clone()),
+        };
+        rows.push(vec![node.id(), node.kind().to_owned(), verdict.to_owned(), reason]);
+    }
+    println!("{} for the run date {}\n", plan.pipeline, plan.run_date);
+    print!("{}", table::render(&["node", "kind", "would", "because"], &rows, &[]));
+    exit
+}

@@ -1,0 +1,44 @@
+//! From arguments to a plan, or to problems shown and an exit code.
+
+use chrono::NaiveDate;
+
+use super::arguments::{Global, Target};
+use super::complain;
+use crate::config::{Loaded, RunDate, load};
+use crate::plan::{Plan, resolve};
+use crate::problem::{Code, Exit, Problem};
+
+/// Loads and resolves; everything wrong is on stderr when it returns an exit code.
+pub fn plan(target: &Target, global: &Global) -> Result<(Loaded, Plan), Exit> {
+    let loaded = load(&target.pipeline, &target.env, global.project.as_deref()).map_err(|located| complain::problems(&located))?;
+    let run_date = run_date(target, &loaded)?;
+    match resolve(&loaded, run_date) {
+        Ok(plan) => Ok((loaded, plan)),
+        Err(problems) => Err(complain::problems(&loaded.document.locate_all(problems))),
+    }
+}
+
+/// The flag, else the environment's, else today in UTC.
+fn run_date(target: &Target, loaded: &Loaded) -> Result<NaiveDate, Exit> {
+    let Some(text) = &target.run_date else {
+        return Ok(loaded.environment.run_date.unwrap_or(RunDate::Today).resolve());
+    };
+    RunDate::parse(text).map(RunDate::resolve).ok_or_else(|| {
+        let message = format!("--run-date: expected a date such as 2011-12-10, `today` or `yesterday`, found `{text}`");
+        complain::error(Code::BadArgument, &message, None)
+    })
+}
+
+/// A problem with the arguments, such as a selection.
+pub fn refuse(problem: &Problem) -> Exit {
+    complain::error(problem.code, &problem.message, problem.help.as_deref())
+}
+
+/// A runtime for storage.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| complain::error(Code::Bug, &format!("failed to start the runtime: {error}"), None))
+}

@@ -1,0 +1,151 @@
+//! `patronage run`
+
+use super::arguments::{Format, Global, Level, Run};
+use super::signals::{self, Stopped};
+use super::{complain, project};
+use crate::events::Listeners;
+use crate::observe::{log, openlineage};
+use crate::problem::{Code, Exit};
+use crate::report::summary;
+use crate::run::{self, Finished, Options};
+use crate::stages::contract::Cancel;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use tracing::level_filters::LevelFilter;
+
+pub fn run(command: &Run, global: &Global) -> Exit {
+    start_log(global);
+    let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    if threads == 0 {
+        return complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None);
+    }
+    let memory_limit_bytes = match command.memory_limit.as_deref().map(parse_size) {
+        None => None,
+        Some(Some(bytes)) => Some(bytes),
+        Some(None) => {
+            return complain::error(Code::BadArgument, "--memory-limit: expected a size such as `4GiB` or `512MiB`", None);
+        }
+    };
+    set_threads(threads);
+    let (loaded, plan) = match project::plan(&command.target, global) {
+        Ok(planned) => planned,
+        Err(exit) => return exit,
+    };
+    let options = Options {
+        select: command.selection.select.clone(),
+        exclude: command.selection.exclude.clone(),
+        full_refresh: command.selection.full_refresh,
+        fail_fast: command.fail_fast,
+        threads,
+        memory_limit_bytes,
+        arguments: serde_json::json!({
+            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": plan.run_date,
+            "select": command.selection.select, "exclude": command.selection.exclude,
+            "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+        }),
+    };
+    let runtime = match project::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let directory = run::artifacts_root(&loaded).join(&run_id);
+    let (outcome, stopped) = runtime.block_on(async {
+        let cancel = Cancel::default();
+        let stopped = signals::listen(cancel.clone());
+        let mut listeners = Listeners::default();
+        listeners.add(Arc::new(log::LogListener));
+        // The listener must find the run's directory; if it cannot be made, the run will say so.
+        let _ = std::fs::create_dir_all(&directory);
+        let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), &format!("patronage://{}", plan.pipeline));
+        listeners.add(Arc::new(lineage));
+        (run::run(&loaded, plan, &options, &run_id, &listeners, &cancel).await, stopped)
+    });
+    // Threads that do not stop must not hold the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(finished) => conclude(&finished, &stopped, &loaded),
+        Err(error) => complain::error(error.code(), &error.to_string(), None),
+    }
+}
+
+/// Prints the summary, tells the scheduler, and chooses the exit code.
+fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Loaded) -> Exit {
+    let shown = finished.directory.strip_prefix(&loaded.project.root).unwrap_or(&finished.directory);
+    print!("{}", summary(&finished.report, &shown.display().to_string()));
+    for failure in &finished.failures {
+        complain::error(failure.code, &failure.message, None);
+    }
+    let exit = match stopped.exit() {
+        Some(exit) => exit,
+        None => worst(finished),
+    };
+    crate::observe::scheduler::tell(&finished.report, exit as u8);
+    exit
+}
+
+/// The first failure decides; a run that could be retried says so only if nothing else is wrong.
+fn worst(finished: &Finished) -> Exit {
+    let exits = || finished.failures.iter().map(|failure| failure.code.exit());
+    exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(Exit::Done)
+}
+
+fn start_log(global: &Global) {
+    let level = match global.log_level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    };
+    let format = match global.log_format {
+        Format::Text => log::Format::Text,
+        Format::Json => log::Format::Json,
+    };
+    if let Err(error) = log::init(level, format, std::io::stderr().is_terminal()) {
+        complain::error(Code::BadArgument, &format!("failed to start the log: {error}"), None);
+    }
+}
+
+/// Sets the size of the thread pools of polars and of our kernels, before either is used.
+fn set_threads(threads: usize) {
+    if std::env::var_os("POLARS_MAX_THREADS").is_none() {
+        // Safe: no other thread of this process exists yet that could read the environment.
+        #[expect(unsafe_code, reason = "polars takes its thread count from the environment only")]
+        unsafe {
+            std::env::set_var("POLARS_MAX_THREADS", threads.to_string());
+        }
+    }
+    if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
+        tracing::warn!("the thread pool exists already; --threads has no effect");
+    }
+}
+
+/// `512MiB`, `4GiB`, `1000000`, in bytes.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let number: u64 = text.get(..digits)?.parse().ok()?;
+    let factor: u64 = match text.get(digits..)?.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_size("4GiB"), Some(4 << 30));
+        assert_eq!(parse_size("512 MB"), Some(512_000_000));
+        assert_eq!((parse_size("4G"), parse_size(""), parse_size("0"), parse_size("-1")), (None, None, None, None));
+    }
+}

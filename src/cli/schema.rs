@@ -1,0 +1,14 @@
+//! `patronage schema`
+
+use super::arguments::{Schema, SchemaOf};
+use super::reference;
+use crate::problem::Exit;
+
+pub fn run(command: &Schema) -> Exit {
+    let schema = match command.of {
+        SchemaOf::Pipeline => reference::pipeline_schema().to_value(),
+        SchemaOf::Environment => reference::environment_schema(),
+    };
+    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
+    Exit::Done
+}

@@ -1,0 +1,103 @@
+//! `patronage show`
+
+use polars::prelude::{AnyValue, DataFrame};
+
+use super::arguments::{Global, Show};
+use super::{complain, project, table};
+use crate::plan::Work;
+use crate::problem::{Code, Exit, nearest};
+use crate::run::{Options, prepare, source, state::table_file};
+use crate::storage::scan;
+use crate::table::{Class, TableSchema};
+
+const MASK: &str = "•••";
+
+pub fn run(command: &Show, global: &Global) -> Exit {
+    let (loaded, plan) = match project::plan(&command.target, global) {
+        Ok(planned) => planned,
+        Err(exit) => return exit,
+    };
+    let Some(feed) = plan.find(&command.stage) else {
+        let names = plan.nodes.iter().map(|node| node.name.as_str());
+        let help = nearest(&command.stage, names).map(|near| format!("did you mean `{near}`?"));
+        return complain::error(Code::BadArgument, &format!("nothing is called `{}`", command.stage), help.as_deref());
+    };
+    let options = Options {
+        select: vec![],
+        exclude: vec![],
+        full_refresh: false,
+        fail_fast: false,
+        threads: 1,
+        memory_limit_bytes: None,
+        arguments: serde_json::Value::Null,
+    };
+    let runtime = match project::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+        Ok(prepared) => prepared,
+        Err(problem) => return project::refuse(&problem),
+    };
+    let (Some(node), Some(decision)) = (plan.nodes.get(feed.node), prepared.decisions.get(feed.node)) else {
+        return complain::error(Code::Bug, "the node was not decided on", None);
+    };
+    let Some((port, schema)) = node.outputs.get(feed.port) else {
+        return complain::error(Code::Bug, "the port does not exist", None);
+    };
+    let frame = match (&node.work, prepared.sources.get(&feed.node)) {
+        (Work::Source { spec, .. }, Some(inspected)) => source::frame(spec, schema, inspected, plan.run_date),
+        (Work::Source { .. }, None) => Err(prepared.broken.get(&feed.node).cloned().unwrap_or_else(|| {
+            crate::run::NodeFailure::new(Code::SourceMissing, "the source cannot be read")
+        })),
+        _ if decision.done => {
+            let file = table_file(&prepared.state.tables(&node.name, &decision.key), port);
+            scan::read_parquet(&file).map_err(Into::into)
+        }
+        _ => {
+            let message = format!("`{}` has no current output: {}", node.name, decision.reason);
+            let help = format!("patronage run {} --select +{}", command.target.pipeline.display(), node.name);
+            return complain::error(Code::BadArgument, &message, Some(&help));
+        }
+    };
+    let rows = u32::try_from(command.rows).unwrap_or(u32::MAX);
+    match frame.and_then(|frame| Ok(frame.limit(rows).collect()?)) {
+        Ok(frame) => {
+            print!("{}", render(&frame, schema, command.unmask));
+            Exit::Done
+        }
+        Err(failure) => complain::error(failure.code, &failure.message, None),
+    }
+}
+
+fn render(frame: &DataFrame, schema: &TableSchema, unmask: bool) -> String {
+    let header: Vec<&str> = schema.names();
+    let right: Vec<usize> =
+        schema.columns.iter().enumerate().filter(|(_, column)| column.dtype.is_primitive_numeric()).map(|(index, _)| index).collect();
+    let masked = |name: &str| !unmask && schema.column(name).is_some_and(|column| column.class == Class::DirectId);
+    let rows: Vec<Vec<String>> = (0..frame.height())
+        .map(|row| {
+            let cell = |name: &&str| {
+                if masked(name) {
+                    return MASK.to_owned();
+                }
+                frame.column(name).ok().and_then(|column| column.get(row).ok()).map_or_else(String::new, |value| text(&value))
+            };
+            header.iter().map(cell).collect()
+        })
+        .collect();
+    table::render(&header, &rows, &right)
+}
+
+fn text(value: &AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Null => String::new(),
+        AnyValue::String(text) => text.replace(['\n', '\r', '\t'], " "),
+        AnyValue::StringOwned(text) => text.replace(['\n', '\r', '\t'], " "),
+        AnyValue::Float64(number) => {
+            let text = format!("{number:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,40 @@
+//! `patronage validate`
+
+use super::arguments::{Global, Validate};
+use super::{complain, project};
+use crate::plan::Work;
+use crate::problem::Exit;
+use crate::run::source;
+
+pub fn run(command: &Validate, global: &Global) -> Exit {
+    let (loaded, plan) = match project::plan(&command.target, global) {
+        Ok(planned) => planned,
+        Err(exit) => return exit,
+    };
+    let mut exit = Exit::Done;
+    if !command.offline {
+        let runtime = match project::runtime() {
+            Ok(runtime) => runtime,
+            Err(exit) => return exit,
+        };
+        for node in &plan.nodes {
+            let (Work::Source { spec, .. }, Some((_, schema))) = (&node.work, node.outputs.first()) else { continue };
+            if let Err(failure) = runtime.block_on(source::inspect(spec, schema, &loaded.project.root)) {
+                let message = format!("source `{}`: failed to {}", node.name, failure.message);
+                exit = complain::error(failure.code, &message, None);
+            }
+        }
+    }
+    if exit == Exit::Done {
+        let count = |wanted: &str| plan.nodes.iter().filter(|node| node.id().starts_with(wanted)).count();
+        println!(
+            "{} is valid: {} sources, {} stages, {} publications, for the run date {}",
+            loaded.document.file,
+            count("source."),
+            count("stage."),
+            count("publish."),
+            plan.run_date
+        );
+    }
+    exit
+}

@@ -1,0 +1,108 @@
+//! An environment file: the values that differ from place to place.
+
+use chrono::{Days, NaiveDate, Utc};
+use indexmap::IndexMap;
+
+use super::yaml::{Node, Resolver, Value};
+use crate::problem::{Code, Problem};
+
+/// A run date as it may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunDate {
+    On(NaiveDate),
+    Today,
+    Yesterday,
+}
+
+impl RunDate {
+    /// `YYYY-MM-DD`, `today` or `yesterday`.
+    pub fn parse(text: &str) -> Option<RunDate> {
+        match text {
+            "today" => Some(RunDate::Today),
+            "yesterday" => Some(RunDate::Yesterday),
+            // chrono would also take 2011-1-5.
+            date if date.len() == 10 => date.parse().ok().map(RunDate::On),
+            _ => None,
+        }
+    }
+
+    /// The date, by the clock in UTC where it is relative.
+    pub fn resolve(self) -> NaiveDate {
+        let today = Utc::now().date_naive();
+        match self {
+            RunDate::On(date) => date,
+            RunDate::Today => today,
+            RunDate::Yesterday => today.checked_sub_days(Days::new(1)).unwrap_or(today),
+        }
+    }
+}
+
+/// The values of an environment.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    pub name: String,
+    pub values: IndexMap<String, String>,
+    pub run_date: Option<RunDate>,
+}
+
+/// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
+const ARTIFACTS: &str = "target/patronage";
+
+impl Environment {
+    /// The directory of run artifacts, tables and models, relative to the project.
+    pub fn artifacts(&self) -> &str {
+        self.values.get("artifacts").map_or(ARTIFACTS, String::as_str)
+    }
+
+    /// Reads the tree of an environment file, whose `${env.…}` are filled in.
+    pub fn from_tree(name: &str, tree: &Node) -> (Environment, Vec<Problem>) {
+        let mut environment = Environment { name: name.to_owned(), ..Environment::default() };
+        let mut problems = Vec::new();
+        if !matches!(tree.value, Value::Mapping(_)) {
+            problems.push(Problem::new(Code::WrongType, "expected a mapping of names to values"));
+        }
+        for (key, node) in tree.entries() {
+            let name = key.as_str().unwrap_or_default();
+            match text_of(node) {
+                Some(text) => {
+                    environment.values.insert(name.to_owned(), text);
+                }
+                None => problems.push(
+                    Problem::new(Code::WrongType, format!("the value of `{name}` is not a text, number or truth value")).at([name]),
+                ),
+            }
+        }
+        if let Some(text) = environment.values.get("run_date") {
+            environment.run_date = RunDate::parse(text);
+            if environment.run_date.is_none() {
+                let message = format!("expected a date such as `2011-12-10`, `today` or `yesterday`, found `{text}`");
+                problems.push(Problem::new(Code::BadDuration, message).at(["run_date"]));
+            }
+        }
+        (environment, problems)
+    }
+}
+
+fn text_of(node: &Node) -> Option<String> {
+    Some(match &node.value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::String(text) => text.text.clone(),
+        _ => return None,
+    })
+}
+
+impl Resolver for Environment {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.values.get(name).cloned()
+    }
+
+    fn process(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.values.keys().cloned().collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! From files to specs.
+
+use std::path::{Path, PathBuf};
+
+use schemars::schema_for;
+
+use super::yaml::{self, Mark, Node, Value};
+use super::{Environment, PipelineSpec};
+use crate::problem::{Code, Problem, nearest};
+
+/// The directory that relative paths start from.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub root: PathBuf,
+}
+
+impl Project {
+    /// `given`, or the nearest directory above the pipeline that has a `configs` folder, or the
+    /// current one.
+    pub fn find(pipeline: &Path, given: Option<&Path>) -> Project {
+        if let Some(root) = given {
+            return Project { root: root.to_owned() };
+        }
+        let pipeline = std::path::absolute(pipeline).unwrap_or_else(|_| pipeline.to_owned());
+        let root = pipeline.ancestors().skip(1).find(|folder| folder.join("configs").is_dir());
+        Project { root: root.map_or_else(|| PathBuf::from("."), Path::to_owned) }
+    }
+}
+
+/// A YAML file with the positions of everything in it.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// As the user would name it.
+    pub file: String,
+    pub text: String,
+    pub tree: Node,
+}
+
+/// A problem at its place in a file.
+#[derive(Debug, Clone)]
+pub struct Located {
+    pub file: String,
+    /// The whole file, to show the line; empty where there is none.
+    pub text: String,
+    pub line: usize,
+    pub column: usize,
+    pub problem: Problem,
+}
+
+impl Document {
+    pub fn locate(&self, problem: Problem) -> Located {
+        let mark = self.tree.locate(&problem.place);
+        self.at(mark, problem)
+    }
+
+    /// Sorted by position, the same mistake once.
+    pub fn locate_all(&self, problems: Vec<Problem>) -> Vec<Located> {
+        let mut located: Vec<Located> = problems.into_iter().map(|problem| self.locate(problem)).collect();
+        located.sort_by_key(|one| (one.line, one.column, one.problem.code));
+        located.dedup_by(|a, b| (a.line, a.column) == (b.line, b.column) && a.problem.message == b.problem.message);
+        located
+    }
+
+    fn at(&self, mark: Mark, problem: Problem) -> Located {
+        Located { file: self.file.clone(), text: self.text.clone(), line: mark.line, column: mark.column, problem }
+    }
+}
+
+/// A pipeline and its environment, checked as far as their own schemas go.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub project: Project,
+    pub environment: Environment,
+    pub document: Document,
+    pub spec: PipelineSpec,
+    /// The pipeline as written, before `${…}` are filled in.
+    pub definition: serde_json::Value,
+    /// With `${…}` filled in.
+    pub rendered: serde_json::Value,
+}
+
+/// Loads a pipeline under an environment (`configs/<environment>.yaml`).
+pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Result<Loaded, Vec<Located>> {
+    let project = Project::find(pipeline, project);
+    let environment = load_environment(&project, environment)?;
+    let mut document = read(pipeline, "pipeline")?;
+    let definition = yaml::to_json(&document.tree);
+    let mut problems = yaml::interpolate(&mut document.tree, &environment);
+    // The keys that are free for anchors are no part of the language.
+    let mut tree = document.tree.clone();
+    if let Value::Mapping(entries) = &mut tree.value {
+        entries.retain(|(key, _)| !key.as_str().is_some_and(|key| key.starts_with("x-")));
+    }
+    problems.extend(yaml::validate(&tree, schema_for!(PipelineSpec).as_value()));
+    if !problems.is_empty() {
+        return Err(document.locate_all(problems));
+    }
+    let rendered = yaml::to_json(&tree);
+    let spec: PipelineSpec = serde_json::from_value(rendered.clone())
+        .map_err(|error| vec![document.locate(Problem::new(Code::BadValue, error.to_string()))])?;
+    Ok(Loaded { project, environment, document, spec, definition, rendered })
+}
+
+fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Located>> {
+    let folder = project.root.join("configs");
+    let path = folder.join(format!("{name}.yaml"));
+    if !path.is_file() {
+        let known: Vec<String> = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned))
+            .collect();
+        let message = format!("there is no environment `{name}`: {} does not exist", path.display());
+        let problem = Problem::new(Code::FileMissing, message);
+        let problem = match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => problem.help(format!("did you mean `--env {near}`?")),
+            None => problem.help("environments are configs/<name>.yaml in the project's root (--project)"),
+        };
+        return Err(vec![nowhere(&path, problem)]);
+    }
+    let mut document = read(&path, "environment")?;
+    let empty = Environment::default();
+    let mut problems = yaml::interpolate(&mut document.tree, &empty);
+    let (environment, more) = Environment::from_tree(name, &document.tree);
+    problems.extend(more);
+    if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }
+}
+
+fn read(path: &Path, what: &str) -> Result<Document, Vec<Located>> {
+    let refused = |message: String| vec![nowhere(path, Problem::new(Code::FileMissing, message))];
+    let bytes = std::fs::read(path).map_err(|error| refused(format!("the {what} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| refused(format!("the {what} is not UTF-8 text")))?;
+    let file = path.display().to_string();
+    match yaml::parse(&text) {
+        Ok(tree) => Ok(Document { file, text, tree }),
+        Err(failures) => Err(failures
+            .into_iter()
+            .map(|failure| Located {
+                file: file.clone(),
+                text: text.clone(),
+                line: failure.mark.line,
+                column: failure.mark.column,
+                problem: failure.problem,
+            })
+            .collect()),
+    }
+}
+
+fn nowhere(path: &Path, problem: Problem) -> Located {
+    Located { file: path.display().to_string(), text: String::new(), line: 0, column: 0, problem }
+}

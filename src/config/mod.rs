@@ -1,0 +1,15 @@
+//! Environments and pipelines: YAML to typed specs, with the position of everything.
+
+pub mod yaml;
+
+mod environment;
+mod load;
+mod pipeline;
+mod span;
+
+pub use environment::{Environment, RunDate};
+pub use load::{Document, Located, Loaded, Project, load};
+pub use pipeline::{
+    CheckSpec, Feeds, PipelineSpec, PublishSpec, Severity, SnapshotChoice, SourceSpec, StageSpec,
+};
+pub use span::Span;

@@ -1,0 +1,246 @@
+//! A pipeline file, typed.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::table::Class;
+
+/// A pipeline: sources under contract, stages, and what is published.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// The pipeline's name.
+    #[schemars(extend("format" = "name"))]
+    pub name: String,
+    /// What it is for, in a sentence.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Everything random derives from it.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub seed: u64,
+    /// External tables under a contract, by name.
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}, "minProperties" = 1))]
+    pub sources: IndexMap<String, SourceSpec>,
+    /// The steps, in any order.
+    #[schemars(length(min = 1))]
+    pub stages: Vec<StageSpec>,
+    /// What is published, by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}))]
+    pub publish: IndexMap<String, PublishSpec>,
+}
+
+/// An external table under a contract.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// A Parquet file, a glob, or a directory (Hive-partitioned or flat); local or `s3://…`.
+    #[schemars(length(min = 1))]
+    pub path: String,
+    /// The column that says when a row became known. Rows at or after the run date's midnight (UTC) are never read.
+    #[serde(default)]
+    pub event_time: Option<String>,
+    /// The columns that identify a row.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// The rows never change over time, so they may feed an evaluated stage without an event time.
+    #[serde(default, rename = "static")]
+    pub fixed: bool,
+    /// The columns that are read, with their types; `string?` may be null.
+    #[schemars(extend("minProperties" = 1))]
+    pub columns: IndexMap<String, ColumnSpec>,
+    /// What must hold of the rows.
+    #[serde(default)]
+    pub checks: Vec<CheckSpec>,
+}
+
+/// A column's type, nullability and privacy class.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "serde_json::Value")]
+#[schemars(with = "ColumnSchema")]
+pub struct ColumnSpec {
+    pub dtype: String,
+    pub nullable: bool,
+    pub class: Class,
+}
+
+/// The two ways to write a column.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ColumnSchema {
+    /// The type alone: `int64`, or `string?` where it may be null.
+    Type(#[schemars(with = "TypeName")] String),
+    /// The type with nullability and privacy class.
+    Column(ColumnFields),
+}
+
+/// A column in full.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ColumnFields {
+    /// Its type, such as `int64`, `decimal(12,2)` or `datetime`.
+    #[serde(rename = "type")]
+    #[schemars(with = "TypeName")]
+    dtype: String,
+    /// Whether it may be null.
+    #[serde(default)]
+    nullable: bool,
+    /// Its privacy class.
+    #[serde(default)]
+    class: Class,
+}
+
+struct TypeName;
+
+impl JsonSchema for TypeName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TypeName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let simple = "bool|u?int(8|16|32|64)|float(32|64)|decimal\\([0-9]+, ?[0-9]+\\)|string|date|datetime";
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": format!("^({simple}|list\\(({simple})\\))\\??$"),
+            "x-expected": "a type: bool, int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), string, date, datetime or list(…), with `?` where it may be null"
+        })
+    }
+}
+
+impl TryFrom<serde_json::Value> for ColumnSpec {
+    type Error = serde_json::Error;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        let fields = match value {
+            serde_json::Value::String(dtype) => ColumnFields { dtype, nullable: false, class: Class::default() },
+            other => serde_json::from_value(other)?,
+        };
+        let (dtype, optional) = match fields.dtype.strip_suffix('?') {
+            Some(dtype) => (dtype.to_owned(), true),
+            None => (fields.dtype, false),
+        };
+        Ok(ColumnSpec { dtype, nullable: fields.nullable || optional, class: fields.class })
+    }
+}
+
+/// One check of a source's rows; say one of `not_null` and `range`.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckSpec {
+    /// These columns are never null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub not_null: Option<Vec<String>>,
+    /// This column lies between `min` and `max`, both included; null passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
+    /// The smallest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The largest value allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// What happens with rows that fail.
+    #[serde(default)]
+    pub severity: Severity,
+}
+
+/// What happens when rows fail a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// They are counted and reported.
+    Warn,
+    /// The run ends with exit code 65 and nothing is published.
+    #[default]
+    Error,
+    /// They are set aside, counted and reported, and the run goes on without them.
+    Quarantine,
+}
+
+/// A step of the pipeline.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// Its name.
+    #[schemars(extend("format" = "name"))]
+    pub id: String,
+    /// Its kind; `patronage list` shows all.
+    pub stage: String,
+    /// What it is for, in a sentence.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Words to select it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Port to the source, stage or `stage.port` that feeds it, or to a list of them.
+    #[serde(default)]
+    pub inputs: IndexMap<String, Feeds>,
+    /// The parameters of its kind.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub with: serde_json::Value,
+}
+
+/// What feeds a port.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "serde_json::Value")]
+#[schemars(with = "FeedsSchema")]
+pub struct Feeds {
+    pub names: Vec<String>,
+    pub is_list: bool,
+}
+
+/// One name or a list of names.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FeedsSchema {
+    /// A source, a stage or `stage.port`.
+    One(String),
+    /// Several, for a port that takes many.
+    Many(Vec<String>),
+}
+
+impl TryFrom<serde_json::Value> for Feeds {
+    type Error = serde_json::Error;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        match value {
+            serde_json::Value::String(name) => Ok(Feeds { names: vec![name], is_list: false }),
+            other => Ok(Feeds { names: serde_json::from_value(other)?, is_list: true }),
+        }
+    }
+}
+
+/// A dataset that the run replaces one `run_date=` partition of.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishSpec {
+    /// The stage or `stage.port` whose table is published.
+    pub from: String,
+    /// The dataset's directory, local or `s3://…`.
+    #[schemars(length(min = 1))]
+    pub to: String,
+    /// Of a table with snapshots: the one of the run date, or all.
+    #[serde(default)]
+    pub snapshots: SnapshotChoice,
+}
+
+/// Which snapshots of a table are published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotChoice {
+    /// The one of the run date.
+    #[default]
+    Newest,
+    /// All of them.
+    All,
+}

@@ -1,0 +1,99 @@
+//! What happens in a run, as data. The runner emits events; listeners log, draw, count and report.
+//! No event carries a row of data or a secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    RunStarted {
+        run_id: String,
+        pipeline: String,
+        run_date: chrono::NaiveDate,
+        nodes: usize,
+    },
+    NodeStarted {
+        node: NodeRef,
+    },
+    /// Nothing of it changed: its outputs are those of an earlier run.
+    NodeSkipped {
+        node: NodeRef,
+        reason: String,
+    },
+    NodeFinished {
+        node: NodeRef,
+        outputs: Vec<OutputRows>,
+        elapsed: Duration,
+    },
+    NodeFailed {
+        node: NodeRef,
+        code: &'static str,
+        message: String,
+        elapsed: Duration,
+    },
+    /// Something it needs failed.
+    NodeBlocked {
+        node: NodeRef,
+        because: String,
+    },
+    Warning {
+        node: Option<NodeRef>,
+        message: String,
+    },
+    RunFinished {
+        run_id: String,
+        success: bool,
+        elapsed: Duration,
+    },
+}
+
+/// A node of the plan, by name; the name of a source or publication may also name a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeRef {
+    /// `source.transactions`, `stage.segments`, `publish.customer_scores`
+    pub id: String,
+    /// The stage kind, `source` or `publish`.
+    pub kind: String,
+    /// What it reads, by dataset name.
+    pub reads: Vec<Dataset>,
+    /// What it writes, by dataset name.
+    pub writes: Vec<Dataset>,
+}
+
+/// A dataset, named as OpenLineage names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dataset {
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Rows of an output port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutputRows {
+    pub port: String,
+    pub rows: u64,
+}
+
+/// Someone who wants to know. Listeners must not fail the run: they swallow their own errors.
+pub trait Listener: Send + Sync {
+    fn on_event(&self, event: &Event);
+}
+
+/// Everyone who listens.
+#[derive(Clone, Default)]
+pub struct Listeners(Vec<Arc<dyn Listener>>);
+
+impl Listeners {
+    pub fn add(&mut self, listener: Arc<dyn Listener>) {
+        self.0.push(listener);
+    }
+
+    pub fn emit(&self, event: &Event) {
+        for listener in &self.0 {
+            listener.on_event(event);
+        }
+    }
+}

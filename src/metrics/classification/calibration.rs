@@ -1,0 +1,63 @@
+//! Whether what is given a probability of p happens in a share p of the cases.
+
+use super::Predictions;
+use crate::metrics::ratio;
+use serde::Serialize;
+
+/// Bins of equal width and the expected calibration error.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Bins that hold rows, from the lowest.
+    pub bins: Vec<CalibrationBin>,
+    /// Σ rows/n · |mean probability − share of positives| over the bins (Naeini et al. 2015).
+    pub expected_error: f64,
+}
+
+/// Rows whose probability lies in [low, high), the last bin including 1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CalibrationBin {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+    /// Rows in the bin.
+    pub rows: usize,
+    /// Their mean probability.
+    pub mean_probability: f64,
+    /// The share of them with a positive outcome.
+    pub positive_share: f64,
+}
+
+impl Predictions {
+    /// Divides 0 to 1 into `bins` of equal width (0 is taken as 1).
+    pub fn calibration(&self, bins: usize) -> Calibration {
+        let bins = bins.max(1);
+        let mut sums = vec![(0_usize, 0.0, 0.0); bins];
+        for (truth, probability) in self.pairs() {
+            let bin = ((probability * bins as f64) as usize).min(bins - 1);
+            if let Some((rows, probabilities, positives)) = sums.get_mut(bin) {
+                *rows += 1;
+                *probabilities += probability;
+                *positives += f64::from(u8::from(truth));
+            }
+        }
+        let bound = |bin: usize| bin as f64 / bins as f64;
+        let bin = |(bin, (rows, probabilities, positives)): (usize, (usize, f64, f64))| {
+            Some(CalibrationBin {
+                low: bound(bin),
+                high: bound(bin + 1),
+                rows,
+                mean_probability: ratio(probabilities, rows as f64)?,
+                positive_share: ratio(positives, rows as f64)?,
+            })
+        };
+        let bins: Vec<CalibrationBin> = sums.into_iter().enumerate().filter_map(bin).collect();
+        let error =
+            |b: &CalibrationBin| b.rows as f64 * (b.mean_probability - b.positive_share).abs();
+        let expected_error = bins.iter().map(error).sum::<f64>() / self.rows() as f64;
+        Calibration {
+            bins,
+            expected_error,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a stage says of its model: measures beside those of a trivial baseline, with intervals.
+
+use serde::{Deserialize, Serialize};
+
+/// The evaluation of one model on data it was not fitted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// What is modelled, such as `buys_90d` or `product_id`.
+    pub target: String,
+    /// The model, in words: `logistic regression`, `k-means, 5 clusters`.
+    pub model: String,
+    /// The baseline, in words: `class prior`, `popularity`.
+    pub baseline: String,
+    /// The measure that decides; one of `measures`.
+    pub headline: String,
+    pub measures: Vec<Measure>,
+    /// What a reader must know: split, rows, which snapshots trained, that the served model is a refit.
+    pub facts: Vec<Fact>,
+    /// Tables and curves for the report.
+    pub charts: Vec<Chart>,
+}
+
+/// One measure of a model and its baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The standard name: `roc_auc`, `log_loss`, `recall@10`, `silhouette`.
+    pub name: String,
+    pub better: Better,
+    pub model: Estimate,
+    pub baseline: Option<Estimate>,
+    /// Model minus baseline on the same units; where there is an interval it decides.
+    pub difference: Option<Estimate>,
+}
+
+/// In which direction a measure improves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Higher,
+    Lower,
+}
+
+/// A value with its 95 % interval, where one can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub value: f64,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
+impl Estimate {
+    /// A value without an interval.
+    pub fn point(value: f64) -> Estimate {
+        Estimate {
+            value,
+            low: None,
+            high: None,
+        }
+    }
+
+    pub fn interval(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate {
+            value,
+            low: Some(low),
+            high: Some(high),
+        }
+    }
+}
+
+/// A named fact, such as `evaluated on` — `2011-09-11, 3,370 rows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    pub name: String,
+    pub value: String,
+}
+
+impl Fact {
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Fact {
+        Fact {
+            name: name.into(),
+            value: value.into(),
+        }
+    }
+}
+
+/// Something to draw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Chart {
+    /// Points in order, at most a few hundred, with the diagonal or level a useless model would have.
+    Line {
+        title: String,
+        x: String,
+        y: String,
+        points: Vec<(f64, f64)>,
+        reference: Vec<(f64, f64)>,
+    },
+    /// A small table: columns, then rows of cells as text.
+    Table {
+        title: String,
+        columns: Vec<String>,
+        rows: Vec<Vec<String>>,
+    },
+    /// Named bars.
+    Bars {
+        title: String,
+        unit: String,
+        bars: Vec<(String, f64)>,
+    },
+}
+
+/// Whether the model is better than its baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Beats,
+    /// The interval of the difference contains zero, or there is none.
+    NotShown,
+    Loses,
+}
+
+impl Measure {
+    /// By the interval of the difference where there is one, else by the values.
+    pub fn verdict(&self) -> Verdict {
+        let sign = if self.better == Better::Higher {
+            1.0
+        } else {
+            -1.0
+        };
+        let Some(baseline) = self.baseline else {
+            return Verdict::NotShown;
+        };
+        let (low, high) = match self.difference {
+            Some(Estimate {
+                low: Some(low),
+                high: Some(high),
+                ..
+            }) => (sign * low, sign * high),
+            _ => {
+                let difference = sign * (self.model.value - baseline.value);
+                (difference, difference)
+            }
+        };
+        match (low.min(high), low.max(high)) {
+            (low, _) if low > 0.0 => Verdict::Beats,
+            (_, high) if high < 0.0 => Verdict::Loses,
+            _ => Verdict::NotShown,
+        }
+    }
+}
+
+impl Evaluation {
+    pub fn headline(&self) -> Option<&Measure> {
+        self.measures
+            .iter()
+            .find(|measure| measure.name == self.headline)
+    }
+
+    /// One sentence in plain words: what the model reaches, and whether that beats its baseline.
+    pub fn sentence(&self) -> String {
+        let Some(measure) = self.headline() else {
+            return format!("The {} of {} was not evaluated.", self.model, self.target);
+        };
+        let Some(baseline) = measure.baseline else {
+            return format!(
+                "The {} of {} reaches a {} of {:.3}.",
+                self.model, self.target, measure.name, measure.model.value
+            );
+        };
+        let end = match measure.verdict() {
+            Verdict::Beats => "and beats it",
+            Verdict::NotShown => "so it is not shown to be better; prefer the baseline until it is",
+            Verdict::Loses => "so it is worse than its baseline; do not use it",
+        };
+        format!(
+            "The {} of {} reaches a {} of {:.3}; its baseline ({}) has {:.3}, {end}.",
+            self.model,
+            self.target,
+            measure.name,
+            measure.model.value,
+            self.baseline,
+            baseline.value
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measure(better: Better, model: f64, difference: Option<Estimate>) -> Measure {
+        Measure {
+            name: "m".into(),
+            better,
+            model: Estimate::point(model),
+            baseline: Some(Estimate::point(0.5)),
+            difference,
+        }
+    }
+
+    #[test]
+    fn the_interval_decides() {
+        assert_eq!(measure(Better::Higher, 0.6, None).verdict(), Verdict::Beats);
+        assert_eq!(measure(Better::Lower, 0.6, None).verdict(), Verdict::Loses);
+        let unsure = Some(Estimate::interval(0.1, -0.01, 0.2));
+        assert_eq!(
+            measure(Better::Higher, 0.6, unsure).verdict(),
+            Verdict::NotShown
+        );
+        let surely_lower = Some(Estimate::interval(-0.1, -0.2, -0.01));
+        assert_eq!(
+            measure(Better::Lower, 0.4, surely_lower).verdict(),
+            Verdict::Beats
+        );
+    }
+}

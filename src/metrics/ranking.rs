@@ -1,0 +1,153 @@
+//! Measures of ordered recommendations against what users then did.
+
+use super::ratio;
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// Measures at k of each user who had something relevant; one value a user, so that intervals can
+/// be computed over users. Their means are the usual figures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Ranking {
+    /// Positions, in the input, of the users measured: those with at least one relevant item.
+    pub users: Vec<usize>,
+    /// Relevant items among the first k, over k (also when fewer than k were recommended).
+    pub precision: Vec<f64>,
+    /// Relevant items among the first k, over all relevant ones.
+    pub recall: Vec<f64>,
+    /// Σ 1/log₂(position + 1) over the relevant among the first k, over the most possible (Järvelin
+    /// and Kekäläinen 2002, each item relevant or not).
+    pub ndcg: Vec<f64>,
+    /// Precision at the position of each relevant item among the first k, summed, over the lesser
+    /// of k and the number of relevant items.
+    pub average_precision: Vec<f64>,
+    /// 1 with any relevant item among the first k, else 0.
+    pub hit: Vec<f64>,
+    /// 1 over the position of the first relevant item among the first k, 0 without.
+    pub reciprocal_rank: Vec<f64>,
+    /// Distinct items among the first k of all users (measured or not), over `items`; `None` when
+    /// there are no items.
+    pub catalog_coverage: Option<f64>,
+}
+
+/// Measures `recommended[u]` (best first) against `relevant[u]` for each user u; of lists of
+/// different number the longer one is cut. A repeated item counts where it first stands. With
+/// k = 0 all measures are 0. Users without relevant items are not measured.
+pub fn evaluate(
+    recommended: &[Vec<u32>],
+    relevant: &[Vec<u32>],
+    k: usize,
+    items: usize,
+) -> Ranking {
+    let mut found = Ranking::default();
+    let mut shown = HashSet::new();
+    for (user, (list, relevant)) in recommended.iter().zip(relevant).enumerate() {
+        let first = first_distinct(list, k);
+        shown.extend(first.iter().copied());
+        let relevant: HashSet<u32> = relevant.iter().copied().collect();
+        if !relevant.is_empty() {
+            found.add(user, &first, &relevant, k);
+        }
+    }
+    found.catalog_coverage = ratio(shown.len() as f64, items as f64);
+    found
+}
+
+fn first_distinct(list: &[u32], k: usize) -> Vec<u32> {
+    let mut seen = HashSet::new();
+    list.iter()
+        .copied()
+        .filter(|item| seen.insert(*item))
+        .take(k)
+        .collect()
+}
+
+impl Ranking {
+    fn add(&mut self, user: usize, first: &[u32], relevant: &HashSet<u32>, k: usize) {
+        let (mut hits, mut gain, mut precisions, mut reciprocal) = (0.0, 0.0, 0.0, 0.0);
+        for (position, _) in (1..).zip(first).filter(|(_, item)| relevant.contains(item)) {
+            hits += 1.0;
+            gain += discount(position);
+            precisions += hits / position as f64;
+            if hits == 1.0 {
+                reciprocal = 1.0 / position as f64;
+            }
+        }
+        let possible = relevant.len().min(k);
+        let ideal: f64 = (1..=possible).map(discount).sum();
+        self.users.push(user);
+        self.precision.push(ratio(hits, k as f64).unwrap_or(0.0));
+        self.recall.push(hits / relevant.len() as f64);
+        self.ndcg.push(ratio(gain, ideal).unwrap_or(0.0));
+        self.average_precision
+            .push(ratio(precisions, possible as f64).unwrap_or(0.0));
+        self.hit.push(f64::min(hits, 1.0));
+        self.reciprocal_rank.push(reciprocal);
+    }
+}
+
+fn discount(position: usize) -> f64 {
+    1.0 / (position as f64 + 1.0).log2()
+}
+
+/// The mean of the values of the users; `None` without users.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    ratio(values.iter().sum(), values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// NDCG: scikit-learn 1.9.1, ndcg_score(…, k=5) for relevant {2, 5, 7} and the order 5 1 2 9 0.
+    /// The others by hand: hits at positions 1 and 3.
+    #[test]
+    fn one_user() {
+        let found = evaluate(&[vec![5, 1, 2, 9, 0, 7]], &[vec![2, 5, 7]], 5, 10);
+        assert!((found.ndcg[0] - 0.703_918_089_034_134_8).abs() < 1e-12);
+        assert_eq!((found.precision[0], found.recall[0]), (0.4, 2.0 / 3.0));
+        assert!((found.average_precision[0] - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-15);
+        assert_eq!((found.hit[0], found.reciprocal_rank[0]), (1.0, 1.0));
+        assert_eq!(found.catalog_coverage, Some(0.5));
+    }
+
+    #[test]
+    fn users_without_relevant_items_are_not_measured_but_cover() {
+        let recommended = [vec![1, 2], vec![], vec![3, 3, 4]];
+        let found = evaluate(&recommended, &[vec![], vec![9], vec![4, 4]], 2, 8);
+        assert_eq!(found.users, [1, 2]);
+        assert_eq!(found.hit, [0.0, 1.0]);
+        assert_eq!(found.reciprocal_rank, [0.0, 0.5]);
+        assert_eq!(found.recall, [0.0, 1.0]);
+        assert_eq!((mean(&found.precision), mean(&[])), (Some(0.25), None));
+        assert_eq!(found.catalog_coverage, Some(0.5));
+    }
+
+    #[test]
+    fn nothing_recommended_and_k_zero() {
+        assert_eq!(evaluate(&[], &[], 5, 0), Ranking::default());
+        let zero = evaluate(&[vec![1]], &[vec![1]], 0, 1);
+        assert_eq!(
+            (zero.precision[0], zero.ndcg[0], zero.average_precision[0]),
+            (0.0, 0.0, 0.0)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn measures_are_shares_and_the_ideal_order_is_perfect(
+            relevant in proptest::collection::hash_set(0..30_u32, 1..12),
+            list in proptest::collection::vec(0..30_u32, 0..20),
+            k in 1..12_usize,
+        ) {
+            let relevant: Vec<u32> = relevant.into_iter().collect();
+            let found = evaluate(&[list, relevant.clone()], &[relevant.clone(), relevant], k, 30);
+            for values in [&found.precision, &found.recall, &found.ndcg, &found.average_precision] {
+                prop_assert!(values.iter().all(|v| (0.0..=1.0 + 1e-12).contains(v)));
+            }
+            prop_assert!((found.ndcg[1] - 1.0).abs() < 1e-12);
+            prop_assert!((found.average_precision[1] - 1.0).abs() < 1e-12);
+            prop_assert!(found.hit[0] >= found.reciprocal_rank[0]);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The log: run events as `tracing` events, on stderr, in compact lines or one JSON object a line.
+
+mod text;
+
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, debug, error, info, warn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt};
+
+use crate::events::{Event, Listener, NodeRef, OutputRows};
+
+/// Overrides the level, in the grammar of `RUST_LOG`: `debug`, `warn,patronage=trace`.
+pub const FILTER_VARIABLE: &str = "PATRONAGE_LOG";
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people: time of day in UTC, node, what happened, rows, time taken.
+    #[default]
+    Text,
+    /// For programs: one object a line, every field of the event at its top level.
+    Json,
+}
+
+/// Why there is no log; completes "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("read the filter in {FILTER_VARIABLE}: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    #[error("start the log: {0}")]
+    Installed(#[from] tracing::subscriber::SetGlobalDefaultError),
+}
+
+/// Starts the log on stderr, once per process. `color` is what the terminal could show; a variable
+/// `NO_COLOR` that is not empty turns it off. Our own events show from `level` on, those of
+/// libraries from warnings on at most.
+///
+/// # Errors
+/// A filter in `PATRONAGE_LOG` that does not parse, or a log that is already there.
+pub fn init(level: LevelFilter, format: Format, color: bool) -> Result<(), LogError> {
+    let wanted = std::env::var(FILTER_VARIABLE).ok();
+    let filter = filter(level, wanted.as_deref())?;
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let subscriber = subscriber(filter, format, color && !no_color, std::io::stderr);
+    Ok(tracing::subscriber::set_global_default(subscriber)?)
+}
+
+fn filter(level: LevelFilter, wanted: Option<&str>) -> Result<EnvFilter, LogError> {
+    match wanted.filter(|wanted| !wanted.trim().is_empty()) {
+        Some(wanted) => Ok(EnvFilter::try_new(wanted)?),
+        None => {
+            let others = level.min(LevelFilter::WARN);
+            Ok(EnvFilter::try_new(format!("{others},patronage={level}"))?)
+        }
+    }
+}
+
+fn subscriber<W>(filter: EnvFilter, format: Format, color: bool, writer: W) -> impl Subscriber
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(color);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        Format::Text => Box::new(layer.event_format(text::Lines)),
+        Format::Json => Box::new(
+            layer
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false),
+        ),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter))
+}
+
+/// Turns run events into log events with fields.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogListener;
+
+impl Listener for LogListener {
+    fn on_event(&self, event: &Event) {
+        match event {
+            Event::RunStarted {
+                run_id,
+                pipeline,
+                run_date,
+                nodes,
+            } => {
+                info!(pipeline, %run_date, nodes, run_id, "started");
+            }
+            Event::NodeStarted { node } => debug!(node = node.id, kind = node.kind, "started"),
+            Event::NodeSkipped { node, reason } => {
+                info!(node = node.id, kind = node.kind, reason, "skipped");
+            }
+            Event::NodeFinished {
+                node,
+                outputs,
+                elapsed,
+            } => finished(node, outputs, *elapsed),
+            Event::NodeFailed {
+                node,
+                code,
+                message,
+                elapsed,
+            } => {
+                let elapsed_seconds = seconds(*elapsed);
+                error!(
+                    node = node.id,
+                    kind = node.kind,
+                    elapsed_seconds,
+                    code,
+                    error = message,
+                    "failed"
+                );
+            }
+            Event::NodeBlocked { node, because } => {
+                warn!(
+                    node = node.id,
+                    kind = node.kind,
+                    reason = because,
+                    "blocked"
+                );
+            }
+            Event::Warning {
+                node: Some(node),
+                message,
+            } => warn!(node = node.id, "{message}"),
+            Event::Warning {
+                node: None,
+                message,
+            } => warn!("{message}"),
+            Event::RunFinished {
+                run_id,
+                success: true,
+                elapsed,
+            } => {
+                info!(run_id, elapsed_seconds = seconds(*elapsed), "finished");
+            }
+            Event::RunFinished {
+                run_id,
+                success: false,
+                elapsed,
+            } => {
+                error!(
+                    run_id,
+                    elapsed_seconds = seconds(*elapsed),
+                    "the run failed"
+                );
+            }
+        }
+    }
+}
+
+/// `rows` are those of the first port; with several ports, `ports` names them all.
+fn finished(node: &NodeRef, outputs: &[OutputRows], elapsed: Duration) {
+    let rows = outputs.first().map(|output| output.rows);
+    let ports = (outputs.len() > 1).then(|| {
+        let ports = outputs
+            .iter()
+            .map(|output| format!("{}:{}", output.port, output.rows));
+        ports.collect::<Vec<_>>().join(",")
+    });
+    info!(
+        node = node.id,
+        kind = node.kind,
+        rows,
+        elapsed_seconds = seconds(elapsed),
+        ports,
+        "done"
+    );
+}
+
+/// To the millisecond: more is noise.
+fn seconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests;

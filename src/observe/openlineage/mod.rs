@@ -1,0 +1,240 @@
+//! The run as OpenLineage: one run event a line in `events.ndjson`, for Marquez, DataHub and others.
+//!
+//! The run is a job named after the pipeline; every node that ran is a job `<pipeline>.<node>` whose
+//! parent is the run. What was skipped or blocked had no run of its own and is not in the file.
+//! Times are those of the clock: this is an artifact of the run, not data.
+
+mod facets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{NaiveDate, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::events::{Dataset, Event, Listener, NodeRef, OutputRows};
+
+/// Who wrote the events.
+pub const PRODUCER: &str = concat!("urn:patronage:", env!("CARGO_PKG_VERSION"));
+const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
+
+/// Writes run events to a file as they happen, each flushed at once, so that a crash loses none.
+pub struct OpenLineage {
+    namespace: String,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// None after the first error: the rest of the file would have a hole.
+    sink: Option<Box<dyn Write + Send>>,
+    run: Option<Run>,
+}
+
+/// What every event of a run repeats.
+struct Run {
+    id: Uuid,
+    pipeline: String,
+    date: NaiveDate,
+    /// Started and not ended.
+    open: BTreeMap<String, NodeRef>,
+    failed: Vec<String>,
+}
+
+impl OpenLineage {
+    /// Creates the file, or empties it. `namespace` is that of the jobs. If the file cannot be
+    /// written, that is warned of once and the run goes on without it.
+    pub fn create(path: &Path, namespace: impl Into<String>) -> OpenLineage {
+        let sink = File::create(path).map(|file| Box::new(file) as Box<dyn Write + Send>);
+        OpenLineage::to(sink.map_err(|error| warn(&error)).ok(), namespace)
+    }
+
+    fn to(sink: Option<Box<dyn Write + Send>>, namespace: impl Into<String>) -> OpenLineage {
+        let state = Mutex::new(State { sink, run: None });
+        OpenLineage {
+            namespace: namespace.into(),
+            state,
+        }
+    }
+
+    /// What an event says, as zero or more OpenLineage events.
+    fn translate(&self, run: &mut Run, event: &Event) -> Vec<Value> {
+        match event {
+            Event::RunStarted { .. } => vec![self.of_run(run, "START", None)],
+            Event::NodeStarted { node } => {
+                run.open.insert(node.id.clone(), node.clone());
+                vec![self.of_node(run, node, "START", &[], None)]
+            }
+            Event::NodeFinished { node, outputs, .. } => {
+                run.open.remove(&node.id);
+                vec![self.of_node(run, node, "COMPLETE", outputs, None)]
+            }
+            Event::NodeFailed {
+                node,
+                code,
+                message,
+                ..
+            } => {
+                run.open.remove(&node.id);
+                run.failed.push(node.id.clone());
+                let message = format!("{code}: {message}");
+                vec![self.of_node(run, node, "FAIL", &[], Some(&message))]
+            }
+            Event::RunFinished { success, .. } => {
+                // Who is still open was interrupted; every START needs its end.
+                let open = std::mem::take(&mut run.open);
+                let aborted = open
+                    .values()
+                    .map(|node| self.of_node(run, node, "ABORT", &[], None));
+                let mut events: Vec<Value> = aborted.collect();
+                events.push(match success {
+                    true => self.of_run(run, "COMPLETE", None),
+                    false => self.of_run(run, "FAIL", Some(&run.why())),
+                });
+                events
+            }
+            Event::NodeSkipped { .. } | Event::NodeBlocked { .. } | Event::Warning { .. } => vec![],
+        }
+    }
+
+    fn of_run(&self, run: &Run, kind: &str, error: Option<&str>) -> Value {
+        let mut facets = facets::of_run(run.date);
+        facets.extend(error.map(facets::error));
+        json!({
+            "eventType": kind,
+            "eventTime": now(),
+            "run": {"runId": run.id.to_string(), "facets": facets},
+            "job": {
+                "namespace": self.namespace,
+                "name": run.pipeline,
+                "facets": facets::job("PIPELINE"),
+            },
+            "inputs": [],
+            "outputs": [],
+            "producer": PRODUCER,
+            "schemaURL": SCHEMA,
+        })
+    }
+
+    fn of_node(
+        &self,
+        run: &Run,
+        node: &NodeRef,
+        kind: &str,
+        rows: &[OutputRows],
+        error: Option<&str>,
+    ) -> Value {
+        let mut facets = facets::of_run(run.date);
+        facets.extend([facets::parent(&run.id, &self.namespace, &run.pipeline)]);
+        facets.extend(error.map(facets::error));
+        json!({
+            "eventType": kind,
+            "eventTime": now(),
+            "run": {"runId": derived(&[&run.id.to_string(), &node.id]).to_string(), "facets": facets},
+            "job": {
+                "namespace": self.namespace,
+                "name": format!("{}.{}", run.pipeline, node.id),
+                "facets": facets::job(&node.kind.to_uppercase()),
+            },
+            "inputs": node.reads.iter().map(dataset).collect::<Vec<Value>>(),
+            "outputs": outputs(node, rows),
+            "producer": PRODUCER,
+            "schemaURL": SCHEMA,
+        })
+    }
+}
+
+impl Listener for OpenLineage {
+    fn on_event(&self, event: &Event) {
+        // A panic elsewhere leaves at worst a line half written; the next ones still count.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { sink, run } = &mut *state;
+        if let Event::RunStarted {
+            run_id,
+            pipeline,
+            run_date,
+            ..
+        } = event
+        {
+            *run = Some(Run::new(run_id, pipeline, *run_date));
+        }
+        let (Some(open), Some(run)) = (sink.as_mut(), run.as_mut()) else {
+            return;
+        };
+        let lines: String = self
+            .translate(run, event)
+            .iter()
+            .map(|event| format!("{event}\n"))
+            .collect();
+        if let Err(error) = open.write_all(lines.as_bytes()).and_then(|()| open.flush()) {
+            warn(&error);
+            *sink = None;
+        }
+    }
+}
+
+impl Run {
+    fn new(run_id: &str, pipeline: &str, date: NaiveDate) -> Run {
+        Run {
+            id: Uuid::parse_str(run_id).unwrap_or_else(|_| derived(&[run_id])),
+            pipeline: pipeline.to_owned(),
+            date,
+            open: BTreeMap::new(),
+            failed: vec![],
+        }
+    }
+
+    fn why(&self) -> String {
+        match self.failed.as_slice() {
+            [] => "the run was interrupted".to_owned(),
+            failed => format!("failed: {}", failed.join(", ")),
+        }
+    }
+}
+
+/// Outputs with their rows; ports and datasets are in the same order, one dataset a port.
+fn outputs(node: &NodeRef, rows: &[OutputRows]) -> Vec<Value> {
+    let counted = rows.len() == node.writes.len();
+    let rows = |place: usize| rows.get(place).filter(|_| counted);
+    let output = |(place, written): (usize, &Dataset)| {
+        let mut output = dataset(written);
+        if let (Some(rows), Some(fields)) = (rows(place), output.as_object_mut()) {
+            fields.insert("outputFacets".to_owned(), facets::rows(rows.rows));
+        }
+        output
+    };
+    node.writes.iter().enumerate().map(output).collect()
+}
+
+fn dataset(dataset: &Dataset) -> Value {
+    json!({"namespace": dataset.namespace, "name": dataset.name})
+}
+
+/// The same UUID for the same parts, so that all events of a node's run agree without memory:
+/// version 8 (RFC 9562), from SHA-256.
+fn derived(parts: &[&str]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    for (byte, digest) in bytes.iter_mut().zip(hash.finalize()) {
+        *byte = digest;
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn warn(error: &io::Error) {
+    tracing::warn!(%error, "the OpenLineage events cannot be written; the run goes on without them");
+}

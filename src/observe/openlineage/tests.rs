@@ -1,0 +1,137 @@
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::*;
+use crate::observe::sample;
+
+fn written() -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let listener = OpenLineage::create(&path, "patronage");
+    for event in sample::events() {
+        listener.on_event(&event);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_start_has_one_end() {
+    let mut states: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for event in written() {
+        let name = event["job"]["name"].as_str().unwrap().to_owned();
+        states
+            .entry(name)
+            .or_default()
+            .push(event["eventType"].as_str().unwrap().to_owned());
+    }
+    let wanted = [
+        ("nightly", "FAIL"),
+        ("nightly.stage.customers", "FAIL"),
+        ("nightly.stage.products", "ABORT"),
+        ("nightly.stage.sales", "COMPLETE"),
+    ];
+    let wanted =
+        wanted.map(|(job, end)| (job.to_owned(), vec!["START".to_owned(), end.to_owned()]));
+    assert_eq!(states, BTreeMap::from(wanted));
+}
+
+#[test]
+fn events_have_what_the_specification_requires() {
+    for event in written() {
+        for key in ["eventTime", "producer", "schemaURL", "run", "job"] {
+            assert!(event.get(key).is_some(), "{key}: {event}");
+        }
+        chrono::DateTime::parse_from_rfc3339(event["eventTime"].as_str().unwrap()).unwrap();
+        Uuid::parse_str(event["run"]["runId"].as_str().unwrap()).unwrap();
+        let run_facets = event["run"]["facets"].as_object().unwrap();
+        let job_facets = event["job"]["facets"].as_object().unwrap();
+        for facet in run_facets.values().chain(job_facets.values()) {
+            assert_eq!(facet["_producer"], PRODUCER);
+            let schema = facet["_schemaURL"].as_str().unwrap();
+            assert!(
+                schema.starts_with("https://openlineage.io/spec/facets/"),
+                "{schema}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nodes_name_their_parent_rows_and_errors() {
+    let events = written();
+    let find = |name: &str, state: &str| {
+        let found = events
+            .iter()
+            .find(|event| event["job"]["name"] == *name && event["eventType"] == *state);
+        found.unwrap()
+    };
+    let done = find("nightly.stage.sales", "COMPLETE");
+    assert_eq!(
+        done["run"]["facets"]["parent"]["run"]["runId"],
+        sample::RUN_ID
+    );
+    assert_eq!(
+        done["run"]["facets"]["nominalTime"]["nominalStartTime"],
+        "2011-12-10T00:00:00Z"
+    );
+    assert_eq!(
+        done["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"],
+        52_000
+    );
+    assert_eq!(done["inputs"][0]["name"], "/lake/transactions");
+    assert_eq!(
+        done["run"]["runId"],
+        find("nightly.stage.sales", "START")["run"]["runId"]
+    );
+    let failed = find("nightly.stage.customers", "FAIL");
+    let message = failed["run"]["facets"]["errorMessage"]["message"]
+        .as_str()
+        .unwrap();
+    assert!(message.starts_with("stage_failed: column `spend`"));
+    let run = find("nightly", "FAIL");
+    assert_eq!(
+        run["run"]["facets"]["errorMessage"]["message"],
+        "failed: stage.customers"
+    );
+    assert!(run["run"]["facets"].get("parent").is_none());
+}
+
+#[test]
+fn a_run_id_that_is_no_uuid_still_gives_one() {
+    assert_eq!(derived(&["a", "b"]), derived(&["a", "b"]));
+    assert_ne!(derived(&["a", "b"]), derived(&["ab"]));
+    assert_eq!(derived(&["run"]).get_version_num(), 8);
+}
+
+struct Full(Arc<AtomicUsize>);
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(io::Error::from(io::ErrorKind::StorageFull))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_met_once() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let listener = OpenLineage::to(Some(Box::new(Full(tries.clone()))), "patronage");
+    for event in sample::events() {
+        listener.on_event(&event);
+    }
+    assert_eq!(tries.load(Ordering::Relaxed), 1);
+    // Nor does a folder that is not there stop anyone.
+    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage")
+        .on_event(&sample::events()[0]);
+}

@@ -1,0 +1,61 @@
+//! What schedulers pick up: Kubernetes' termination message and Airflow's XCom.
+
+use std::path::Path;
+
+use crate::report::Report;
+
+const TERMINATION_LOG: &str = "/dev/termination-log";
+const XCOM: &str = "/airflow/xcom";
+/// Kubernetes cuts what is longer.
+const TERMINATION_BYTES_MAX: usize = 4096;
+
+/// Writes both where they exist. Neither can fail the run.
+pub fn tell(report: &Report, exit: u8) {
+    let failed: Vec<&str> = report
+        .nodes
+        .iter()
+        .filter(|node| node.status == crate::report::NodeStatus::Error)
+        .filter_map(|node| node.reason.as_deref())
+        .collect();
+    let value = serde_json::json!({
+        "pipeline": report.pipeline,
+        "run_id": report.run_id,
+        "run_date": report.run_date,
+        "exit_code": exit,
+        "unchanged": report.unchanged(),
+        "publications": report.publications,
+        "failures": failed,
+    });
+    if Path::new(XCOM).is_dir() {
+        write(&Path::new(XCOM).join("return.json"), value.to_string().as_bytes());
+    }
+    let log = Path::new(TERMINATION_LOG);
+    if log.exists() {
+        let text = format!("patronage: exit code {exit}\n{}\n", failed.join("\n"));
+        write(log, clip(&text, TERMINATION_BYTES_MAX).as_bytes());
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    if let Err(error) = std::fs::write(path, bytes) {
+        tracing::warn!("failed to write {}: {error}", path.display());
+    }
+}
+
+/// The start of a text, at most so many bytes, whole characters.
+fn clip(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clip;
+
+    #[test]
+    fn whole_characters_are_kept() {
+        assert_eq!(clip("aé", 2), "a");
+        assert_eq!(clip("aé", 3), "aé");
+        assert_eq!(clip("a", 9), "a");
+    }
+}

@@ -1,0 +1,129 @@
+//! What would run: stages resolved into a DAG with the schema of every table, checked before any
+//! data is read.
+
+mod fingerprint;
+mod order;
+mod publish;
+mod resolve;
+mod select;
+mod source;
+
+use chrono::NaiveDate;
+
+use crate::config::{CheckSpec, PublishSpec, SourceSpec};
+use crate::stages::Stage;
+use crate::table::TableSchema;
+
+pub use fingerprint::{Key, KeyParts, definition_hash, digest};
+pub use resolve::resolve;
+pub use select::{Facts, select};
+
+/// A pipeline for one run date, in an order in which it can run.
+pub struct Plan {
+    pub pipeline: String,
+    pub description: Option<String>,
+    pub run_date: NaiveDate,
+    pub seed: u64,
+    /// Sources, then stages in topological order, then publications.
+    pub nodes: Vec<Node>,
+}
+
+/// A step of the plan.
+pub struct Node {
+    /// The name in the pipeline.
+    pub name: String,
+    pub work: Work,
+    /// Hash of its definition, before variables are filled in.
+    pub definition: String,
+    /// Indices of the nodes it needs, ascending, each once.
+    pub upstream: Vec<usize>,
+    /// Output ports with their schemas; the first is what the name alone refers to.
+    pub outputs: Vec<(String, TableSchema)>,
+    pub tags: Vec<String>,
+}
+
+/// What a node does.
+pub enum Work {
+    Source { spec: SourceSpec, checks: Vec<CheckSpec> },
+    Stage(StageWork),
+    Publish { spec: PublishSpec, from: Feed },
+}
+
+/// A stage with what feeds it.
+pub struct StageWork {
+    pub kind: &'static str,
+    pub stage: Box<dyn Stage>,
+    /// The rendered parameters, for the cache key and the manifest.
+    pub with: serde_json::Value,
+    /// Port to what feeds it, in order.
+    pub inputs: Vec<(String, Vec<Feed>)>,
+}
+
+/// One output port of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// As the pipeline names it: `segments`, `segments.profiles`.
+    pub name: String,
+    pub node: usize,
+    pub port: usize,
+}
+
+impl Node {
+    /// `source.transactions`, `stage.segments`, `publish.customer_scores`
+    pub fn id(&self) -> String {
+        let group = match self.work {
+            Work::Source { .. } => "source",
+            Work::Stage(_) => "stage",
+            Work::Publish { .. } => "publish",
+        };
+        format!("{group}.{}", self.name)
+    }
+
+    /// The stage kind, `source` or `publish`.
+    pub fn kind(&self) -> &str {
+        match &self.work {
+            Work::Source { .. } => "source",
+            Work::Stage(stage) => stage.kind,
+            Work::Publish { .. } => "publish",
+        }
+    }
+
+    pub fn is_stage(&self) -> bool {
+        matches!(self.work, Work::Stage(_))
+    }
+}
+
+impl Plan {
+    /// The node and port that `name` refers to: a source, a stage, or `stage.port`.
+    pub fn find(&self, name: &str) -> Option<Feed> {
+        let (node_name, port_name) = match name.split_once('.') {
+            Some((node, port)) => (node, Some(port)),
+            None => (name, None),
+        };
+        let matches = |node: &Node| node.name == node_name && !matches!(node.work, Work::Publish { .. });
+        let node = self.nodes.iter().position(matches)?;
+        let outputs = &self.nodes.get(node)?.outputs;
+        let port = match port_name {
+            Some(port) => outputs.iter().position(|(name, _)| name == port)?,
+            None => 0,
+        };
+        Some(Feed { name: name.to_owned(), node, port })
+    }
+
+    /// The schema at an output port.
+    pub fn schema(&self, feed: &Feed) -> Option<&TableSchema> {
+        self.nodes.get(feed.node)?.outputs.get(feed.port).map(|(_, schema)| schema)
+    }
+
+    /// Nodes that need `index`, directly or not, itself excluded.
+    pub fn downstream(&self, index: usize) -> Vec<usize> {
+        let mut found = vec![false; self.nodes.len()];
+        for (other, node) in self.nodes.iter().enumerate() {
+            let needs = node.upstream.iter().any(|up| *up == index || found.get(*up).copied().unwrap_or(false));
+            if let Some(slot) = found.get_mut(other) {
+                *slot = needs;
+            }
+        }
+        found.iter().enumerate().filter(|(_, found)| **found).map(|(other, _)| other).collect()
+    }
+}

@@ -1,0 +1,263 @@
+//! From a spec to a plan: kinds, parameters, inputs, order, schemas, rules. All problems at once.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDate;
+
+use super::fingerprint::definition_hash;
+use super::order::topological;
+use super::{Feed, Node, Plan, StageWork, Work, publish, source};
+use crate::config::yaml::{self, Node as Yaml};
+use crate::config::{Loaded, StageSpec};
+use crate::problem::{Code, Problem};
+use crate::stages::{self, InputPort, InputSchemas, Kind, Stage, protocol};
+use crate::table::TableSchema;
+
+/// Resolves a pipeline for a run date. Problems are placed at the document's root.
+pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem>> {
+    let mut problems = duplicate_names(loaded);
+    let built = build_stages(loaded, &mut problems);
+    let mut plan = Plan {
+        pipeline: loaded.spec.name.clone(),
+        description: loaded.spec.description.clone(),
+        run_date,
+        seed: loaded.spec.seed,
+        nodes: vec![],
+    };
+    let mut broken: HashSet<String> = HashSet::new();
+    for (name, spec) in &loaded.spec.sources {
+        let schema = source::schema(spec).unwrap_or_else(|more| {
+            problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
+            broken.insert(name.clone());
+            TableSchema::default()
+        });
+        plan.nodes.push(Node {
+            name: name.clone(),
+            definition: definition_hash(&loaded.definition["sources"][name]),
+            upstream: vec![],
+            outputs: vec![("table".to_owned(), schema)],
+            tags: vec![],
+            work: Work::Source { spec: spec.clone(), checks: spec.checks.clone() },
+        });
+    }
+    add_stages(&mut plan, loaded, built, &mut broken, &mut problems);
+    let lookup = |plan: &Plan, name: &str| find(plan, loaded, name);
+    let more = publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup);
+    // What fails only because a stage above it failed is no problem of its own.
+    problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
+    if problems.is_empty() { Ok(plan) } else { Err(problems) }
+}
+
+/// Marks problems that only follow from others.
+const FOLLOWS: &str = "(follows)";
+
+/// A stage before its inputs are known.
+struct Built {
+    index: usize,
+    kind: &'static Kind,
+    stage: Box<dyn Stage>,
+}
+
+fn duplicate_names(loaded: &Loaded) -> Vec<Problem> {
+    let mut seen: HashSet<&str> = loaded.spec.sources.keys().map(String::as_str).collect();
+    let mut problems = Vec::new();
+    for (index, stage) in loaded.spec.stages.iter().enumerate() {
+        if !seen.insert(&stage.id) {
+            let message = format!("`{}` is already the name of a source or stage", stage.id);
+            problems.push(in_stage(index, Problem::new(Code::DuplicateId, message).at(["id"])));
+        }
+    }
+    problems
+}
+
+/// Checks each `with` block against its kind's schema and builds the stage.
+fn build_stages(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Built> {
+    let mut built = Vec::new();
+    let trees = loaded.document.tree.get("stages").map(Yaml::items).unwrap_or_default();
+    for ((index, spec), tree) in loaded.spec.stages.iter().enumerate().zip(trees) {
+        let Some(kind) = stages::kind(&spec.stage) else {
+            let problem = Problem::new(Code::UnknownKind, format!("there is no stage kind `{}`", spec.stage));
+            let names = stages::KINDS.iter().map(|kind| kind.name);
+            problems.push(in_stage(index, problem.nearest(&spec.stage, names).at(["stage"])));
+            continue;
+        };
+        match build(kind, spec, tree) {
+            Ok(stage) => built.push(Built { index, kind, stage }),
+            Err(more) => problems.extend(more.into_iter().map(|problem| in_stage(index, problem))),
+        }
+    }
+    built
+}
+
+fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn Stage>, Vec<Problem>> {
+    let schema = (kind.schema)();
+    let under_with = |problem: Problem| problem.under("with");
+    match tree.get("with") {
+        Some(with) => {
+            let problems = yaml::validate(with, schema.as_value());
+            if !problems.is_empty() {
+                return Err(problems.into_iter().map(under_with).collect());
+            }
+        }
+        None => {
+            let required = schema.get("required").and_then(|names| names.as_array()).cloned().unwrap_or_default();
+            if !required.is_empty() {
+                let names: Vec<String> = required.iter().filter_map(|name| Some(format!("`{}`", name.as_str()?))).collect();
+                let message = format!("`with` is missing; a {} stage needs {}", kind.name, names.join(", "));
+                return Err(vec![Problem::new(Code::MissingKey, message)]);
+            }
+        }
+    }
+    let with = if spec.with.is_null() { serde_json::json!({}) } else { spec.with.clone() };
+    let stage = (kind.build)(with).map_err(|error| vec![under_with(Problem::new(Code::BadValue, error.to_string()))])?;
+    let problems = stage.check();
+    if problems.is_empty() { Ok(stage) } else { Err(problems) }
+}
+
+/// Orders the stages and propagates schemas through them.
+fn add_stages(plan: &mut Plan, loaded: &Loaded, built: Vec<Built>, broken: &mut HashSet<String>, problems: &mut Vec<Problem>) {
+    let stages = &loaded.spec.stages;
+    let by_name: HashMap<&str, usize> = stages.iter().enumerate().map(|(index, spec)| (spec.id.as_str(), index)).collect();
+    let upstream: Vec<Vec<usize>> = stages
+        .iter()
+        .map(|spec| {
+            let names = spec.inputs.values().flat_map(|feeds| &feeds.names);
+            names.filter_map(|name| by_name.get(name.split('.').next().unwrap_or(name)).copied()).collect()
+        })
+        .collect();
+    let order = match topological(&upstream) {
+        Ok(order) => order,
+        Err(cycle) => {
+            problems.push(cycle_problem(stages, &cycle));
+            return;
+        }
+    };
+    let mut built: HashMap<usize, Built> = built.into_iter().map(|one| (one.index, one)).collect();
+    for index in order {
+        let Some(spec) = stages.get(index) else { continue };
+        let node = built.remove(&index).map(|one| connect(plan, loaded, spec, one, broken));
+        match node {
+            Some(Ok(node)) => plan.nodes.push(node),
+            Some(Err(more)) => {
+                broken.insert(spec.id.clone());
+                problems.extend(
+                    more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)).map(|problem| in_stage(index, problem)),
+                );
+            }
+            None => {
+                broken.insert(spec.id.clone());
+            }
+        }
+    }
+}
+
+fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
+    let mut names: Vec<&str> = cycle.iter().filter_map(|index| stages.get(*index)).map(|spec| spec.id.as_str()).collect();
+    names.extend(names.first().copied());
+    let message = format!("stages wait for each other: {}", names.join(" needs "));
+    let first = cycle.iter().copied().min().unwrap_or(0);
+    in_stage(first, Problem::new(Code::Cycle, message).at(["inputs"]))
+}
+
+/// Finds what feeds the stage, and asks it for its schemas.
+fn connect(plan: &Plan, loaded: &Loaded, spec: &StageSpec, built: Built, broken: &HashSet<String>) -> Result<Node, Vec<Problem>> {
+    let ports = built.stage.inputs();
+    let mut problems = port_problems(spec, &ports);
+    let mut inputs: Vec<(String, Vec<Feed>)> = Vec::new();
+    let mut schemas = InputSchemas::default();
+    for (port, feeds) in &spec.inputs {
+        let mut found = Vec::new();
+        for (index, name) in feeds.names.iter().enumerate() {
+            match find(plan, loaded, name) {
+                Ok(feed) => found.push(feed),
+                Err(problem) if feeds.is_list => problems.push(problem.under(index).under(port.clone()).under("inputs")),
+                Err(problem) => problems.push(problem.under(port.clone()).under("inputs")),
+            }
+        }
+        let of = |feed: &Feed| Some((feed.name.clone(), plan.schema(feed)?.clone()));
+        schemas.ports.insert(port.clone(), found.iter().filter_map(of).collect());
+        inputs.push((port.clone(), found));
+    }
+    let names = spec.inputs.values().flat_map(|feeds| &feeds.names);
+    if names.into_iter().any(|name| broken.contains(name.split('.').next().unwrap_or(name))) {
+        problems.push(Problem::new(Code::Bug, FOLLOWS));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    problems.extend(protocol::check(&built.stage.protocol(), &schemas, plan.run_date));
+    let outputs = built.stage.schemas(&schemas, plan.run_date).unwrap_or_else(|more| {
+        problems.extend(more);
+        vec![]
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut upstream: Vec<usize> = inputs.iter().flat_map(|(_, feeds)| feeds.iter().map(|feed| feed.node)).collect();
+    upstream.sort_unstable();
+    upstream.dedup();
+    Ok(Node {
+        name: spec.id.clone(),
+        definition: definition_hash(&loaded.definition["stages"][built.index]),
+        upstream,
+        outputs: built.stage.outputs().into_iter().map(str::to_owned).zip(outputs).collect(),
+        tags: spec.tags.clone(),
+        work: Work::Stage(StageWork { kind: built.kind.name, stage: built.stage, with: spec.with.clone(), inputs }),
+    })
+}
+
+/// Ports that the kind has not, lacks, or takes in another number.
+fn port_problems(spec: &StageSpec, ports: &[InputPort]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let open = ports.iter().any(|port| port.open);
+    for (name, feeds) in &spec.inputs {
+        let port = ports.iter().find(|port| port.name == name || port.open);
+        let at = |problem: Problem| problem.at(["inputs", name]);
+        match port {
+            None => {
+                let known: Vec<String> = ports.iter().map(|port| format!("`{}`", port.name)).collect();
+                let message = format!("a {} stage has no input `{name}`; it takes {}", spec.stage, known.join(", "));
+                let problem = Problem::new(Code::UnknownPort, message).nearest(name, ports.iter().map(|port| port.name));
+                problems.push(at(problem).at_key());
+            }
+            Some(port) if !port.many && feeds.names.len() != 1 => {
+                let message = format!("the input `{name}` takes one table, found {}", feeds.names.len());
+                problems.push(at(Problem::new(Code::WrongType, message)));
+            }
+            Some(_) if feeds.names.is_empty() => {
+                problems.push(at(Problem::new(Code::BadValue, format!("the input `{name}` is an empty list"))));
+            }
+            Some(_) => {}
+        }
+    }
+    for port in ports.iter().filter(|port| !port.open && !spec.inputs.contains_key(port.name)) {
+        let message = format!("a {} stage needs the input `{}`", spec.stage, port.name);
+        problems.push(Problem::new(Code::MissingInput, message).at(["inputs"]));
+    }
+    if open && spec.inputs.is_empty() {
+        problems.push(Problem::new(Code::MissingInput, format!("a {} stage needs at least one input", spec.stage)));
+    }
+    problems
+}
+
+/// The port that a name refers to, among the nodes that are resolved already.
+fn find(plan: &Plan, loaded: &Loaded, name: &str) -> Result<Feed, Problem> {
+    if let Some(feed) = plan.find(name) {
+        return Ok(feed);
+    }
+    let node = name.split('.').next().unwrap_or(name);
+    if let Some(found) = plan.nodes.iter().find(|one| one.name == node) {
+        let ports: Vec<String> = found.outputs.iter().map(|(port, _)| format!("`{node}.{port}`")).collect();
+        return Err(Problem::new(Code::UnknownPort, format!("`{name}` does not exist; `{node}` gives {}", ports.join(", "))));
+    }
+    let stages = loaded.spec.stages.iter().map(|spec| spec.id.as_str());
+    if stages.clone().any(|id| id == node) {
+        return Err(Problem::new(Code::Bug, FOLLOWS));
+    }
+    let known = loaded.spec.sources.keys().map(String::as_str).chain(stages);
+    Err(Problem::new(Code::UnknownInput, format!("nothing is called `{name}`")).nearest(name, known))
+}
+
+fn in_stage(index: usize, problem: Problem) -> Problem {
+    problem.under(index).under("stages")
+}

@@ -1,0 +1,181 @@
+//! The content of `report.json`: everything that the page and the summary say comes from here.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::evaluation::{Evaluation, Verdict};
+
+/// One run of one pipeline for one run date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub pipeline: String,
+    pub description: Option<String>,
+    pub run_id: String,
+    pub run_date: NaiveDate,
+    pub environment: String,
+    pub patronage_version: String,
+    pub started: DateTime<Utc>,
+    pub elapsed_seconds: f64,
+    /// The largest resident set of the process, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    pub threads: usize,
+    /// Every node of the plan, in topological order.
+    pub nodes: Vec<NodeReport>,
+    /// Who feeds whom, by node id.
+    pub edges: Vec<Edge>,
+    pub sources: Vec<SourceReport>,
+    pub models: Vec<ModelReport>,
+    pub publications: Vec<PublicationReport>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What became of one node of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// `source.transactions`, `stage.segments`, `publish.customer_scores`
+    pub id: String,
+    /// The stage kind, `source` or `publish`.
+    pub kind: String,
+    pub status: NodeStatus,
+    /// Why it was skipped, failed or blocked.
+    pub reason: Option<String>,
+    pub elapsed_seconds: f64,
+    pub outputs: Vec<PortRows>,
+}
+
+impl NodeReport {
+    /// Rows of all its output ports together.
+    pub fn rows(&self) -> u64 {
+        self.outputs.iter().map(|output| output.rows).sum()
+    }
+}
+
+/// How a node ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    Success,
+    /// Nothing of it changed; its outputs are those of an earlier run.
+    Skipped,
+    Error,
+    /// Something it needs failed.
+    Blocked,
+}
+
+/// Rows of one output port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRows {
+    pub port: String,
+    pub rows: u64,
+}
+
+/// An arrow of the DAG, from what is read to who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    pub from: String,
+    pub to: String,
+}
+
+/// What was read of one source, and what its checks found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceReport {
+    pub name: String,
+    pub files: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    /// The midnight after the newest event; none for a source without event time.
+    pub watermark: Option<NaiveDate>,
+    pub checks: Vec<CheckReport>,
+    /// Rows set aside by checks of that severity.
+    pub quarantined_rows: u64,
+}
+
+/// The outcome of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// In words, such as `not_null order_id`.
+    pub check: String,
+    /// `error`, `warn` or `quarantine`.
+    pub severity: String,
+    pub failed_rows: u64,
+}
+
+/// One model and how good it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// The id of its stage, such as `will_buy`.
+    pub stage: String,
+    pub kind: String,
+    pub version: Option<String>,
+    /// `fit_apply`, `fit` or `apply`.
+    pub mode: String,
+    pub evaluation: Evaluation,
+    /// Of the headline measure; none where there is no such measure or no baseline for it.
+    pub verdict: Option<Verdict>,
+    /// The verdict in one plain sentence.
+    pub sentence: String,
+}
+
+impl ModelReport {
+    /// Takes verdict and sentence from the evaluation.
+    pub fn new(
+        stage: impl Into<String>,
+        kind: impl Into<String>,
+        version: Option<String>,
+        mode: impl Into<String>,
+        evaluation: Evaluation,
+    ) -> ModelReport {
+        let headline = evaluation
+            .headline()
+            .filter(|measure| measure.baseline.is_some());
+        ModelReport {
+            stage: stage.into(),
+            kind: kind.into(),
+            version,
+            mode: mode.into(),
+            verdict: headline.map(|measure| measure.verdict()),
+            sentence: evaluation.sentence(),
+            evaluation,
+        }
+    }
+}
+
+/// What a publication put where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicationReport {
+    pub name: String,
+    /// The dataset's address, without credentials.
+    pub to: String,
+    pub rows: u64,
+    pub files: u64,
+    pub bytes: u64,
+    /// Whether this run committed a new version of the partition.
+    pub changed: bool,
+}
+
+impl Report {
+    /// How many nodes ended so.
+    pub fn count(&self, status: NodeStatus) -> usize {
+        self.nodes
+            .iter()
+            .filter(|node| node.status == status)
+            .count()
+    }
+
+    /// Whether nothing failed and nothing was blocked.
+    pub fn succeeded(&self) -> bool {
+        self.count(NodeStatus::Error) == 0 && self.count(NodeStatus::Blocked) == 0
+    }
+
+    /// Whether every node was skipped and no publication moved: the run had nothing to do.
+    pub fn unchanged(&self) -> bool {
+        let skipped = self.count(NodeStatus::Skipped);
+        skipped > 0
+            && skipped == self.nodes.len()
+            && !self
+                .publications
+                .iter()
+                .any(|publication| publication.changed)
+    }
+}

@@ -1,0 +1,140 @@
+//! What the measures are called in print, and what they mean, for readers who do not know them.
+
+/// The printed name of a measure and one plain line on it.
+pub fn explain(name: &str) -> (String, Option<&'static str>) {
+    let (stem, cutoff) = match name.split_once('@') {
+        Some((stem, cutoff)) => (stem, Some(cutoff)),
+        None => (name, None),
+    };
+    let known = KNOWN.iter().find(|(key, ..)| *key == stem);
+    let printed = known.map_or_else(|| stem.replace('_', " "), |(_, name, _)| (*name).to_owned());
+    let printed = match cutoff {
+        Some(cutoff) => format!("{printed} at {cutoff}"),
+        None => printed,
+    };
+    (printed, known.map(|(.., meaning)| *meaning))
+}
+
+/// Key, printed name, meaning.
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("accuracy", "Accuracy", "The share of right answers."),
+    (
+        "balanced_accuracy",
+        "Balanced accuracy",
+        "The share of right answers, averaged over the classes.",
+    ),
+    (
+        "brier",
+        "Brier score",
+        "The mean squared error of the probabilities.",
+    ),
+    (
+        "calinski_harabasz",
+        "Calinski–Harabasz index",
+        "Spread between the segments over spread within them.",
+    ),
+    (
+        "coverage",
+        "Coverage",
+        "The share of the catalog that is recommended to anyone.",
+    ),
+    (
+        "davies_bouldin",
+        "Davies–Bouldin index",
+        "How alike each segment is to its nearest neighbor.",
+    ),
+    (
+        "ece",
+        "Calibration error",
+        "How far stated probabilities are from what then happens.",
+    ),
+    ("f1", "F1", "The harmonic mean of precision and recall."),
+    (
+        "hit_rate",
+        "Hit rate",
+        "The share of customers with at least one right recommendation.",
+    ),
+    (
+        "inertia",
+        "Inertia",
+        "The summed squared distance to the centers of the segments.",
+    ),
+    (
+        "lift",
+        "Lift",
+        "How many times more hits among the highest scores than at random.",
+    ),
+    (
+        "log_loss",
+        "Log loss",
+        "The penalty for probabilities that were confident and wrong.",
+    ),
+    (
+        "mae",
+        "Mean absolute error",
+        "How far the predictions are off, on average.",
+    ),
+    (
+        "map",
+        "Mean average precision",
+        "How early in the list the right items come.",
+    ),
+    (
+        "mrr",
+        "Mean reciprocal rank",
+        "How early in the list the first right item comes.",
+    ),
+    (
+        "ndcg",
+        "NDCG",
+        "How close the order of the list is to the ideal one; 1 is ideal.",
+    ),
+    (
+        "pr_auc",
+        "Average precision",
+        "Precision over all thresholds; chance is the share of positives.",
+    ),
+    (
+        "precision",
+        "Precision",
+        "The share of what was named that was right.",
+    ),
+    (
+        "r2",
+        "R²",
+        "The share of the variance that is explained; 0 for the plain mean.",
+    ),
+    (
+        "recall",
+        "Recall",
+        "The share of what was right that was named.",
+    ),
+    (
+        "rmse",
+        "Root mean squared error",
+        "How far the predictions are off; large errors weigh more.",
+    ),
+    (
+        "roc_auc",
+        "ROC AUC",
+        "How often a positive is ranked above a negative; chance is 0.5.",
+    ),
+    (
+        "silhouette",
+        "Silhouette",
+        "How well apart the segments are, from −1 to 1.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN, explain};
+
+    #[test]
+    fn known_and_unknown_names() {
+        assert_eq!(explain("roc_auc").0, "ROC AUC");
+        assert_eq!(explain("recall@10").0, "Recall at 10");
+        assert_eq!(explain("gini_gain"), ("gini gain".to_owned(), None));
+        assert!(KNOWN.is_sorted_by_key(|(key, ..)| *key));
+    }
+}

@@ -1,0 +1,218 @@
+//! The artifacts of a run: `manifest.json`, `run_results.json`, `report.json`, `report.html`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::failure::NodeFailure;
+use super::results::{NodeResult, document};
+use super::schedule::Run;
+use super::state::Last;
+use super::{Options, Prepared};
+use crate::config::Loaded;
+use crate::plan::{Plan, Work};
+use crate::report::{
+    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, Report, SourceReport, html, render_json,
+};
+use crate::storage::local;
+
+/// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
+pub struct Artifacts {
+    directory: PathBuf,
+    run_id: String,
+    arguments: Value,
+    started: DateTime<Utc>,
+}
+
+impl Artifacts {
+    /// Creates the run's directory with its manifest.
+    pub fn create(
+        directory: &Path,
+        loaded: &Loaded,
+        plan: &Plan,
+        prepared: &Prepared,
+        options: &Options,
+        run_id: &str,
+        started: DateTime<Utc>,
+    ) -> Result<Artifacts, NodeFailure> {
+        let artifacts =
+            Artifacts { directory: directory.to_owned(), run_id: run_id.to_owned(), arguments: options.arguments.clone(), started };
+        let manifest = manifest(loaded, plan, prepared, run_id, started);
+        local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
+        artifacts.results(&[]);
+        Ok(artifacts)
+    }
+
+    /// Rewrites `run_results.json` atomically.
+    pub fn results(&self, results: &[NodeResult]) {
+        let elapsed = (Utc::now() - self.started).to_std().unwrap_or_default();
+        self.write_results(results, elapsed);
+    }
+
+    fn write_results(&self, results: &[NodeResult], elapsed: Duration) {
+        self.write("run_results.json", &pretty(&document(results, &self.run_id, elapsed, &self.arguments)));
+    }
+
+    /// Writes the last artifacts.
+    pub fn finish(&self, report: &Report, results: &[NodeResult], elapsed: Duration) {
+        self.write_results(results, elapsed);
+        match render_json(report) {
+            Ok(json) => self.write("report.json", &json),
+            Err(error) => tracing::warn!("failed to render report.json: {error}"),
+        }
+        self.write("report.html", &html::render(report));
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        if let Err(error) = local::write_atomic(&self.directory.join(name), text.as_bytes()) {
+            tracing::warn!("failed to {error}");
+        }
+    }
+
+    /// Records each node's last state, for reasons and for `state:` and `result:`.
+    pub fn remember(&self, run: &Run, results: &[NodeResult]) {
+        let state = &run.prepared.state;
+        let mut last = state.last();
+        for result in results {
+            let Some(node) = run.plan.nodes.get(result.node) else { continue };
+            let parts = run.prepared.decisions.get(result.node).map(|decision| decision.parts.clone());
+            last.insert(node.id(), Last { definition: node.definition.clone(), parts, result: result.word().to_owned() });
+        }
+        if let Err(error) = state.write_last(&last) {
+            tracing::warn!("failed to {error}");
+        }
+    }
+
+    /// The content of the report.
+    pub fn report(&self, run: &Run, results: &[NodeResult], loaded: &Loaded, started: DateTime<Utc>, elapsed: Duration) -> Report {
+        let mut ordered: Vec<&NodeResult> = results.iter().collect();
+        ordered.sort_by_key(|result| result.node);
+        Report {
+            pipeline: run.plan.pipeline.clone(),
+            description: run.plan.description.clone(),
+            run_id: self.run_id.clone(),
+            run_date: run.plan.run_date,
+            environment: loaded.environment.name.clone(),
+            patronage_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started,
+            elapsed_seconds: elapsed.as_secs_f64(),
+            peak_memory_bytes: crate::observe::peak_memory_bytes(),
+            threads: run.options.threads,
+            nodes: ordered.iter().map(|result| node_report(result, &run.plan)).collect(),
+            edges: edges(&run.plan),
+            sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
+            models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
+            publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
+            warnings: warnings(&ordered),
+        }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, started: DateTime<Utc>) -> Value {
+    let nodes: Vec<Value> = plan
+        .nodes
+        .iter()
+        .zip(&prepared.decisions)
+        .enumerate()
+        .map(|(index, (node, decision))| {
+            let upstream = node.upstream.iter().filter_map(|up| plan.nodes.get(*up)).map(|node| node.id());
+            json!({
+                "unique_id": node.id(),
+                "kind": node.kind(),
+                "tags": node.tags,
+                "depends_on": upstream.collect::<Vec<_>>(),
+                "definition_hash": node.definition,
+                "cache_key": decision.key,
+                "cache_key_parts": decision.parts,
+                "model_version_applied": decision.model,
+                "selected": prepared.selected.contains(&index),
+                "outputs": node.outputs.iter().map(|(port, schema)| json!({ "port": port, "schema": schema })).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "metadata": {
+            "patronage_version": env!("CARGO_PKG_VERSION"),
+            "run_id": run_id,
+            "started_at": started,
+            "pipeline": plan.pipeline,
+            "run_date": plan.run_date,
+            "environment": loaded.environment.name,
+            "file": loaded.document.file,
+        },
+        "config": loaded.rendered,
+        "nodes": nodes,
+    })
+}
+
+fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
+    let tables = result.meta.iter().flat_map(|meta| &meta.outputs).map(|output| PortRows { port: output.port.clone(), rows: output.rows });
+    let published = result.publication.iter().map(|publication| PortRows { port: "published".to_owned(), rows: publication.rows });
+    let source = result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| PortRows { port: "table".to_owned(), rows: source.rows });
+    NodeReport {
+        id: result.id.clone(),
+        kind: plan.nodes.get(result.node).map(|node| node.kind().to_owned()).unwrap_or_default(),
+        status: result.status,
+        reason: Some(result.message.clone()),
+        elapsed_seconds: result.elapsed.as_secs_f64(),
+        outputs: tables.chain(published).chain(source).collect(),
+    }
+}
+
+/// From what feeds to what is fed, by id.
+fn edges(plan: &Plan) -> Vec<Edge> {
+    let of = |node: &crate::plan::Node| -> Vec<Edge> {
+        let to = node.id();
+        let upstream = node.upstream.iter().filter_map(|up| plan.nodes.get(*up));
+        upstream.map(|up| Edge { from: up.id(), to: to.clone() }).collect()
+    };
+    plan.nodes.iter().flat_map(of).collect()
+}
+
+fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
+    let node = plan.nodes.get(result.node).filter(|node| matches!(node.work, Work::Source { .. }))?;
+    let meta = result.meta.as_ref()?;
+    let source = meta.source.as_ref()?;
+    let checks = source.checks.iter().map(|check| CheckReport {
+        check: check.check.clone(),
+        severity: check.severity.clone(),
+        failed_rows: check.failed,
+    });
+    Some(SourceReport {
+        name: node.name.clone(),
+        files: source.files,
+        bytes: source.bytes,
+        rows: source.rows,
+        watermark: meta.watermark,
+        checks: checks.collect(),
+        quarantined_rows: source.quarantined,
+    })
+}
+
+fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
+    let node = plan.nodes.get(result.node)?;
+    let meta = result.meta.as_ref()?;
+    let evaluation = meta.evaluation.clone()?;
+    let version = meta.model.as_ref().map(|model| model.version.clone());
+    let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
+    Some(ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation))
+}
+
+/// What a reader should look at although the run succeeded.
+fn warnings(results: &[&NodeResult]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for result in results {
+        if result.status == NodeStatus::Error {
+            warnings.push(format!("{} failed: {}", result.id, result.message));
+        }
+    }
+    warnings
+}

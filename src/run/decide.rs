@@ -1,0 +1,103 @@
+//! Which nodes would give something new, and why.
+
+use std::collections::BTreeMap;
+
+use super::source::Inspected;
+use super::state::{Last, State};
+use crate::plan::{Key, KeyParts, Node, Plan, Work, digest};
+
+/// What is to be done with a node.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub key: Key,
+    pub parts: KeyParts,
+    /// Its outputs exist already.
+    pub done: bool,
+    /// Why it runs, or why it does not.
+    pub reason: String,
+    /// The version of the earlier model that it applies.
+    pub model: Option<String>,
+}
+
+/// Decides for every source and stage; publications are decided when their turn comes, from what
+/// was last published.
+pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, full_refresh: bool) -> Vec<Decision> {
+    let last = state.last();
+    let mut decisions: Vec<Decision> = Vec::with_capacity(plan.nodes.len());
+    for (index, node) in plan.nodes.iter().enumerate() {
+        let model = match &node.work {
+            Work::Stage(work) if work.stage.applies_earlier_model() => state.earlier_version(&node.name, plan.run_date),
+            _ => None,
+        };
+        let parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
+        let key = parts.key();
+        let done = !full_refresh && is_done(state, node, &key);
+        let reason = if done {
+            "nothing changed".to_owned()
+        } else if full_refresh {
+            "--full-refresh".to_owned()
+        } else {
+            reason(last.get(&node.id()), &parts)
+        };
+        decisions.push(Decision { key, parts, done, reason, model });
+    }
+    decisions
+}
+
+fn is_done(state: &State, node: &Node, key: &Key) -> bool {
+    !matches!(node.work, Work::Publish { .. }) && state.meta(&node.name, key).is_some()
+}
+
+fn reason(last: Option<&Last>, parts: &KeyParts) -> String {
+    let Some(last) = last else { return "first run".to_owned() };
+    if last.result == "error" {
+        return "it failed last time".to_owned();
+    }
+    let difference = last.parts.as_ref().and_then(|earlier| parts.difference(earlier));
+    difference.unwrap_or_else(|| "its output is missing".to_owned())
+}
+
+fn parts(plan: &Plan, node: &Node, inspected: Option<&Inspected>, decisions: &[Decision], model: Option<String>) -> KeyParts {
+    let key_of = |feed: &crate::plan::Feed| {
+        let key = decisions.get(feed.node).map(|decision| decision.key.0.clone()).unwrap_or_default();
+        (feed.name.clone(), format!("{key}/{}", feed.port))
+    };
+    let mut inputs = BTreeMap::new();
+    let parameters = match &node.work {
+        Work::Source { spec, .. } => {
+            // The path is not part of it: the files' identities are.
+            serde_json::json!({
+                "event_time": spec.event_time, "key": spec.key, "static": spec.fixed,
+                "columns": spec.columns, "checks": spec.checks,
+            })
+        }
+        Work::Stage(work) => {
+            for (port, feeds) in &work.inputs {
+                for (place, feed) in feeds.iter().enumerate() {
+                    inputs.insert(format!("{port}/{place}"), key_of(feed));
+                }
+            }
+            work.with.clone()
+        }
+        Work::Publish { spec, from } => {
+            inputs.insert("from/0".to_owned(), key_of(from));
+            serde_json::json!({ "snapshots": spec.snapshots })
+        }
+    };
+    KeyParts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        kind: node.kind().to_owned(),
+        parameters,
+        run_date: plan.run_date,
+        seed: if node.is_stage() { stage_seed(plan.seed, &node.name) } else { 0 },
+        inputs,
+        files: inspected.map(Inspected::identities).unwrap_or_default(),
+        model,
+    }
+}
+
+/// The seed of a stage: the same for the same pipeline seed and stage id, unrelated between stages.
+pub fn stage_seed(seed: u64, stage: &str) -> u64 {
+    let digest = digest(format!("{seed}/{stage}").as_bytes());
+    digest.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(seed)
+}

@@ -1,0 +1,71 @@
+//! Why a node failed, with the code that decides the exit code.
+
+use polars::prelude::PolarsError;
+
+use crate::problem::Code;
+use crate::stages::Failure;
+use crate::storage::{Kind, StorageError};
+
+/// A failed node. The message is a fragment that completes "failed to run …: " and holds no row
+/// of data.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct NodeFailure {
+    pub code: Code,
+    pub message: String,
+}
+
+impl NodeFailure {
+    pub fn new(code: Code, message: impl Into<String>) -> NodeFailure {
+        NodeFailure { code, message: message.into() }
+    }
+
+    /// Trouble with the files of a source.
+    pub fn source(error: StorageError) -> NodeFailure {
+        let code = match error.kind() {
+            Kind::NotFound => Code::SourceMissing,
+            _ => return NodeFailure::from(error),
+        };
+        NodeFailure::new(code, error.to_string())
+    }
+}
+
+impl From<StorageError> for NodeFailure {
+    fn from(error: StorageError) -> NodeFailure {
+        let code = match error.kind() {
+            Kind::Corrupt => Code::CorruptFile,
+            Kind::Transient => Code::TransientStorage,
+            Kind::Conflict => Code::PublishConflict,
+            Kind::Invalid => Code::BadValue,
+            Kind::NotFound | Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Other => Code::LocalIo,
+        };
+        NodeFailure::new(code, error.to_string())
+    }
+}
+
+impl From<PolarsError> for NodeFailure {
+    fn from(error: PolarsError) -> NodeFailure {
+        let code = match &error {
+            PolarsError::IO { .. } => Code::LocalIo,
+            _ => Code::StageFailed,
+        };
+        NodeFailure::new(code, first_line(&error))
+    }
+}
+
+impl From<Failure> for NodeFailure {
+    fn from(failure: Failure) -> NodeFailure {
+        match failure {
+            Failure::Data(message) => NodeFailure::new(Code::StageFailed, message),
+            Failure::Frame(error) => NodeFailure::from(error),
+            Failure::TooLarge(message) => NodeFailure::new(Code::MemoryLimit, message),
+            Failure::Cancelled => NodeFailure::new(Code::Interrupted, failure.to_string()),
+            Failure::Bug(message) => NodeFailure::new(Code::Bug, message),
+        }
+    }
+}
+
+/// polars appends the whole query plan, and sometimes values, after the first line.
+fn first_line(error: &PolarsError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,155 @@
+//! Executes a plan: what is needed, in order, as much at once as the thread budget allows.
+//!
+//! The runner emits events and writes artifacts; it prints nothing.
+
+mod artifacts;
+mod card;
+pub mod decide;
+mod failure;
+mod publish;
+mod results;
+mod schedule;
+pub mod source;
+mod stage;
+pub mod state;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+
+use crate::config::Loaded;
+use crate::events::{Event, Listeners};
+use crate::plan::{self, Facts, Plan, Work};
+use crate::problem::{Code, Problem};
+use crate::report::Report;
+use crate::stages::contract::Cancel;
+use decide::Decision;
+pub use failure::NodeFailure;
+pub use results::NodeResult;
+use source::Inspected;
+use state::State;
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub select: Vec<String>,
+    pub exclude: Vec<String>,
+    pub full_refresh: bool,
+    pub fail_fast: bool,
+    pub threads: usize,
+    pub memory_limit_bytes: Option<u64>,
+    /// The command line, for the artifacts.
+    pub arguments: serde_json::Value,
+}
+
+/// A run that could start: whatever happened, its artifacts are written.
+pub struct Finished {
+    pub report: Report,
+    pub directory: PathBuf,
+    pub failures: Vec<NodeFailure>,
+    pub interrupted: bool,
+}
+
+/// What is known before anything runs.
+pub struct Prepared {
+    pub state: State,
+    pub sources: BTreeMap<usize, Inspected>,
+    /// Why a source cannot be read, by node.
+    pub broken: BTreeMap<usize, NodeFailure>,
+    pub decisions: Vec<Decision>,
+    pub selected: Vec<usize>,
+}
+
+/// Looks at the sources and decides what would run.
+pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<Prepared, Problem> {
+    let state = State { root: artifacts_root(loaded), pipeline: plan.pipeline.clone() };
+    let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
+    let mut sources = BTreeMap::new();
+    let mut broken = BTreeMap::new();
+    for (index, node) in plan.nodes.iter().enumerate() {
+        let Work::Source { spec, .. } = &node.work else { continue };
+        let Some((_, schema)) = node.outputs.first() else { continue };
+        match source::inspect(spec, schema, &loaded.project.root).await {
+            Ok(inspected) => {
+                sources.insert(index, inspected);
+            }
+            Err(failure) => {
+                broken.insert(index, failure);
+            }
+        }
+    }
+    let decisions = decide::decide(plan, &state, &sources, options.full_refresh);
+    Ok(Prepared { state, sources, broken, decisions, selected })
+}
+
+/// The directory of artifacts, tables and models.
+pub fn artifacts_root(loaded: &Loaded) -> PathBuf {
+    loaded.project.root.join(loaded.environment.artifacts())
+}
+
+/// What `state:modified` and `result:` refer to: the last run.
+fn facts(plan: &Plan, state: &State) -> Facts {
+    let last = state.last();
+    let changed = |node: &&plan::Node| last.get(&node.id()).is_none_or(|last| last.definition != node.definition);
+    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(|node| node.name.clone()).collect();
+    let results = last
+        .iter()
+        .filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone())))
+        .collect();
+    Facts { modified, results }
+}
+
+/// Runs the plan. An error means that the run could not start; failures of nodes are in the result.
+pub async fn run(loaded: &Loaded, plan: Plan, options: &Options, run_id: &str, listeners: &Listeners, cancel: &Cancel) -> Result<Finished, RunError> {
+    let started = Utc::now();
+    let clock = Instant::now();
+    let prepared = prepare(loaded, &plan, options).await.map_err(RunError::Selection)?;
+    let directory = prepared.state.root.join(run_id);
+    let artifacts = artifacts::Artifacts::create(&directory, loaded, &plan, &prepared, options, run_id, started)?;
+    listeners.emit(&Event::RunStarted {
+        run_id: run_id.to_owned(),
+        pipeline: plan.pipeline.clone(),
+        run_date: plan.run_date,
+        nodes: prepared.selected.len(),
+    });
+    let run = schedule::Run {
+        plan: Arc::new(plan),
+        prepared: Arc::new(prepared),
+        root: loaded.project.root.clone(),
+        directory: directory.clone(),
+        run_id: run_id.to_owned(),
+        options: options.clone(),
+        listeners: listeners.clone(),
+        cancel: cancel.clone(),
+    };
+    let results = schedule::execute(&run, &artifacts).await;
+    let elapsed = clock.elapsed();
+    let failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
+    artifacts.remember(&run, &results);
+    let report = artifacts.report(&run, &results, loaded, started, elapsed);
+    artifacts.finish(&report, &results, elapsed);
+    let success = failures.is_empty() && !cancel.is_set();
+    listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, elapsed });
+    Ok(Finished { report, directory, failures, interrupted: cancel.is_set() })
+}
+
+/// Why a run could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{}", .0.message)]
+    Selection(Problem),
+    #[error(transparent)]
+    Node(#[from] NodeFailure),
+}
+
+impl RunError {
+    pub fn code(&self) -> Code {
+        match self {
+            RunError::Selection(problem) => problem.code,
+            RunError::Node(failure) => failure.code,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! One publication: the table of a stage into a dataset's `run_date=` partition.
+
+use std::path::Path;
+
+use chrono::Utc;
+use polars::prelude::{DataType, Expr, LazyFrame, TimeUnit, TimeZone, col, lit};
+
+use super::decide::Decision;
+use super::failure::NodeFailure;
+use super::state::{Meta, State, table_file};
+use crate::config::SnapshotChoice;
+use crate::plan::{Node, Plan, Work};
+use crate::problem::Code;
+use crate::report::PublicationReport;
+use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, verify};
+use crate::storage::{Location, scan};
+use crate::table::{AS_OF, TableSchema, type_name};
+
+/// The column that says which run a row belongs to.
+const RUN_DATE: &str = "run_date";
+
+/// Where a publication happens.
+pub struct At<'a> {
+    /// What relative paths start from.
+    pub root: &'a Path,
+    pub run_id: &'a str,
+    /// For the file until it is published.
+    pub scratch: &'a Path,
+}
+
+/// Publishes unless the newest commit of the date holds the same.
+pub async fn run(
+    node: &Node,
+    plan: &Plan,
+    state: &State,
+    decisions: &[Decision],
+    own: &Decision,
+    at: &At<'_>,
+) -> Result<PublicationReport, NodeFailure> {
+    let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
+    let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
+    let to = Location::parse(&spec.to, at.root)?;
+    let report = |rows: u64, files: usize, bytes: u64, changed: bool| PublicationReport {
+        name: node.name.clone(),
+        to: spec.to.clone(),
+        rows,
+        files: files as u64,
+        bytes,
+        changed,
+    };
+    if let Some(commit) = newest(&to, Some(plan.run_date)).await?.filter(|commit| commit.key == own.key.0) {
+        let size = || commit.files.iter().map(|file| file.bytes).sum();
+        match verify(&to, &commit).await? {
+            Partition::Whole => return Ok(report(commit.rows(), commit.files.len(), size(), false)),
+            Partition::Unfinished => {
+                repair(&to, plan.run_date, at.run_id, Utc::now()).await?;
+                return Ok(report(commit.rows(), commit.files.len(), size(), false));
+            }
+            // What is missing is published again.
+            Partition::Damaged(_) => {}
+        }
+    }
+    let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
+    let key = &decisions.get(from.node).ok_or_else(bug)?.key;
+    let meta: Meta = state.meta(&producer.name, key).ok_or_else(bug)?;
+    let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
+    let source = table_file(&state.tables(&producer.name, key), port);
+    let file = at.scratch.join(format!("{}.parquet", node.name));
+    let rows = {
+        let (file, schema, snapshots, run_date) = (file.clone(), schema.clone(), spec.snapshots, plan.run_date);
+        let write = move || -> Result<u64, NodeFailure> {
+            let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
+            Ok(scan::write_parquet(frame, &file)?)
+        };
+        tokio::task::spawn_blocking(write).await.map_err(|error| NodeFailure::new(Code::Bug, error.to_string()))??
+    };
+    let request = Request {
+        to,
+        run_date: plan.run_date,
+        run_id: at.run_id.to_owned(),
+        key: own.key.0.clone(),
+        created_at: Utc::now(),
+        schema: described(schema, meta.model.as_ref().map(|model| model.version.as_str())),
+        files: vec![NewFile { path: file.clone(), rows }],
+    };
+    let published = publish(&request).await;
+    // The copy has served, whether it was published or not.
+    let _ = std::fs::remove_file(&file);
+    let commit = published?.commit;
+    Ok(report(commit.rows(), commit.files.len(), commit.files.iter().map(|file| file.bytes).sum(), true))
+}
+
+/// Key first, then `run_date`, then the rest; times in UTC.
+fn publishable(frame: LazyFrame, schema: &TableSchema, snapshots: SnapshotChoice, run_date: chrono::NaiveDate) -> LazyFrame {
+    let frame = if schema.snapshots.is_empty() || snapshots == SnapshotChoice::All {
+        frame
+    } else {
+        frame.filter(col(AS_OF).eq(lit(run_date)))
+    };
+    let mut columns: Vec<Expr> = schema.key.iter().map(|name| column(schema, name)).collect();
+    columns.push(lit(run_date).alias(RUN_DATE));
+    let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
+    columns.extend(rest.map(|one| column(schema, &one.name)));
+    frame.select(columns)
+}
+
+fn column(schema: &TableSchema, name: &str) -> Expr {
+    match schema.column(name).map(|column| &column.dtype) {
+        Some(DataType::Datetime(..)) => col(name).cast(DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))),
+        _ => col(name),
+    }
+}
+
+/// The columns as the commit records them, with their privacy classes.
+fn described(schema: &TableSchema, model_version: Option<&str>) -> Vec<serde_json::Value> {
+    let of = |column: &crate::table::Column| {
+        serde_json::json!({
+            "name": column.name, "type": type_name(&column.dtype), "class": column.class,
+            "key": schema.key.contains(&column.name),
+        })
+    };
+    let mut columns: Vec<serde_json::Value> = schema.columns.iter().map(of).collect();
+    columns.push(serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }));
+    if let Some(version) = model_version {
+        columns.push(serde_json::json!({ "model_version": version }));
+    }
+    columns
+}

@@ -1,0 +1,297 @@
+//! The order of execution: a node starts when what it needs is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use tokio::task::JoinSet;
+
+use super::artifacts::Artifacts;
+use super::failure::NodeFailure;
+use super::results::NodeResult;
+use super::state::{Meta, State};
+use super::{Options, Prepared, publish, source, stage};
+use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
+use crate::plan::{Node, Plan, Work};
+use crate::problem::Code;
+use crate::report::{NodeStatus, PublicationReport};
+use crate::stages::contract::{Cancel, StageContext};
+use crate::storage::local;
+
+/// Everything that a run is made of.
+#[derive(Clone)]
+pub struct Run {
+    pub plan: Arc<Plan>,
+    pub prepared: Arc<Prepared>,
+    pub root: PathBuf,
+    pub directory: PathBuf,
+    pub run_id: String,
+    pub options: Options,
+    pub listeners: Listeners,
+    pub cancel: Cancel,
+}
+
+/// What a node's work gave.
+enum Done {
+    Tables(Box<Meta>),
+    Published(PublicationReport),
+}
+
+type Outcome = (usize, chrono::DateTime<Utc>, Duration, Result<Done, NodeFailure>);
+
+/// Executes the selected nodes; the results are in the order in which they ended.
+pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
+    let mut open: BTreeSet<usize> = run.prepared.selected.iter().copied().collect();
+    let mut finished: BTreeMap<usize, bool> = BTreeMap::new();
+    let mut results: Vec<NodeResult> = Vec::new();
+    let mut working: JoinSet<Outcome> = JoinSet::new();
+    loop {
+        let stopping = run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
+        let mut progressed = false;
+        for index in open.clone() {
+            let Some(node) = run.plan.nodes.get(index) else { continue };
+            match readiness(run, node, &open, &finished, working.len()) {
+                Readiness::Wait => continue,
+                _ if stopping => {
+                    open.remove(&index);
+                    results.push(blocked(run, index, node, "the run was stopped"));
+                    finished.insert(index, false);
+                }
+                Readiness::Blocked(by) => {
+                    open.remove(&index);
+                    results.push(blocked(run, index, node, &by));
+                    finished.insert(index, false);
+                }
+                Readiness::Ready => {
+                    open.remove(&index);
+                    match skip(run, index, node) {
+                        Some(result) => {
+                            results.push(result);
+                            finished.insert(index, true);
+                        }
+                        None => start(run, index, node, &mut working),
+                    }
+                }
+            }
+            progressed = true;
+        }
+        if progressed {
+            artifacts.results(&results);
+            continue;
+        }
+        let Some(joined) = working.join_next().await else { break };
+        let outcome = joined.unwrap_or_else(|error| {
+            (usize::MAX, Utc::now(), Duration::ZERO, Err(NodeFailure::new(Code::Bug, format!("a task was lost: {error}"))))
+        });
+        let result = settle(run, outcome);
+        finished.insert(result.node, result.failure.is_none());
+        results.push(result);
+        artifacts.results(&results);
+    }
+    results
+}
+
+enum Readiness {
+    Ready,
+    Wait,
+    Blocked(String),
+}
+
+fn readiness(run: &Run, node: &Node, open: &BTreeSet<usize>, finished: &BTreeMap<usize, bool>, working: usize) -> Readiness {
+    let mut waits = working >= run.options.threads.max(1);
+    for up in &node.upstream {
+        let Some(needed) = run.plan.nodes.get(*up) else { continue };
+        match finished.get(up) {
+            Some(true) => {}
+            Some(false) => return Readiness::Blocked(format!("`{}` failed", needed.name)),
+            None if run.prepared.selected.contains(up) || open.contains(up) => waits = true,
+            // Not selected: what an earlier run left must do.
+            None if run.prepared.decisions.get(*up).is_some_and(|decision| decision.done) => {}
+            None => {
+                return Readiness::Blocked(format!(
+                    "`{}` is not selected and has no current output; select `+{}`",
+                    needed.name, node.name
+                ));
+            }
+        }
+    }
+    if waits { Readiness::Wait } else { Readiness::Ready }
+}
+
+/// The result of a node whose outputs exist already.
+fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
+    let decision = run.prepared.decisions.get(index).filter(|decision| decision.done)?;
+    let meta = run.prepared.state.meta(&node.name, &decision.key)?;
+    run.listeners.emit(&Event::NodeSkipped { node: node_ref(run, node), reason: decision.reason.clone() });
+    Some(NodeResult {
+        node: index,
+        id: node.id(),
+        status: NodeStatus::Skipped,
+        message: decision.reason.clone(),
+        failure: None,
+        started: Utc::now(),
+        elapsed: Duration::ZERO,
+        meta: Some(meta),
+        publication: None,
+    })
+}
+
+fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) {
+    run.listeners.emit(&Event::NodeStarted { node: node_ref(run, node) });
+    let run = run.clone();
+    let is_publish = matches!(node.work, Work::Publish { .. });
+    working.spawn(async move {
+        let (started, clock) = (Utc::now(), Instant::now());
+        let outcome = if is_publish {
+            publication(&run, index).await
+        } else {
+            let blocking = run.clone();
+            let work = tokio::task::spawn_blocking(move || tables(&blocking, index));
+            work.await.unwrap_or_else(|error| Err(NodeFailure::new(Code::Bug, error.to_string())))
+        };
+        (index, started, clock.elapsed(), outcome)
+    });
+}
+
+async fn publication(run: &Run, index: usize) -> Result<Done, NodeFailure> {
+    let bug = || NodeFailure::new(Code::Bug, "the publication does not exist");
+    let node = run.plan.nodes.get(index).ok_or_else(bug)?;
+    let prepared = &run.prepared;
+    let own = prepared.decisions.get(index).ok_or_else(bug)?;
+    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory };
+    publish::run(node, &run.plan, &prepared.state, &prepared.decisions, own, &at).await.map(Done::Published)
+}
+
+fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
+    let prepared = &run.prepared;
+    let bug = || NodeFailure::new(Code::Bug, "the node does not exist");
+    let node = run.plan.nodes.get(index).ok_or_else(bug)?;
+    if let Work::Source { spec, .. } = &node.work {
+        if let Some(failure) = prepared.broken.get(&index) {
+            return Err(failure.clone());
+        }
+        let inspected = prepared.sources.get(&index).ok_or_else(bug)?;
+        let decision = prepared.decisions.get(index).ok_or_else(bug)?;
+        let (_, schema) = node.outputs.first().ok_or_else(bug)?;
+        let quarantine = run.directory.join("quarantine").join(format!("{}.parquet", node.name));
+        let check = || source::check(spec, schema, inspected, run.plan.run_date, &quarantine);
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+        let (source, watermark) = checked.unwrap_or_else(|_| {
+            Err(NodeFailure::new(Code::CorruptFile, format!("a file of `{}` is damaged: reading it panicked", node.name)))
+        })?;
+        let target = prepared.state.tables(&node.name, &decision.key);
+        let meta = Meta { parts: decision.parts.clone(), outputs: vec![], watermark, evaluation: None, model: None, source: Some(source) };
+        if target.is_dir() {
+            // An account to be refreshed; removing it is only making room.
+            let _ = std::fs::remove_dir_all(&target);
+        }
+        let directory = local::AtomicDirectory::create(&target)?;
+        State::write_meta(directory.path(), &meta)?;
+        directory.finish()?;
+        prepared.state.prune(&node.name, &decision.key);
+        return Ok(Done::Tables(Box::new(meta)));
+    }
+    let context = StageContext {
+        run_date: run.plan.run_date,
+        seed: run.plan.seed,
+        threads: run.options.threads,
+        cancel: run.cancel.clone(),
+    };
+    let around = stage::Surroundings {
+        plan: &run.plan,
+        state: &prepared.state,
+        decisions: &prepared.decisions,
+        sources: &prepared.sources,
+        context,
+    };
+    stage::run(index, &around).map(|meta| Done::Tables(Box::new(meta)))
+}
+
+fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult {
+    let node = run.plan.nodes.get(index);
+    let id = node.map(Node::id).unwrap_or_default();
+    let reason = run.prepared.decisions.get(index).map(|decision| decision.reason.clone()).unwrap_or_default();
+    let mut result = NodeResult {
+        node: index,
+        id,
+        status: NodeStatus::Success,
+        message: reason,
+        failure: None,
+        started,
+        elapsed,
+        meta: None,
+        publication: None,
+    };
+    let node_ref = node.map(|node| node_ref(run, node));
+    match outcome {
+        Ok(Done::Tables(meta)) => result.meta = Some(*meta),
+        Ok(Done::Published(publication)) => {
+            if !publication.changed {
+                result.status = NodeStatus::Skipped;
+                result.message = "nothing changed".to_owned();
+            }
+            result.publication = Some(publication);
+        }
+        Err(failure) => {
+            result.status = NodeStatus::Error;
+            result.message = failure.message.clone();
+            if let Some(node) = node_ref {
+                run.listeners.emit(&Event::NodeFailed { node, code: failure.code.id(), message: failure.message.clone(), elapsed });
+            }
+            result.failure = Some(failure);
+            return result;
+        }
+    }
+    if let Some(node) = node_ref {
+        let event = if result.status == NodeStatus::Skipped {
+            Event::NodeSkipped { node, reason: result.message.clone() }
+        } else {
+            Event::NodeFinished { node, outputs: outputs(&result), elapsed }
+        };
+        run.listeners.emit(&event);
+    }
+    result
+}
+
+fn outputs(result: &NodeResult) -> Vec<OutputRows> {
+    let tables = result.meta.iter().flat_map(|meta| &meta.outputs).map(|output| (output.port.clone(), output.rows));
+    let published = result.publication.iter().map(|publication| ("published".to_owned(), publication.rows));
+    let source = result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| ("table".to_owned(), source.rows));
+    tables.chain(published).chain(source).map(|(port, rows)| OutputRows { port, rows }).collect()
+}
+
+fn blocked(run: &Run, index: usize, node: &Node, because: &str) -> NodeResult {
+    run.listeners.emit(&Event::NodeBlocked { node: node_ref(run, node), because: because.to_owned() });
+    NodeResult {
+        node: index,
+        id: node.id(),
+        status: NodeStatus::Blocked,
+        message: because.to_owned(),
+        failure: None,
+        started: Utc::now(),
+        elapsed: Duration::ZERO,
+        meta: None,
+        publication: None,
+    }
+}
+
+/// The node as events name it, with its datasets.
+pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
+    let own = |name: String| Dataset { namespace: format!("patronage://{}", run.plan.pipeline), name };
+    let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone()));
+    let (reads, writes) = match &node.work {
+        Work::Source { spec, .. } => (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())]),
+        Work::Stage(_) => {
+            let port = |(place, (port, _)): (usize, &(String, _))| {
+                own(if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) })
+            };
+            (node.upstream.iter().filter_map(feed).collect(), node.outputs.iter().enumerate().map(port).collect())
+        }
+        Work::Publish { spec, .. } => {
+            (node.upstream.iter().filter_map(feed).collect(), vec![Dataset { namespace: "path".to_owned(), name: spec.to.clone() }])
+        }
+    };
+    NodeRef { id: node.id(), kind: node.kind().to_owned(), reads, writes }
+}

@@ -1,0 +1,21 @@
+//! The dialect: SQL text to a checked syntax tree whose meaning does not hang on the engine.
+//!
+//! One SELECT per query, one expression per feature. The tree is checked against the columns that
+//! exist, then rewritten so that any engine computes the same: `/` is float and x/0 is null,
+//! counts and sums of integers are 64 bits wide.
+
+mod functions;
+mod lineage;
+mod names;
+mod parse;
+mod rewrite;
+mod shape;
+
+pub use functions::{Aggregate, is_aggregate, known as known_functions};
+pub use lineage::{ancestors, lineage, told_by};
+pub use names::{check_expression, check_query, identifiers};
+pub use parse::{expression, query};
+pub use rewrite::portable;
+pub use shape::{Shape, TableFacts, shape};
+
+pub use sqlparser::ast;

@@ -1,0 +1,110 @@
+//! SQL text to a syntax tree, with the position of a mistake inside the text.
+
+use sqlparser::ast::{Expr, Query, Statement};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+use crate::problem::{Code, Problem};
+
+/// Deep enough for any query a person writes, shallow enough for the stack.
+const DEPTH_MAX: usize = 60;
+
+/// Parses one scalar or aggregate expression.
+pub fn expression(text: &str) -> Result<Expr, Problem> {
+    let dialect = GenericDialect {};
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .try_with_sql(text)
+        .map_err(|error| syntax(&error))?;
+    let expression = parser.parse_expr().map_err(|error| syntax(&error))?;
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        let (line, column) = (rest.span.start.line as usize, rest.span.start.column as usize);
+        let message = format!("expected the expression to end, found `{}`", rest.token);
+        return Err(Problem::new(Code::SqlSyntax, message).within(line, column));
+    }
+    Ok(expression)
+}
+
+/// Parses one SELECT statement (CTEs and set operations included).
+pub fn query(text: &str) -> Result<Query, Problem> {
+    let dialect = GenericDialect {};
+    let statements = Parser::new(&dialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| syntax(&error))?;
+    let mut statements = statements.into_iter();
+    match (statements.next(), statements.next()) {
+        (Some(Statement::Query(query)), None) => Ok(*query),
+        (None, _) => Err(Problem::new(Code::SqlSyntax, "the query is empty")),
+        (Some(_), None) => Err(Problem::new(Code::SqlUnsupported, "expected a SELECT, found another statement")
+            .help("a stage reads its inputs and gives one table; it changes nothing else")),
+        (Some(_), Some(_)) => Err(Problem::new(Code::SqlUnsupported, "expected one SELECT, found several statements")
+            .help("write one stage per query, or use WITH")),
+    }
+}
+
+/// Turns the parser's error, which carries its position in its text, into a problem.
+fn syntax(error: &ParserError) -> Problem {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+        ParserError::RecursionLimitExceeded => "the SQL is nested too deeply".to_owned(),
+    };
+    let (message, position) = split_position(&text);
+    let mut chars = message.chars();
+    let message = match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::from("the SQL cannot be parsed"),
+    };
+    let problem = Problem::new(Code::SqlSyntax, message);
+    match position {
+        Some((line, column)) => problem.within(line, column),
+        None => problem,
+    }
+}
+
+/// Splits `"… at Line: 2, Column: 7"` into the message and the position.
+fn split_position(text: &str) -> (&str, Option<(usize, usize)>) {
+    let Some((message, position)) = text.rsplit_once(" at Line: ") else { return (text, None) };
+    let Some((line, column)) = position.split_once(", Column: ") else { return (text, None) };
+    let column = column.trim_end_matches(|c: char| !c.is_ascii_digit());
+    match (line.parse(), column.parse()) {
+        (Ok(line), Ok(column)) => (message, Some((line, column))),
+        _ => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syntax_error_has_a_position() {
+        let problem = expression("SUM(amount").unwrap_err();
+        assert_eq!(problem.code, Code::SqlSyntax);
+        let problem = query("SELECT a\nFROM t WHERE >").unwrap_err();
+        assert_eq!(problem.place.within.map(|(line, _)| line), Some(2), "{problem:?}");
+    }
+
+    #[test]
+    fn what_follows_an_expression_is_refused() {
+        let problem = expression("SUM(a) b").unwrap_err();
+        assert_eq!(problem.place.within, Some((1, 8)));
+    }
+
+    #[test]
+    fn only_one_select_is_read() {
+        assert_eq!(query("DROP TABLE t").unwrap_err().code, Code::SqlUnsupported);
+        assert_eq!(query("SELECT 1; SELECT 2").unwrap_err().code, Code::SqlUnsupported);
+        assert!(query("WITH x AS (SELECT a FROM t) SELECT a FROM x").is_ok());
+        assert!(query("").is_err());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_crash() {
+        let text = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
+        assert!(expression(&text).is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! Rewrites a tree so that every engine computes what the dialect defines.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value, VisitMut,
+    VisitorMut,
+};
+
+use super::functions::COUNTS;
+
+/// Rewrites in place: `a / b` to float with null for a zero divisor, `MOD` likewise, counts and
+/// sums to 64 bits.
+pub fn portable<T: VisitMut>(tree: &mut T) {
+    let _ = tree.visit(&mut Portable);
+}
+
+struct Portable;
+
+impl VisitorMut for Portable {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
+                let dividend = cast(take(left), DataType::Double(ExactNumberInfo::None));
+                **left = dividend;
+                **right = or_null_if_zero(take(right));
+            }
+            Expr::BinaryOp { op: BinaryOperator::Modulo, right, .. } => {
+                **right = or_null_if_zero(take(right));
+            }
+            Expr::Function(function) => {
+                let name = function.name.to_string().to_ascii_lowercase();
+                if name == "sum" {
+                    widen_argument(function);
+                } else if COUNTS.contains(&name.as_str()) {
+                    *expr = cast(take(expr), DataType::BigInt(None));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn take(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, Expr::Value(Value::Null.into()))
+}
+
+fn nested(expr: Expr) -> Box<Expr> {
+    match expr {
+        simple @ (Expr::Identifier(_) | Expr::Value(_) | Expr::Nested(_) | Expr::Function(_) | Expr::Cast { .. }) => {
+            Box::new(simple)
+        }
+        other => Box::new(Expr::Nested(Box::new(other))),
+    }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+fn number(text: &str) -> Expr {
+    Expr::Value(Value::Number(text.to_owned(), false).into())
+}
+
+fn or_null_if_zero(expr: Expr) -> Expr {
+    // A literal divisor other than zero needs no guard.
+    if let Expr::Value(value) = &expr
+        && let Value::Number(text, _) = &value.value
+        && text.parse::<f64>().is_ok_and(|divisor| divisor != 0.0)
+    {
+        return expr;
+    }
+    call("NULLIF", vec![expr, number("0")])
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+/// `SUM(x)` becomes `SUM(x + 0)` with a 64-bit zero: an integer x is widened, a float untouched.
+fn widen_argument(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    for argument in &mut list.args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument {
+            let zero = cast(number("0"), DataType::BigInt(None));
+            *expr = Expr::BinaryOp {
+                left: nested(take(expr)),
+                op: BinaryOperator::Plus,
+                right: Box::new(zero),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::expression;
+
+    fn rewritten(text: &str) -> String {
+        let mut tree = expression(text).unwrap();
+        portable(&mut tree);
+        tree.to_string()
+    }
+
+    #[test]
+    fn division_is_float_and_null_by_zero() {
+        assert_eq!(rewritten("a / b"), "CAST(a AS DOUBLE) / NULLIF(b, 0)");
+        assert_eq!(rewritten("a / 2"), "CAST(a AS DOUBLE) / 2");
+        assert_eq!(rewritten("a / 0"), "CAST(a AS DOUBLE) / NULLIF(0, 0)");
+        assert_eq!(rewritten("a % (b - 1)"), "a % NULLIF((b - 1), 0)");
+    }
+
+    #[test]
+    fn counts_and_sums_are_64_bits_wide() {
+        assert_eq!(rewritten("COUNT(*) - 5"), "CAST(COUNT(*) AS BIGINT) - 5");
+        assert_eq!(rewritten("SUM(a * b)"), "SUM((a * b) + CAST(0 AS BIGINT))");
+        assert_eq!(
+            rewritten("COUNT(DISTINCT a) FILTER (WHERE b > 0)"),
+            "CAST(COUNT(DISTINCT a) FILTER (WHERE b > 0) AS BIGINT)"
+        );
+    }
+}

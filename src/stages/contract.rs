@@ -1,0 +1,217 @@
+//! What a stage is: named tables in, named tables (and perhaps a model and an evaluation) out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::NaiveDate;
+use polars::prelude::{LazyFrame, PolarsError};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::model::Model;
+use super::protocol::Protocol;
+use crate::metrics::evaluation::Evaluation;
+use crate::problem::Problem;
+use crate::table::{Table, TableSchema};
+
+/// A pure step. Its parameters are the struct that implements it; it knows no paths, no storage
+/// and no clock.
+pub trait Stage: Send + Sync {
+    /// The input ports, in order.
+    fn inputs(&self) -> Vec<InputPort>;
+
+    /// The names of the output ports; the first is what `stage` alone refers to.
+    fn outputs(&self) -> Vec<&'static str>;
+
+    /// Everything wrong with the parameters themselves, placed under `with`.
+    fn check(&self) -> Vec<Problem> {
+        vec![]
+    }
+
+    /// How its model is evaluated; the planner enforces the rules.
+    fn protocol(&self) -> Protocol {
+        Protocol::None
+    }
+
+    /// Whether it applies the newest model of an earlier run date instead of fitting one.
+    fn applies_earlier_model(&self) -> bool {
+        false
+    }
+
+    /// The schema of each output, in the order of [`Stage::outputs`]; problems are placed under
+    /// `with` or `inputs`.
+    fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>>;
+
+    /// Does the work.
+    fn run(&self, inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure>;
+}
+
+/// The parameters of a kind, which are the stage.
+pub trait StageConfig: Stage + DeserializeOwned + JsonSchema + 'static {
+    /// What `stage:` says.
+    const KIND: &'static str;
+    /// The family's folder.
+    const FAMILY: &'static str;
+}
+
+/// A row of the registry.
+pub struct Kind {
+    pub name: &'static str,
+    pub family: &'static str,
+    /// The JSON schema of the `with` block; its descriptions are the kind's documentation.
+    pub schema: fn() -> schemars::Schema,
+    /// Builds the stage from a `with` block that satisfies the schema.
+    pub build: fn(serde_json::Value) -> Result<Box<dyn Stage>, serde_json::Error>,
+}
+
+impl Kind {
+    /// The registry row of a parameter struct.
+    pub const fn of<C: StageConfig>() -> Kind {
+        Kind {
+            name: C::KIND,
+            family: C::FAMILY,
+            schema: || schemars::SchemaGenerator::default().into_root_schema_for::<C>(),
+            build: |with| serde_json::from_value::<C>(with).map(|stage| Box::new(stage) as Box<dyn Stage>),
+        }
+    }
+}
+
+/// An input of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputPort {
+    pub name: &'static str,
+    /// Takes a list of tables.
+    pub many: bool,
+    /// The name is the user's (the tables of a query); `name` is only what the documentation says.
+    pub open: bool,
+}
+
+impl InputPort {
+    pub const fn one(name: &'static str) -> InputPort {
+        InputPort { name, many: false, open: false }
+    }
+
+    pub const fn many(name: &'static str) -> InputPort {
+        InputPort { name, many: true, open: false }
+    }
+
+    pub const fn open(name: &'static str) -> InputPort {
+        InputPort { name, many: false, open: true }
+    }
+}
+
+/// What is known of the inputs before anything runs: port to (name of what feeds it, schema).
+#[derive(Debug, Clone, Default)]
+pub struct InputSchemas {
+    pub ports: BTreeMap<String, Vec<(String, TableSchema)>>,
+}
+
+impl InputSchemas {
+    /// The table at a port that takes one; the planner has made sure that it is there.
+    pub fn one(&self, port: &str) -> Result<&TableSchema, Vec<Problem>> {
+        self.ports.get(port).and_then(|tables| tables.first()).map(|(_, schema)| schema).ok_or_else(|| {
+            vec![Problem::new(crate::problem::Code::MissingInput, format!("the input `{port}` is missing")).at(["inputs"])]
+        })
+    }
+
+    /// The tables at a port that takes many.
+    pub fn many(&self, port: &str) -> &[(String, TableSchema)] {
+        self.ports.get(port).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A table with the name of what made it (`segments`, `segments.profiles`).
+#[derive(Clone)]
+pub struct NamedTable {
+    pub name: String,
+    pub table: Table,
+}
+
+/// The tables a stage works on.
+#[derive(Default)]
+pub struct Inputs {
+    pub ports: BTreeMap<String, Vec<NamedTable>>,
+    /// The model to apply, where the stage asked for one.
+    pub earlier: Option<Model>,
+}
+
+impl Inputs {
+    /// Takes the table of a port that has one.
+    pub fn one(&mut self, port: &str) -> Result<Table, Failure> {
+        let table = self.ports.get_mut(port).and_then(|tables| tables.pop());
+        table.map(|named| named.table).ok_or_else(|| Failure::bug(format!("the input `{port}` was not handed over")))
+    }
+
+    /// Takes the tables of a port that has many.
+    pub fn many(&mut self, port: &str) -> Vec<NamedTable> {
+        self.ports.remove(port).unwrap_or_default()
+    }
+}
+
+/// Everything a stage may know beside its inputs and parameters. It does not grow.
+#[derive(Debug, Clone)]
+pub struct StageContext {
+    pub run_date: NaiveDate,
+    /// Derived from the pipeline's seed and the stage's id.
+    pub seed: u64,
+    pub threads: usize,
+    pub cancel: Cancel,
+}
+
+/// Set once the run is to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// An error once the run is to stop; long loops ask between their steps.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.is_set() { Err(Failure::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// What a stage gives.
+#[derive(Default)]
+pub struct Outputs {
+    /// One frame per port, in the order of [`Stage::outputs`], sorted by key.
+    pub tables: Vec<LazyFrame>,
+    pub model: Option<Model>,
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Why a stage could not do its work. Fragments that complete "failed to …: ".
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The data does not allow it; the message says why and what would help.
+    #[error("{0}")]
+    Data(String),
+    /// polars could not compute it.
+    #[error("{0}")]
+    Frame(#[from] PolarsError),
+    /// More memory or time would be needed than is allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("the run was interrupted")]
+    Cancelled,
+    /// Something impossible happened.
+    #[error("{0}")]
+    Bug(String),
+}
+
+impl Failure {
+    pub fn data(message: impl Into<String>) -> Failure {
+        Failure::Data(message.into())
+    }
+
+    pub fn bug(message: impl Into<String>) -> Failure {
+        Failure::Bug(message.into())
+    }
+}

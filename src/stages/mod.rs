@@ -1,0 +1,43 @@
+//! The stage kinds and the contract they keep. A new kind is one new file and its two lines here.
+
+pub mod contract;
+pub mod model;
+pub mod protocol;
+
+pub mod deliver {
+    pub mod scores;
+}
+pub mod prediction {
+    pub mod logistic;
+}
+pub mod prepare {
+    pub mod features;
+    pub mod sql;
+}
+pub mod recommendation {
+    pub mod item_cf;
+}
+pub mod segmentation {
+    pub mod kmeans;
+    pub mod rfm;
+}
+
+pub use contract::{
+    Failure, InputPort, InputSchemas, Inputs, Kind, NamedTable, Outputs, Stage, StageConfig, StageContext,
+};
+
+/// Every stage kind, in the order of the documentation.
+pub const KINDS: &[Kind] = &[
+    Kind::of::<prepare::sql::Sql>(),
+    Kind::of::<prepare::features::Features>(),
+    Kind::of::<segmentation::rfm::Rfm>(),
+    Kind::of::<segmentation::kmeans::KMeans>(),
+    Kind::of::<recommendation::item_cf::ItemCf>(),
+    Kind::of::<prediction::logistic::Logistic>(),
+    Kind::of::<deliver::scores::Scores>(),
+];
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}

@@ -1,0 +1,107 @@
+//! A fitted model as an artifact: open files, a signature, a profile of what it was fitted on.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::contract::Failure;
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The run date that it was fitted for.
+    pub run_date: NaiveDate,
+    pub signature: Signature,
+    /// File name to content; JSON, or Parquet for large tables.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a model takes and gives, and what it was fitted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    pub kind: String,
+    pub inputs: Vec<Field>,
+    pub outputs: Vec<Field>,
+    /// The distribution of each input at fitting time, to measure drift against.
+    pub profile: Vec<Profile>,
+    /// Rows that the served model was fitted on.
+    pub rows: usize,
+    /// The parameters it was fitted with.
+    pub parameters: serde_json::Value,
+}
+
+/// A named, typed value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub dtype: String,
+}
+
+impl Field {
+    pub fn new(name: impl Into<String>, dtype: impl Into<String>) -> Field {
+        Field { name: name.into(), dtype: dtype.into() }
+    }
+}
+
+/// How one input was distributed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    pub name: String,
+    pub nulls: usize,
+    /// Deciles 0 to 10 of a number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deciles: Vec<f64>,
+    /// The share of each level of a category, most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<(String, f64)>,
+}
+
+impl Profile {
+    /// Deciles of a column, NaN counted as null.
+    pub fn of_numbers(name: &str, values: impl IntoIterator<Item = f64>) -> Profile {
+        let mut nulls = 0;
+        let mut numbers: Vec<f64> = Vec::new();
+        for value in values {
+            if value.is_nan() { nulls += 1 } else { numbers.push(value) }
+        }
+        numbers.sort_unstable_by(f64::total_cmp);
+        let decile = |tenth: usize| numbers.get(tenth * numbers.len().saturating_sub(1) / 10).copied();
+        let deciles = (0..=10).filter_map(decile).collect();
+        Profile { name: name.to_owned(), nulls, deciles, levels: vec![] }
+    }
+}
+
+impl Model {
+    /// The name of the main file.
+    pub const MAIN: &'static str = "model.json";
+
+    /// A model whose main file is this value as JSON.
+    pub fn new<T: Serialize>(run_date: NaiveDate, signature: Signature, main: &T) -> Result<Model, Failure> {
+        let json = serde_json::to_vec_pretty(main).map_err(|error| Failure::bug(error.to_string()))?;
+        Ok(Model { run_date, signature, files: BTreeMap::from([(Model::MAIN.to_owned(), json)]) })
+    }
+
+    /// Reads the main file back.
+    pub fn main<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let json = self.files.get(Model::MAIN).map(Vec::as_slice).unwrap_or_default();
+        // JSON is YAML, and this parser rounds every float to the nearest, which serde_json does not.
+        serde_yaml::from_slice(json).map_err(|error| Failure::data(format!("the earlier model cannot be read: {error}")))
+    }
+
+    /// `<run date>-<8 hexadecimal digits of the content>`: the same model has the same version.
+    pub fn version(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, content) in &self.files {
+            hash.update(name.as_bytes());
+            hash.update((content.len() as u64).to_le_bytes());
+            hash.update(content);
+        }
+        let digest = hash.finalize();
+        let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{digits}", self.run_date)
+    }
+}

@@ -1,0 +1,239 @@
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col};
+use polars::sql::SQLContext;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::problem::{Code, Problem};
+use crate::sql::{self, Shape, TableFacts};
+use crate::stages::contract::{
+    Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext,
+};
+use crate::table::{Class, Column, TableSchema};
+
+/// One SELECT over the stage's inputs, each under the name of its port.
+///
+/// The dialect is the part of SQL that means the same on every engine, with these definitions:
+/// integers are 64 bits wide, `/` is float, and a division by zero is null. Rows leave in the order
+/// of the input where the query only filters and computes row by row, and sorted otherwise.
+///
+/// A query that looks at one row at a time keeps its input's event time and key. One that combines
+/// rows (aggregates, window functions, joins, subqueries) could carry the future into a row, so its
+/// output has no event time unless you declare it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sql {
+    /// The SELECT statement; tables are the names under `inputs:`.
+    #[schemars(length(min = 1))]
+    query: String,
+    /// The column that says when a row was wholly known, for a query that combines rows.
+    #[serde(default)]
+    event_time: Option<String>,
+    /// The columns that identify a row of the output.
+    #[serde(default)]
+    key: Vec<String>,
+    /// The output never changes over time, so it may feed an evaluated stage without an event time.
+    #[serde(default, rename = "static")]
+    fixed: bool,
+}
+
+impl StageConfig for Sql {
+    const KIND: &'static str = "sql";
+    const FAMILY: &'static str = "prepare";
+}
+
+impl Stage for Sql {
+    fn inputs(&self) -> Vec<InputPort> {
+        vec![InputPort::open("any name")]
+    }
+
+    fn outputs(&self) -> Vec<&'static str> {
+        vec!["table"]
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        sql::query(&self.query).err().map(in_query).into_iter().collect()
+    }
+
+    fn schemas(&self, inputs: &InputSchemas, _: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
+        let tables: Vec<(&str, &TableSchema)> = inputs
+            .ports
+            .iter()
+            .filter_map(|(port, tables)| Some((port.as_str(), &tables.first()?.1)))
+            .collect();
+        let tree = sql::query(&self.query).map_err(|problem| vec![in_query(problem)])?;
+        let names: Vec<(&str, Vec<&str>)> = tables.iter().map(|(port, schema)| (*port, schema.names())).collect();
+        let problems = sql::check_query(&tree, &names);
+        if !problems.is_empty() {
+            return Err(problems.into_iter().map(in_query).collect());
+        }
+        let frames = tables.iter().map(|(port, schema)| {
+            (port.to_string(), DataFrame::empty_with_schema(&schema.to_polars()).lazy())
+        });
+        let columns = self.columns(frames, &tree, &tables)?;
+        let shape = sql::shape(&tree, &facts(&tables));
+        self.describe(columns, &shape, &tables).map(|schema| vec![schema])
+    }
+
+    fn run(&self, inputs: Inputs, _: &StageContext) -> Result<Outputs, Failure> {
+        let tree = sql::query(&self.query).map_err(|problem| Failure::bug(problem.message))?;
+        let schemas: Vec<(String, TableSchema)> = inputs
+            .ports
+            .iter()
+            .filter_map(|(port, tables)| Some((port.clone(), tables.first()?.table.schema.clone())))
+            .collect();
+        let tables: Vec<(&str, &TableSchema)> = schemas.iter().map(|(port, schema)| (port.as_str(), schema)).collect();
+        let shape = sql::shape(&tree, &facts(&tables));
+        let frames = inputs
+            .ports
+            .into_iter()
+            .filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame)));
+        let mut frame = execute(frames, &tree)?;
+        if shape.aggregates {
+            // The streaming engine adds floats in an order that depends on the thread count.
+            frame = frame.collect()?.lazy();
+        }
+        if !shape.keeps_order && !shape.ordered {
+            frame = self.sorted(frame)?;
+        }
+        Ok(Outputs { tables: vec![frame], ..Outputs::default() })
+    }
+}
+
+impl Sql {
+    /// The output's columns with their types and privacy classes.
+    fn columns(
+        &self,
+        frames: impl Iterator<Item = (String, LazyFrame)>,
+        tree: &sql::ast::Query,
+        tables: &[(&str, &TableSchema)],
+    ) -> Result<Vec<Column>, Vec<Problem>> {
+        let schema = execute(frames, tree)
+            .and_then(|mut frame| frame.collect_schema())
+            .map_err(|error| vec![in_query(from_polars(&error, tree))])?;
+        let lineage = sql::lineage(tree);
+        let class_of = |name: &str| {
+            let columns = tables.iter().flat_map(|(_, schema)| &schema.columns);
+            let ancestors = sql::ancestors(&lineage, name);
+            columns.filter(|column| ancestors.contains(&column.name)).map(|column| column.class).max()
+        };
+        let role_of = |name: &str| {
+            tables.iter().find_map(|(_, schema)| schema.column(name)).map(|column| column.role).unwrap_or_default()
+        };
+        Ok(schema
+            .iter()
+            .map(|(name, dtype)| Column {
+                name: name.to_string(),
+                dtype: dtype.clone(),
+                class: class_of(name).unwrap_or(Class::Behavioral),
+                role: if lineage.contains_key(name.as_str()) { Default::default() } else { role_of(name) },
+            })
+            .collect())
+    }
+
+    /// What the rows stand for: inherited where rows pass through, declared otherwise.
+    fn describe(&self, columns: Vec<Column>, shape: &Shape, tables: &[(&str, &TableSchema)]) -> Result<TableSchema, Vec<Problem>> {
+        let base = shape.rows_of.as_ref().and_then(|name| tables.iter().find(|(port, _)| port == name));
+        let renamed = |column: &String| {
+            let found = shape.unchanged.iter().find(|(output, input)| *input == column && output == input);
+            found.or_else(|| shape.unchanged.iter().find(|(_, input)| *input == column)).map(|(output, _)| output.clone())
+        };
+        let mut schema = TableSchema { columns, fixed: self.fixed, ..TableSchema::default() };
+        if let Some((_, base)) = base {
+            schema.event_time = base.event_time.as_ref().and_then(renamed);
+            let key: Vec<String> = base.key.iter().filter_map(renamed).collect();
+            if key.len() == base.key.len() {
+                schema.key = key;
+            }
+            let keeps_as_of = shape.unchanged.get(crate::table::AS_OF).is_some_and(|input| input == crate::table::AS_OF);
+            schema.snapshots = if keeps_as_of { base.snapshots.clone() } else { vec![] };
+            schema.fixed |= base.fixed;
+        }
+        let mut problems = Vec::new();
+        let declared = self.event_time.iter().map(|name| (name, "event_time"));
+        for (name, option) in declared.chain(self.key.iter().map(|name| (name, "key"))) {
+            if schema.column(name).is_none() {
+                let problem = Problem::new(Code::UnknownColumn, format!("the query gives no column `{name}`"));
+                problems.push(problem.nearest(name, schema.names()).at(["with", option]));
+            }
+        }
+        if self.event_time.is_some() {
+            schema.event_time.clone_from(&self.event_time);
+        }
+        if !self.key.is_empty() {
+            schema.key.clone_from(&self.key);
+        }
+        if problems.is_empty() { Ok(schema) } else { Err(problems) }
+    }
+
+    /// By the declared key, then by everything else that has an order.
+    fn sorted(&self, mut frame: LazyFrame) -> Result<LazyFrame, Failure> {
+        let schema = frame.collect_schema()?;
+        let rest = schema
+            .iter()
+            .filter(|(name, dtype)| !self.key.iter().any(|key| key == name.as_str()) && !dtype.is_nested())
+            .map(|(name, _)| name.to_string());
+        let by: Vec<Expr> = self.key.iter().cloned().chain(rest).map(col).collect();
+        Ok(frame.sort_by_exprs(by, SortMultipleOptions::default().with_maintain_order(true)))
+    }
+}
+
+fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {
+    let facts = |schema: &TableSchema| TableFacts {
+        columns: schema.columns.iter().map(|column| column.name.clone()).collect(),
+        fixed: schema.fixed,
+    };
+    tables.iter().map(|(port, schema)| ((*port).to_owned(), facts(schema))).collect()
+}
+
+/// Plans the query over the frames; narrow numbers are widened on the way in and out.
+fn execute(frames: impl Iterator<Item = (String, LazyFrame)>, tree: &sql::ast::Query) -> Result<LazyFrame, polars::prelude::PolarsError> {
+    let mut tree = tree.clone();
+    sql::portable(&mut tree);
+    let mut context = SQLContext::new();
+    for (port, frame) in frames {
+        context.register(&port, widened(frame)?);
+    }
+    widened(context.execute(&tree.to_string())?)
+}
+
+/// Integers to 64 bits, floats to double.
+pub(super) fn widened(mut frame: LazyFrame) -> Result<LazyFrame, polars::prelude::PolarsError> {
+    let schema = frame.collect_schema()?;
+    let casts: Vec<Expr> = schema
+        .iter()
+        .filter_map(|(name, dtype)| {
+            let wide = match dtype {
+                DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16
+                | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+                DataType::Float32 => DataType::Float64,
+                _ => return None,
+            };
+            Some(col(name.clone()).strict_cast(wide))
+        })
+        .collect();
+    Ok(if casts.is_empty() { frame } else { frame.with_columns(casts) })
+}
+
+fn in_query(problem: Problem) -> Problem {
+    problem.under("query").under("with")
+}
+
+/// polars' refusal to plan the query, at the column that it names, if it names one.
+pub(super) fn from_polars<T: sql::ast::Visit>(error: &polars::prelude::PolarsError, tree: &T) -> Problem {
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']).to_owned();
+    let problem = Problem::new(Code::SqlInvalid, message.clone());
+    let named = sql::identifiers(tree).into_iter().find(|ident| {
+        let quoted = [format!("'{}'", ident.value), format!("\"{}\"", ident.value), format!("`{}`", ident.value)];
+        quoted.iter().any(|name| message.contains(name))
+    });
+    match named {
+        Some(ident) if ident.span.start.line > 0 => {
+            problem.within(ident.span.start.line as usize, ident.span.start.column as usize)
+        }
+        _ => problem.within(1, 1),
+    }
+}

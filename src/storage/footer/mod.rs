@@ -1,0 +1,153 @@
+//! Parquet footers: schema, row count and time range, from a few small reads.
+
+#[cfg(test)]
+mod tests;
+mod time_range;
+
+use std::ops::Range;
+
+use arrow::datatypes::DataType;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use parquet::DecodeResult;
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+
+use super::{Kind, Location, SourceFile, StorageError};
+pub use time_range::TimeRange;
+
+/// What most footers fit into, so that one read is enough.
+const TAIL_BYTES: u64 = 64 * 1024;
+/// Files read at the same time by [`read_all`].
+const CONCURRENCY: usize = 16;
+
+/// What a Parquet file says about itself.
+#[derive(Debug, Clone)]
+pub struct Footer {
+    pub location: Location,
+    /// Size of the file in bytes.
+    pub size: u64,
+    pub rows: u64,
+    /// Top-level columns, in the file's order.
+    pub columns: Vec<Column>,
+    /// Of the time column asked for; `None` if a row group with rows lacks statistics, or nothing is known.
+    pub time_range: Option<TimeRange>,
+}
+
+/// A top-level column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// Arrow's type, from the logical type or the Arrow schema that the writer left.
+    pub data_type: DataType,
+    pub nullable: bool,
+}
+
+/// Reads one footer; `time` names a top-level date or timestamp column whose range is wanted.
+///
+/// # Errors
+/// [`Kind::Corrupt`] if the file is not Parquet or is truncated, else what the store says.
+pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, StorageError> {
+    let metadata = metadata(file).await?;
+    let corrupt = |error| StorageError::new(Kind::Corrupt, "read", &file.location, error);
+    let descriptor = metadata.file_metadata();
+    let schema =
+        parquet_to_arrow_schema(descriptor.schema_descr(), descriptor.key_value_metadata())
+            .map_err(|error: ParquetError| corrupt(error.to_string()))?;
+    let columns = schema.fields().iter().map(|field| Column {
+        name: field.name().clone(),
+        data_type: field.data_type().clone(),
+        nullable: field.is_nullable(),
+    });
+    Ok(Footer {
+        location: file.location.clone(),
+        size: file.size,
+        rows: u64::try_from(descriptor.num_rows())
+            .map_err(|_| corrupt("its row count is negative".to_owned()))?,
+        columns: columns.collect(),
+        time_range: time.and_then(|name| time_range::of(&metadata, name)),
+    })
+}
+
+/// Reads many footers, a bounded number at a time; the answers are in the files' order.
+///
+/// # Errors
+/// The first that [`read`] gives.
+pub async fn read_all(
+    files: &[SourceFile],
+    time: Option<&str>,
+) -> Result<Vec<Footer>, StorageError> {
+    let footers: Vec<_> = files.iter().map(|file| read(file, time)).collect();
+    stream::iter(footers)
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
+    let corrupt = |detail: String| StorageError::new(Kind::Corrupt, "read", &file.location, detail);
+    let decoder = ParquetMetaDataPushDecoder::try_new(file.size)
+        .map_err(|error| corrupt(not_parquet(&error)))?
+        .with_page_index_policy(PageIndexPolicy::Skip);
+    let (store, path) = file.location.store()?;
+    let tail = file.size.saturating_sub(TAIL_BYTES)..file.size;
+    let (mut decoder, mut ranges) = (decoder, vec![tail]);
+    loop {
+        let buffers = store.get_ranges(&path, &ranges).await;
+        let buffers =
+            buffers.map_err(|error| StorageError::store("read", &file.location, &error))?;
+        let (next, decoded) = decode(decoder, ranges, buffers)
+            .await
+            .map_err(|error| corrupt(not_parquet(&error)))?;
+        match decoded {
+            DecodeResult::NeedsData(more) => (decoder, ranges) = (next, more),
+            DecodeResult::Data(metadata) => return within(metadata, file.size).map_err(corrupt),
+            DecodeResult::Finished => return Err(corrupt("its footer is empty".to_owned())),
+        }
+    }
+}
+
+/// Gives the decoder what it asked for and lets it go on. Off the async threads: it may be slow on a wide
+/// file, and it may panic on a broken one, which then counts as an error.
+async fn decode(
+    mut decoder: ParquetMetaDataPushDecoder,
+    ranges: Vec<Range<u64>>,
+    buffers: Vec<Bytes>,
+) -> Result<(ParquetMetaDataPushDecoder, DecodeResult<ParquetMetaData>), ParquetError> {
+    let work = move || {
+        decoder.push_ranges(ranges, buffers)?;
+        let decoded = decoder.try_decode()?;
+        Ok((decoder, decoded))
+    };
+    let broken = |_| ParquetError::General("its footer cannot be decoded".to_owned());
+    tokio::task::spawn_blocking(work).await.map_err(broken)?
+}
+
+fn not_parquet(error: &ParquetError) -> String {
+    format!("it is not a whole Parquet file: {error}")
+}
+
+/// A footer can outlive its data, for one in a file put together from parts: every column has to end inside.
+fn within(metadata: ParquetMetaData, size: u64) -> Result<ParquetMetaData, String> {
+    let chunks = metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
+    for chunk in chunks {
+        let start = chunk
+            .dictionary_page_offset()
+            .unwrap_or_else(|| chunk.data_page_offset());
+        let end = u64::try_from(start)
+            .ok()
+            .zip(u64::try_from(chunk.compressed_size()).ok());
+        let end = end.and_then(|(start, length)| start.checked_add(length));
+        if end.is_none_or(|end| end > size) {
+            let name = chunk.column_path().string();
+            return Err(format!(
+                "column `{name}` lies outside the file, which must be truncated"
+            ));
+        }
+    }
+    Ok(metadata)
+}

@@ -1,0 +1,11 @@
+//! Local files that survive a power cut: synced before they get their name, whole or absent.
+
+mod directory;
+mod durable;
+mod file;
+mod store;
+mod upload;
+
+pub use directory::{AtomicDirectory, Placed};
+pub use file::write_atomic;
+pub use store::DurableFileSystem;

@@ -1,0 +1,20 @@
+//! Where bytes live: paths, S3, source files, Parquet footers, atomic publishing. The only module that knows them.
+//!
+//! Everything goes through [`Location`]; local files and S3 objects then behave alike, and what local
+//! files lack (durability across a power cut, uploads that appear whole) is added by `local`.
+
+mod error;
+pub mod footer;
+pub mod local;
+mod location;
+pub mod publish;
+mod redact;
+mod s3;
+pub mod scan;
+pub mod sources;
+
+pub use error::{Kind, StorageError};
+pub use footer::Footer;
+pub use location::Location;
+pub use publish::{Commit, Published};
+pub use sources::SourceFile;

@@ -1,0 +1,50 @@
+//! What a caller wants published.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+
+use crate::storage::{Kind, Location, StorageError};
+
+/// One partition to publish.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The dataset's base.
+    pub to: Location,
+    pub run_date: NaiveDate,
+    /// Unique to the run; letters, digits and `-`.
+    pub run_id: String,
+    /// What was published, opaque here; compared with [`super::Commit::key`] to skip what has not changed.
+    pub key: String,
+    pub created_at: DateTime<Utc>,
+    /// One entry a column, opaque here.
+    pub schema: Vec<Value>,
+    /// In the order of the rows; may be empty.
+    pub files: Vec<NewFile>,
+}
+
+/// A finished local Parquet file. It stays the caller's to delete.
+#[derive(Debug, Clone)]
+pub struct NewFile {
+    pub path: PathBuf,
+    pub rows: u64,
+}
+
+impl Request {
+    pub(super) fn check(&self) -> Result<(), StorageError> {
+        check_run_id(&self.to, &self.run_id)
+    }
+}
+
+/// A run id becomes part of file names.
+pub(super) fn check_run_id(to: &Location, run_id: &str) -> Result<(), StorageError> {
+    let plain = run_id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if plain && !run_id.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("the run id `{run_id}` has characters other than letters, digits and `-`");
+    Err(StorageError::new(Kind::Invalid, "publish to", to, detail))
+}

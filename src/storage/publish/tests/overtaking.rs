@@ -1,0 +1,95 @@
+//! Two runs whose steps interleave at every point.
+
+use super::faulty::{Fault, Faulty};
+use super::*;
+
+/// Healthy access to a store, and access during which `meanwhile` happens before operation `at`.
+struct Pair {
+    to: Location,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        Self {
+            to: within(Arc::clone(&store)),
+            store,
+        }
+    }
+
+    fn faulty(&self, at: usize) -> Faulty {
+        Faulty::new(Arc::clone(&self.store), Fault::NoCommit, at)
+    }
+}
+
+async fn write_rival(to: &Location) {
+    let dataset = Dataset::open(to).unwrap();
+    dataset.delete(&names::success(date())).await.unwrap();
+    let rival = names::part(date(), 0, 2, "rival");
+    dataset
+        .put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite)
+        .await
+        .unwrap();
+    dataset.delete(&names::success(date())).await.unwrap();
+}
+
+/// The run before is slow: it finishes while the next one is at any point of its publish.
+#[tokio::test]
+async fn a_slow_finish_never_calls_a_mixture_success() {
+    for at in 0.. {
+        let pair = Pair::new();
+        let slow = put(&pair.to, "old-run", &["a", "b"]).await.unwrap().commit;
+        let old = pair.to.clone();
+        let faulty = pair.faulty(at).meanwhile(move || {
+            let (dataset, slow) = (Dataset::open(&old).unwrap(), slow.clone());
+            async move {
+                finish::finish(&dataset, &slow).await.unwrap();
+            }
+        });
+        put(&within(Arc::new(faulty.clone())), "new-run", &["c"])
+            .await
+            .unwrap_err();
+        assert_success_is_honest(&pair.to).await;
+        if !faulty.hit() {
+            break;
+        }
+    }
+}
+
+/// The next run shows its files while this one is at any point of its finish.
+#[tokio::test]
+async fn a_finish_overtaken_by_the_next_run_takes_success_back() {
+    for at in 0.. {
+        let pair = Pair::new();
+        let commit = put(&pair.to, "old-run", &["a", "b"]).await.unwrap().commit;
+        let next = pair.to.clone();
+        let faulty = pair.faulty(at).meanwhile(move || {
+            let next = next.clone();
+            async move { write_rival(&next).await }
+        });
+        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
+        finish::finish(&dataset, &commit).await.unwrap();
+        assert_success_is_honest(&pair.to).await;
+        if !faulty.hit() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn finish_leaves_a_rival_alone_and_claims_no_success() {
+    let to = memory();
+    let commit = put(&to, "old-run", &["a", "b"]).await.unwrap().commit;
+    write_rival(&to).await;
+    let dataset = Dataset::open(&to).unwrap();
+    assert!(!finish::finish(&dataset, &commit).await.unwrap());
+    assert_eq!(visible(&dataset).await.len(), 3);
+    assert!(
+        dataset
+            .get(&names::success(date()))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}

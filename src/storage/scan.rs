@@ -1,0 +1,152 @@
+//! Parquet files as lazy frames, and back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType as Arrow;
+use polars::prelude::{
+    DataType, Engine, Expr, IntoLazy, LazyFrame, ParquetCompression, ParquetWriteOptions, PlRefPath, PolarsResult,
+    ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit, UnifiedSinkArgs, FileWriteFormat, UnionArgs, col, concat, lit,
+};
+
+use super::{Footer, SourceFile};
+use crate::table::TableSchema;
+
+/// Rows of a row group; what a reader needs in memory at once.
+const ROW_GROUP_ROWS: usize = 250_000;
+
+/// Whether a file's column can be read as the declared type without losing anything.
+pub fn compatible(found: &Arrow, declared: &DataType) -> bool {
+    match declared {
+        DataType::Boolean => *found == Arrow::Boolean,
+        DataType::String => match found {
+            Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => true,
+            Arrow::Dictionary(_, values) => compatible(values, declared),
+            _ => false,
+        },
+        DataType::Date => matches!(found, Arrow::Date32 | Arrow::Date64),
+        DataType::Datetime(..) => matches!(found, Arrow::Timestamp(..)),
+        DataType::Decimal(precision, scale) => match found {
+            Arrow::Decimal32(p, s) | Arrow::Decimal64(p, s) | Arrow::Decimal128(p, s) => {
+                usize::from(*p) <= *precision && usize::try_from(*s).is_ok_and(|s| s == *scale)
+            }
+            _ => false,
+        },
+        DataType::Float64 => matches!(found, Arrow::Float64 | Arrow::Float32),
+        DataType::Float32 => *found == Arrow::Float32,
+        DataType::List(inner) => match found {
+            Arrow::List(field) | Arrow::LargeList(field) | Arrow::FixedSizeList(field, _) => compatible(field.data_type(), inner),
+            _ => false,
+        },
+        integer => fits(found, integer),
+    }
+}
+
+/// Whether every value of an integer type is one of the declared type.
+fn fits(found: &Arrow, declared: &DataType) -> bool {
+    let bits = |signed: bool, width: u32| (signed, width);
+    let found = match found {
+        Arrow::Int8 => bits(true, 8),
+        Arrow::Int16 => bits(true, 16),
+        Arrow::Int32 => bits(true, 32),
+        Arrow::Int64 => bits(true, 64),
+        Arrow::UInt8 => bits(false, 8),
+        Arrow::UInt16 => bits(false, 16),
+        Arrow::UInt32 => bits(false, 32),
+        Arrow::UInt64 => bits(false, 64),
+        _ => return false,
+    };
+    let declared = match declared {
+        DataType::Int8 => bits(true, 8),
+        DataType::Int16 => bits(true, 16),
+        DataType::Int32 => bits(true, 32),
+        DataType::Int64 => bits(true, 64),
+        DataType::UInt8 => bits(false, 8),
+        DataType::UInt16 => bits(false, 16),
+        DataType::UInt32 => bits(false, 32),
+        DataType::UInt64 => bits(false, 64),
+        _ => return false,
+    };
+    match (found.0, declared.0) {
+        (true, false) => false,
+        (false, true) => found.1 < declared.1,
+        _ => found.1 <= declared.1,
+    }
+}
+
+/// The declared columns of the files, in the declared types and order; datetimes in microseconds, UTC.
+pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> PolarsResult<LazyFrame> {
+    let mut frames = Vec::with_capacity(files.len());
+    for (file, footer) in files.iter().zip(footers) {
+        let in_file = |name: &str| footer.columns.iter().any(|column| column.name == name);
+        let columns: Vec<Expr> = schema
+            .columns
+            .iter()
+            .map(|column| {
+                let name = column.name.as_str();
+                let partition = file.partitions.iter().find(|(key, _)| key == name);
+                let value = match partition {
+                    Some((_, value)) if !in_file(name) => match value {
+                        Some(value) => lit(value.clone()),
+                        None => lit(polars::prelude::NULL),
+                    },
+                    _ => col(name),
+                };
+                normalized(value, &column.dtype).alias(name)
+            })
+            .collect();
+        frames.push(LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())?.select(columns));
+    }
+    match frames.len() {
+        1 => frames.pop().map_or_else(|| Ok(empty(schema)), Ok),
+        0 => Ok(empty(schema)),
+        _ => concat(frames, UnionArgs { rechunk: false, ..UnionArgs::default() }),
+    }
+}
+
+fn empty(schema: &TableSchema) -> LazyFrame {
+    polars::prelude::DataFrame::empty_with_schema(&schema.to_polars()).lazy()
+}
+
+fn arguments() -> ScanArgsParquet {
+    ScanArgsParquet { glob: false, ..ScanArgsParquet::default() }
+}
+
+fn normalized(value: Expr, dtype: &DataType) -> Expr {
+    match dtype {
+        DataType::Datetime(..) => value.cast(DataType::Datetime(TimeUnit::Microseconds, None)),
+        other => value.strict_cast(other.clone()),
+    }
+}
+
+/// A table that this program wrote.
+pub fn read_parquet(path: &Path) -> PolarsResult<LazyFrame> {
+    LazyFrame::scan_parquet(PlRefPath::new(path.to_string_lossy()), arguments())
+}
+
+/// Streams a frame into a Parquet file, in its order; returns the number of rows.
+///
+/// The bytes depend on the rows alone.
+pub fn write_parquet(frame: LazyFrame, path: &Path) -> PolarsResult<u64> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let options = ParquetWriteOptions {
+        compression: ParquetCompression::Zstd(None),
+        row_group_size: Some(ROW_GROUP_ROWS),
+        ..ParquetWriteOptions::default()
+    };
+    let target = SinkDestination::File { target: SinkTarget::Path(PlRefPath::new(path.to_string_lossy())) };
+    let arguments = UnifiedSinkArgs { maintain_order: true, ..UnifiedSinkArgs::default() };
+    frame.sink(target, FileWriteFormat::Parquet(Arc::new(options)), arguments)?.collect_with_engine(Engine::Streaming)?;
+    rows(path)
+}
+
+/// The number of rows that a Parquet file says it has.
+fn rows(path: &Path) -> PolarsResult<u64> {
+    let file = std::fs::File::open(path)?;
+    let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
+        .parse_and_finish(&file)
+        .map_err(|error| polars::prelude::PolarsError::ComputeError(error.to_string().into()))?;
+    Ok(metadata.file_metadata().num_rows().unsigned_abs())
+}

@@ -1,0 +1,132 @@
+//! Which files a source is made of: one file, a glob, a directory, or a published dataset.
+
+mod dataset;
+mod hive;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStoreExt};
+
+use super::{Kind, Location, StorageError};
+use hive::partitions;
+use pattern::Pattern;
+
+/// One Parquet file of a source.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    pub location: Location,
+    /// In bytes.
+    pub size: u64,
+    /// Changes whenever the content does: the SHA-256 of a published file, the ETag of an S3 object,
+    /// size and modification time (nanoseconds) of a local file.
+    pub identity: String,
+    /// `key=value` segments below the source's base, outermost first; `None` is Hive's null.
+    pub partitions: Vec<(String, Option<String>)>,
+}
+
+/// The files of a source, sorted by path.
+///
+/// A glob (`*`, `**`, `?`, `[..]`, `{a,b}`) takes what it matches, and the `*.parquet` below any directory
+/// it matches; a directory takes every `*.parquet` below it. Names that start with `_` or `.` are skipped in
+/// both. A dataset published by [`super::publish`] gives the files of each date's newest commit and no others.
+///
+/// # Errors
+/// [`Kind::NotFound`] if there is no such file, or no Parquet file in it; [`Kind::Invalid`] for a bad glob.
+pub async fn list(location: &Location) -> Result<Vec<SourceFile>, StorageError> {
+    if let Some(file) = exact(location).await? {
+        return Ok(vec![file]);
+    }
+    let literal = location.local_path().is_some_and(|path| path.is_dir());
+    let pattern = if literal {
+        None
+    } else {
+        Pattern::split(location)?
+    };
+    let base = pattern.as_ref().map_or(location, |pattern| &pattern.base);
+    let all = match dataset::files(base).await? {
+        Some(files) => files,
+        None => below(base).await?,
+    };
+    let keep = |relative: &str| match &pattern {
+        Some(pattern) => pattern.matches(relative),
+        None => relative.ends_with(".parquet"),
+    };
+    let mut files: Vec<_> = all.into_iter().filter(|(name, _)| keep(name)).collect();
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if files.is_empty() {
+        let detail = match pattern {
+            Some(_) => "no file matches",
+            None => "there is no Parquet file, or nothing at all",
+        };
+        return Err(StorageError::new(Kind::NotFound, "read", location, detail));
+    }
+    Ok(files.into_iter().map(|(_, file)| file).collect())
+}
+
+/// The location as a single file, if it is one.
+async fn exact(location: &Location) -> Result<Option<SourceFile>, StorageError> {
+    let Ok((store, path)) = location.store() else {
+        return Ok(None); // a glob need not be a possible name
+    };
+    if location.path().is_empty() || location.local_path().is_some_and(|path| path.is_dir()) {
+        return Ok(None);
+    }
+    match store.head(&path).await {
+        Ok(meta) => Ok(Some(source_file(location.clone(), &meta, Vec::new()))),
+        Err(error) => match StorageError::store("read", location, &error) {
+            error if error.kind() == Kind::NotFound => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Every file below a base, by its path relative to it, hidden ones left out.
+async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageError> {
+    let (store, path) = base.store()?;
+    let prefix = (!path.is_root()).then_some(&path);
+    let found: Vec<ObjectMeta> = store
+        .list(prefix)
+        .try_collect()
+        .await
+        .map_err(|error| StorageError::store("list", base, &error))?;
+    let files = found.iter().filter_map(|meta| {
+        let relative = meta
+            .location
+            .as_ref()
+            .strip_prefix(base.path())?
+            .trim_start_matches('/');
+        let hidden = relative.split('/').any(|name| name.starts_with(['_', '.']));
+        (!hidden && !relative.is_empty()).then(|| {
+            let file = source_file(base.join(relative), meta, partitions(relative));
+            (relative.to_owned(), file)
+        })
+    });
+    Ok(files.collect())
+}
+
+fn source_file(
+    location: Location,
+    meta: &ObjectMeta,
+    partitions: Vec<(String, Option<String>)>,
+) -> SourceFile {
+    // A local ETag holds the inode, which a restored backup changes although no byte did.
+    let tag = meta.e_tag.as_ref().filter(|_| !location.is_local());
+    let identity = tag.map_or_else(
+        || {
+            let time = meta.last_modified;
+            let nanoseconds = time
+                .timestamp_nanos_opt()
+                .unwrap_or_else(|| time.timestamp());
+            format!("{}-{nanoseconds}", meta.size)
+        },
+        |tag| tag.trim_matches('"').to_owned(),
+    );
+    SourceFile {
+        location,
+        size: meta.size,
+        identity,
+        partitions,
+    }
+}
