@@ -2,7 +2,6 @@
 
 use super::arguments::{Global, Plan};
 use super::{complain, project, table};
-use crate::plan::Work;
 use crate::problem::Exit;
 use crate::run::{Options, prepare};
 
@@ -30,15 +29,14 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
     };
     let mut exit = Exit::Done;
     for failure in prepared.broken.values() {
-        exit = complain::error(failure.code, &format!("failed to {}", failure.message), None);
+        exit = complain::error(failure.code, &failure.message, None);
     }
     let mut rows = Vec::new();
     for (index, (node, decision)) in plan.nodes.iter().zip(&prepared.decisions).enumerate() {
         let selected = prepared.selected.contains(&index);
-        let (verdict, reason) = match (&node.work, selected, prepared.broken.get(&index)) {
-            (_, false, _) => ("-", "not selected".to_owned()),
-            (_, _, Some(_)) => ("fail", "its files cannot be read".to_owned()),
-            (Work::Publish { .. }, ..) => ("publish", "unless the partition holds the same already".to_owned()),
+        let (verdict, reason) = match (selected, prepared.broken.get(&index)) {
+            (false, _) => ("-", "not selected".to_owned()),
+            (_, Some(_)) => ("fail", "its files cannot be read".to_owned()),
             _ if decision.done => ("skip", decision.reason.clone()),
             _ => ("run", decision.reason.clone()),
         };

@@ -80,7 +80,15 @@ pub struct Loaded {
 }
 
 /// Loads a pipeline under an environment (`configs/<environment>.yaml`).
-pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Result<Loaded, Vec<Located>> {
+///
+/// `more` is asked for further problems of a document that breaks its schema, so that all are
+/// reported at once.
+pub fn load(
+    pipeline: &Path,
+    environment: &str,
+    project: Option<&Path>,
+    more: impl Fn(&Node) -> Vec<Problem>,
+) -> Result<Loaded, Vec<Located>> {
     let project = Project::find(pipeline, project);
     let environment = load_environment(&project, environment)?;
     let mut document = read(pipeline, "pipeline")?;
@@ -93,6 +101,7 @@ pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Resul
     }
     problems.extend(yaml::validate(&tree, schema_for!(PipelineSpec).as_value()));
     if !problems.is_empty() {
+        problems.extend(more(&tree));
         return Err(document.locate_all(problems));
     }
     let rendered = yaml::to_json(&tree);

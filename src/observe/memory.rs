@@ -1,16 +1,19 @@
-//! The process's own peak of resident memory.
+//! The process's own resident memory, where the system tells.
 
-/// The largest resident set so far, in bytes; `None` where the system does not tell.
-#[cfg(target_os = "linux")]
+/// The largest resident set so far, in bytes.
 pub fn peak_memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+    status("VmHWM:")
 }
 
-/// The largest resident set so far, in bytes; `None` where the system does not tell.
-#[cfg(not(target_os = "linux"))]
-pub fn peak_memory_bytes() -> Option<u64> {
-    None
+/// The resident set now, in bytes.
+pub fn memory_bytes() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// A line of Linux's account of the process; other systems have none.
+fn status(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }

@@ -5,7 +5,7 @@ mod memory;
 pub mod openlineage;
 pub mod scheduler;
 
-pub use memory::peak_memory_bytes;
+pub use memory::{memory_bytes, peak_memory_bytes};
 
 #[cfg(test)]
 mod sample;

@@ -146,9 +146,38 @@ fn add_stages(plan: &mut Plan, loaded: &Loaded, built: Vec<Built>, broken: &mut 
             }
             None => {
                 broken.insert(spec.id.clone());
+                problems.extend(unknown_inputs(plan, loaded, spec).into_iter().map(|problem| in_stage(index, problem)));
             }
         }
     }
+}
+
+/// The one thing that can be said of a stage whose kind or parameters are wrong.
+fn unknown_inputs(plan: &Plan, loaded: &Loaded, spec: &StageSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (port, feeds) in &spec.inputs {
+        for (index, name) in feeds.names.iter().enumerate() {
+            let Err(problem) = find(plan, loaded, name) else { continue };
+            if problem.code == Code::UnknownInput {
+                let problem = if feeds.is_list { problem.under(index) } else { problem };
+                problems.push(problem.under(port.clone()).under("inputs"));
+            }
+        }
+    }
+    problems
+}
+
+/// The problems of the `with` blocks alone, for a document that is wrong elsewhere too.
+pub fn with_problems(document: &Yaml) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, stage) in document.get("stages").map(Yaml::items).unwrap_or_default().iter().enumerate() {
+        let kind = stage.get("stage").and_then(Yaml::as_str).and_then(stages::kind);
+        if let (Some(kind), Some(with)) = (kind, stage.get("with")) {
+            let found = yaml::validate(with, (kind.schema)().as_value());
+            problems.extend(found.into_iter().map(|problem| in_stage(index, problem.under("with"))));
+        }
+    }
+    problems
 }
 
 fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {

@@ -26,7 +26,7 @@ impl NodeFailure {
             Kind::NotFound => Code::SourceMissing,
             _ => return NodeFailure::from(error),
         };
-        NodeFailure::new(code, error.to_string())
+        NodeFailure::new(code, format!("failed to {error}"))
     }
 }
 
@@ -39,7 +39,7 @@ impl From<StorageError> for NodeFailure {
             Kind::Invalid => Code::BadValue,
             Kind::NotFound | Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Other => Code::LocalIo,
         };
-        NodeFailure::new(code, error.to_string())
+        NodeFailure::new(code, format!("failed to {error}"))
     }
 }
 

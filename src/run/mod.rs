@@ -12,6 +12,7 @@ mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+mod watch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -81,7 +82,10 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<
             }
         }
     }
-    let decisions = decide::decide(plan, &state, &sources, options.full_refresh);
+    let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
+    for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
+        publish::decide(node, plan.run_date, &loaded.project.root, decision).await;
+    }
     Ok(Prepared { state, sources, broken, decisions, selected })
 }
 

@@ -28,6 +28,24 @@ pub struct At<'a> {
     pub scratch: &'a Path,
 }
 
+/// Whether the newest commit of the date holds what would be published; says so in the decision.
+pub async fn decide(node: &Node, run_date: chrono::NaiveDate, root: &Path, decision: &mut Decision) {
+    let Work::Publish { spec, .. } = &node.work else { return };
+    let commit = match Location::parse(&spec.to, root) {
+        Ok(to) => newest(&to, Some(run_date)).await,
+        Err(error) => Err(error),
+    };
+    decision.reason = match commit {
+        Ok(Some(commit)) if commit.key == decision.key.0 => {
+            decision.done = true;
+            "the partition holds the same already".to_owned()
+        }
+        Ok(Some(_)) => "the partition holds something else".to_owned(),
+        Ok(None) => "the partition was never published".to_owned(),
+        Err(_) => "the dataset cannot be looked at now".to_owned(),
+    };
+}
+
 /// Publishes unless the newest commit of the date holds the same.
 pub async fn run(
     node: &Node,

@@ -12,6 +12,7 @@ use super::artifacts::Artifacts;
 use super::failure::NodeFailure;
 use super::results::NodeResult;
 use super::state::{Meta, State};
+use super::watch::Watch;
 use super::{Options, Prepared, publish, source, stage};
 use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
 use crate::plan::{Node, Plan, Work};
@@ -34,12 +35,13 @@ pub struct Run {
 }
 
 /// What a node's work gave.
-enum Done {
+pub(super) enum Done {
     Tables(Box<Meta>),
     Published(PublicationReport),
 }
 
-type Outcome = (usize, chrono::DateTime<Utc>, Duration, Result<Done, NodeFailure>);
+/// Node, start, time taken, result.
+pub(super) type Outcome = (usize, chrono::DateTime<Utc>, Duration, Result<Done, NodeFailure>);
 
 /// Executes the selected nodes; the results are in the order in which they ended.
 pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
@@ -47,6 +49,8 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
     let mut finished: BTreeMap<usize, bool> = BTreeMap::new();
     let mut results: Vec<NodeResult> = Vec::new();
     let mut working: JoinSet<Outcome> = JoinSet::new();
+    let mut running: BTreeSet<usize> = BTreeSet::new();
+    let watch = Watch::new(run.cancel.clone(), run.options.memory_limit_bytes);
     loop {
         let stopping = run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
         let mut progressed = false;
@@ -71,7 +75,10 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
                             results.push(result);
                             finished.insert(index, true);
                         }
-                        None => start(run, index, node, &mut working),
+                        None => {
+                            running.insert(index);
+                            start(run, index, node, &mut working);
+                        }
                     }
                 }
             }
@@ -81,16 +88,33 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
             artifacts.results(&results);
             continue;
         }
-        let Some(joined) = working.join_next().await else { break };
+        let joined = tokio::select! {
+            joined = working.join_next() => joined,
+            () = watch.until_given_up() => {
+                results.extend(running.iter().map(|index| settle(run, given_up(*index, &watch))));
+                break;
+            }
+        };
+        let Some(joined) = joined else { break };
         let outcome = joined.unwrap_or_else(|error| {
             (usize::MAX, Utc::now(), Duration::ZERO, Err(NodeFailure::new(Code::Bug, format!("a task was lost: {error}"))))
         });
-        let result = settle(run, outcome);
+        let result = settle(run, watch.explain(outcome));
+        running.remove(&result.node);
         finished.insert(result.node, result.failure.is_none());
         results.push(result);
         artifacts.results(&results);
     }
+    // What was still waiting when the run gave up.
+    let never = open.iter().filter_map(|index| Some((*index, run.plan.nodes.get(*index)?)));
+    results.extend(never.map(|(index, node)| blocked(run, index, node, "the run was stopped")));
+    artifacts.results(&results);
     results
+}
+
+/// The outcome of a stage that did not stop in time.
+fn given_up(index: usize, watch: &Watch) -> Outcome {
+    watch.explain((index, Utc::now(), Duration::ZERO, Err(NodeFailure::from(crate::stages::Failure::Cancelled))))
 }
 
 enum Readiness {

@@ -8,6 +8,7 @@ pub mod deliver {
     pub mod scores;
 }
 pub mod prediction {
+    pub mod design;
     pub mod logistic;
 }
 pub mod prepare {
@@ -15,9 +16,13 @@ pub mod prepare {
     pub mod sql;
 }
 pub mod recommendation {
+    mod holdout;
+    mod interactions;
     pub mod item_cf;
+    mod neighbors;
 }
 pub mod segmentation {
+    mod input;
     pub mod kmeans;
     pub mod rfm;
 }

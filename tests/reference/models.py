@@ -101,7 +101,7 @@ def clusters(customers):
     figures = []
     for k in range(4, 11):
         fit = KMeans(n_clusters=k, n_init=20, random_state=0).fit(points)
-        # many more starts, run until nothing moves: near the best inertia there is
+        # many more starts, run until nothing moves; another start may still be a little better
         best = KMeans(n_clusters=k, n_init=300, random_state=1, tol=0, max_iter=1000).fit(points)
         figures.append({
             "clusters": k,

@@ -17,6 +17,11 @@ pub struct ItemNeighbors {
 }
 
 impl ItemNeighbors {
+    /// Lists that were fitted earlier, one an item, most similar first.
+    pub fn from_lists(neighbors: Vec<Vec<(u32, f64)>>) -> Self {
+        Self { neighbors }
+    }
+
     /// Neighbors and similarities of an item; an item that does not exist has none.
     pub fn of(&self, item: usize) -> &[(u32, f64)] {
         self.neighbors.get(item).map_or(&[], Vec::as_slice)

@@ -53,7 +53,8 @@ fn problem(schema: &TableSchema, column: &Column) -> Option<Problem> {
     if column.dtype.is_numeric() {
         return None;
     }
-    let problem = Problem::new(Code::WrongColumnType, format!("`{name}` is {}, not a number", type_name(&column.dtype)));
+    let problem =
+        Problem::new(Code::WrongColumnType, format!("`{name}` is {}, not a number", type_name(&column.dtype)));
     Some(match column.dtype {
         DataType::Date | DataType::Datetime(..) => problem.help("make it a number of days with DAYS_SINCE"),
         _ => problem,

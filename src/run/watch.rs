@@ -1,0 +1,61 @@
+//! Watches a run from outside its stages: the memory limit, and stages that do not stop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::failure::NodeFailure;
+use super::schedule::Outcome;
+use crate::observe::memory_bytes;
+use crate::problem::Code;
+use crate::stages::contract::Cancel;
+
+/// How often memory is looked at.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// How long a stage may take to stop once it is asked to.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Cancels the run when it outgrows its limit.
+pub struct Watch {
+    cancel: Cancel,
+    limit_bytes: Option<u64>,
+    over_limit: AtomicBool,
+}
+
+impl Watch {
+    pub fn new(cancel: Cancel, limit_bytes: Option<u64>) -> Watch {
+        Watch { cancel, limit_bytes, over_limit: AtomicBool::new(false) }
+    }
+
+    /// Returns once the run was cancelled and its stages have had time to stop.
+    pub async fn until_given_up(&self) {
+        let mut cancelled: Option<Instant> = None;
+        loop {
+            let over = self.limit_bytes.is_some_and(|limit| memory_bytes().is_some_and(|bytes| bytes > limit));
+            if over && !self.cancel.is_set() {
+                self.over_limit.store(true, Ordering::SeqCst);
+                self.cancel.cancel();
+            }
+            if self.cancel.is_set() {
+                let since = *cancelled.get_or_insert_with(Instant::now);
+                if since.elapsed() > PATIENCE {
+                    return;
+                }
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Names the limit as the reason where it is the reason that a stage was cancelled.
+    pub(super) fn explain(&self, mut outcome: Outcome) -> Outcome {
+        if let (true, Err(failure), Some(limit)) = (self.over_limit.load(Ordering::SeqCst), &mut outcome.3, self.limit_bytes)
+            && failure.code == Code::Interrupted
+        {
+            let mebibytes = limit >> 20;
+            *failure = NodeFailure::new(
+                Code::MemoryLimit,
+                format!("the run needed more than the {mebibytes} MiB that --memory-limit allows and was stopped"),
+            );
+        }
+        outcome
+    }
+}

@@ -1,0 +1,233 @@
+//! Logistic regression of a yes-or-no label.
+
+mod charts;
+mod evaluate;
+mod facts;
+mod fitted;
+mod options;
+mod single;
+#[cfg(test)]
+mod tests;
+
+use chrono::NaiveDate;
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::design::snapshots::{Snapshots, repeated};
+use super::design::{self, Choice, PORT, Scale};
+use crate::problem::{Code, Problem};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::model::{Field, Model, Signature};
+use crate::stages::protocol::Protocol;
+use crate::table::{Column, Role, Table, TableSchema, type_name};
+use evaluate::Judged;
+use fitted::Fitted;
+use options::{Calibrate, ClassWeight, Engine, Mode, Penalty};
+
+/// The probability that a yes-or-no label will be true, by logistic regression.
+///
+/// The newest snapshot whose label is known evaluates; the snapshots whose label windows end before
+/// it train. The baseline is the training rows' share of positives. The model that scores the run
+/// date is then fitted once more on all labelled snapshots, with the same settings.
+///
+/// Features are numbers, truth values (0 and 1) and text. What is missing in a number becomes the
+/// median of the training rows. Text becomes one column for each level that at least 10 training
+/// rows have; other levels, and missing text, are zero in all of them.
+///
+/// The output `predictions` has one row per entity of the run date's snapshot: `probability` and
+/// `model_version`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logistic {
+    /// The label, of type `bool`, such as `buys_90d`.
+    #[schemars(length(min = 1))]
+    target: String,
+    /// The features: a list of columns, or `all`: every number, truth value and text of the table
+    /// that is no label, not part of the key and not of class `direct_id`.
+    #[serde(default)]
+    features: Choice,
+    /// What keeps coefficients small.
+    #[serde(default)]
+    penalty: Penalty,
+    /// What a training row weighs.
+    #[serde(default)]
+    class_weight: ClassWeight,
+    /// How features are scaled before fitting.
+    #[serde(default)]
+    scale: Scale,
+    /// Who fits.
+    #[serde(default)]
+    engine: Engine,
+    /// What turns scores into probabilities that hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-not-yet" = true))]
+    calibrate: Option<Calibrate>,
+    /// Whether to fit, to apply a model of an earlier run date, or both.
+    #[serde(default)]
+    mode: Mode,
+}
+
+/// The columns of the output after the entity.
+const OUTPUTS: [&str; 2] = ["probability", "model_version"];
+
+impl StageConfig for Logistic {
+    const KIND: &'static str = "logistic";
+    const FAMILY: &'static str = "prediction";
+}
+
+impl Stage for Logistic {
+    fn inputs(&self) -> Vec<InputPort> {
+        vec![InputPort::one(PORT)]
+    }
+
+    fn outputs(&self) -> Vec<&'static str> {
+        vec!["predictions"]
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = self.features.check();
+        if !(self.penalty.l2 >= 0.0 && self.penalty.l2.is_finite()) {
+            let message = format!("expected a number of at least 0, found {}", self.penalty.l2);
+            problems.push(Problem::new(Code::BadValue, message).at(["with", "penalty", "l2"]));
+        }
+        if self.engine == Engine::Linfa && self.class_weight == ClassWeight::Balanced {
+            let problem = Problem::new(Code::BadValue, "the linfa engine ignores class weights");
+            problems.push(problem.help("use `engine: native`, or `class_weight: none`").at(["with", "class_weight"]));
+        }
+        if self.calibrate.is_some() {
+            problems.push(Problem::new(Code::NotYet, "`calibrate` is not available yet").at(["with", "calibrate"]).at_key());
+        }
+        problems
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self.mode {
+            Mode::Apply => Protocol::Newest { port: PORT },
+            Mode::Fit | Mode::FitApply => Protocol::Snapshots { port: PORT, target: self.target.clone() },
+        }
+    }
+
+    fn applies_earlier_model(&self) -> bool {
+        self.mode == Mode::Apply
+    }
+
+    fn schemas(&self, inputs: &InputSchemas, _: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
+        let features = inputs.one(PORT)?;
+        let mut problems = self.features.columns(features).err().unwrap_or_default();
+        problems.extend(self.target_problem(features));
+        match design::entity(features, &OUTPUTS) {
+            Ok(entity) if problems.is_empty() => Ok(vec![self.schema(entity, features)]),
+            Ok(_) => Err(problems),
+            // Without snapshots that is what the protocol complains of.
+            Err(problem) => {
+                problems.extend((!features.snapshots.is_empty()).then_some(problem));
+                Err(problems)
+            }
+        }
+    }
+
+    fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
+        let earlier = inputs.earlier.take();
+        let table = inputs.one(PORT)?;
+        let entity = design::entity(&table.schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
+        if self.mode == Mode::Apply {
+            let model = earlier.ok_or_else(|| Failure::bug("no earlier model was handed over"))?;
+            return self.apply(table, &entity, &model, context.run_date);
+        }
+        let columns = self.features.columns(&table.schema).map_err(|problems| {
+            Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
+        })?;
+        let horizon_days = self.horizon(&table.schema)?;
+        let read = columns.iter().map(String::as_str).chain([self.target.as_str()]);
+        let snapshots = Snapshots::read(table, &entity.name, read)?;
+        let split = snapshots.split(&self.target, horizon_days, context.run_date)?;
+
+        let train = snapshots.labelled(&split.train, &self.target)?;
+        let trial = Fitted::fit(self, &train, &columns, horizon_days)?;
+        context.cancel.check()?;
+        let held = snapshots.labelled(&[split.evaluate], &self.target)?;
+        let mut evaluation = Judged::new(&trial, &train, &held)?.evaluation(split.evaluate, context)?;
+        context.cancel.check()?;
+
+        let refit = snapshots.labelled(&split.refit, &self.target)?;
+        let served = Fitted::fit(self, &refit, &columns, horizon_days)?;
+        evaluation.facts.extend(facts::of_fit(self, &split, &train, &trial, &served));
+        evaluation.charts.push(charts::coefficients(&served, &refit)?);
+        let model = self.model(&served, &refit, context.run_date)?;
+        let scored = match self.mode {
+            Mode::Fit => self.predictions(&entity.name, &snapshots.at(context.run_date)?.head(Some(0)), &served, &model)?,
+            _ => self.predictions(&entity.name, &snapshots.at(context.run_date)?, &served, &model)?,
+        };
+        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation) })
+    }
+}
+
+impl Logistic {
+    /// A label that is no truth value; that it is there and a label is for the protocol to check.
+    fn target_problem(&self, features: &TableSchema) -> Option<Problem> {
+        let column = features.column(&self.target).filter(|column| column.role != Role::Plain)?;
+        if column.dtype == DataType::Boolean || self.mode == Mode::Apply {
+            return None;
+        }
+        let message = format!("`{}` is {}, and what is predicted here is of type bool", self.target, type_name(&column.dtype));
+        let problem = Problem::new(Code::WrongColumnType, message);
+        Some(problem.help("make it a condition, such as `SUM(amount) > 0`").at(["with", "target"]))
+    }
+
+    fn horizon(&self, features: &TableSchema) -> Result<u32, Failure> {
+        match features.column(&self.target).map(|column| column.role) {
+            Some(Role::Label { horizon_days }) => Ok(horizon_days),
+            _ => Err(Failure::bug(format!("`{}` is not a label", self.target))),
+        }
+    }
+
+    fn schema(&self, entity: Column, features: &TableSchema) -> TableSchema {
+        let class = features.column(&self.target).map(|column| column.class).unwrap_or_default();
+        let key = vec![entity.name.clone()];
+        let [probability, version] = OUTPUTS;
+        let columns = vec![
+            entity,
+            Column::new(probability, DataType::Float64).class(class),
+            Column::new(version, DataType::String),
+        ];
+        TableSchema { columns, key, ..TableSchema::default() }
+    }
+
+    /// Scores the run date with a model of an earlier one.
+    fn apply(&self, table: Table, entity: &Column, model: &Model, run_date: NaiveDate) -> Result<Outputs, Failure> {
+        let fitted: Fitted = model.main()?;
+        if fitted.target != self.target {
+            let message = format!("the earlier model predicts `{}`, not `{}`; fit it again", fitted.target, self.target);
+            return Err(Failure::data(message));
+        }
+        let needed = fitted.design.columns.iter().map(design::Encoding::name);
+        let present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
+        let rows = Snapshots::read(table, &entity.name, present)?.at(run_date)?;
+        let scored = self.predictions(&entity.name, &rows, &fitted, model)?;
+        Ok(Outputs { tables: vec![scored], ..Outputs::default() })
+    }
+
+    fn predictions(&self, entity: &str, rows: &DataFrame, fitted: &Fitted, model: &Model) -> Result<LazyFrame, Failure> {
+        let [probability, version] = OUTPUTS;
+        let columns = vec![
+            rows.column(entity)?.clone(),
+            Series::new(probability.into(), fitted.probabilities(rows)?).into_column(),
+            repeated(version, &model.version(), rows.height()),
+        ];
+        Ok(DataFrame::new(rows.height(), columns)?.lazy())
+    }
+
+    fn model(&self, fitted: &Fitted, rows: &DataFrame, run_date: NaiveDate) -> Result<Model, Failure> {
+        let [probability, version] = OUTPUTS;
+        let signature = Signature {
+            kind: Logistic::KIND.to_owned(),
+            inputs: fitted.design.fields(),
+            outputs: vec![Field::new(probability, "float64"), Field::new(version, "string")],
+            profile: fitted.design.profile(rows)?,
+            rows: rows.height(),
+            parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
+        };
+        Model::new(run_date, signature, fitted)
+    }
+}

@@ -1,0 +1,88 @@
+//! Who interacted with what and when, by index: what every recommender reads.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use polars::prelude::{DataFrame, DataType, Engine, PolarsError, Series, TimeUnit, col};
+
+use crate::algorithms::sparse::{Csr, Duplicates};
+use crate::stages::contract::Failure;
+use crate::table::{Table, midnight_us};
+
+/// Interactions with users and items numbered in the order of their ids.
+pub struct Interactions {
+    /// The distinct user ids, ascending.
+    pub users: Series,
+    /// The distinct item ids, ascending.
+    pub items: Series,
+    /// User, item and time in microseconds.
+    rows: Vec<(u32, u32, i64)>,
+}
+
+impl Interactions {
+    /// Reads three columns; rows with a null are left out.
+    pub fn read(table: Table, user: &str, item: &str, time: &str) -> Result<Interactions, Failure> {
+        let microseconds = DataType::Datetime(TimeUnit::Microseconds, None);
+        let frame = table
+            .frame
+            .select([
+                col(user).alias("user"),
+                col(item).alias("item"),
+                col(time).cast(microseconds).to_physical().alias("time"),
+            ])
+            .filter(col("user").is_not_null().and(col("item").is_not_null()).and(col("time").is_not_null()))
+            .collect_with_engine(Engine::Streaming)?
+            .unwrap_single();
+        let (users, user_codes) = numbered(&frame, "user")?;
+        let (items, item_codes) = numbered(&frame, "item")?;
+        let times = frame.column("time")?.i64()?;
+        let rows = user_codes.into_iter().zip(item_codes).zip(times.iter());
+        let rows = rows.filter_map(|((user, item), time)| Some((user, item, time?))).collect();
+        Ok(Interactions { users, items, rows })
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Users × items, 1 where there was an interaction before the moment.
+    pub fn before(&self, moment: NaiveDate) -> Result<Csr, Failure> {
+        let end = midnight_us(moment);
+        self.matrix(|time| time < end)
+    }
+
+    /// Users × items, 1 where there was an interaction at or after the moment.
+    pub fn since(&self, moment: NaiveDate) -> Result<Csr, Failure> {
+        let start = midnight_us(moment);
+        self.matrix(|time| time >= start)
+    }
+
+    fn matrix(&self, keep: impl Fn(i64) -> bool) -> Result<Csr, Failure> {
+        let triples = self.rows.iter().filter(|(_, _, time)| keep(*time)).map(|(user, item, _)| (*user, *item, 1.0));
+        Csr::from_triples(self.users.len(), self.items.len(), triples.collect(), Duplicates::Once)
+            .map_err(|error| Failure::data(format!("failed to {error}")))
+    }
+}
+
+/// The distinct values of a column, ascending, and for each row the index of its value.
+fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure> {
+    let series = frame.column(name)?.as_materialized_series();
+    let distinct = series.unique()?.sort(polars::prelude::SortOptions::default())?;
+    let codes = match series.dtype() {
+        DataType::String => {
+            let index: HashMap<&str, u32> = distinct.str()?.iter().flatten().zip(0..).collect();
+            series.str()?.iter().map(|id| id.and_then(|id| index.get(id).copied()).unwrap_or(0)).collect()
+        }
+        dtype if dtype.is_integer() => {
+            let wide = distinct.cast(&DataType::Int64)?;
+            let index: HashMap<i64, u32> = wide.i64()?.iter().flatten().zip(0..).collect();
+            let rows = series.cast(&DataType::Int64)?;
+            rows.i64()?.iter().map(|id| id.and_then(|id| index.get(&id).copied()).unwrap_or(0)).collect()
+        }
+        other => {
+            let message = format!("`{name}` ids are {other}, neither whole numbers nor text");
+            return Err(PolarsError::InvalidOperation(message.into()).into());
+        }
+    };
+    Ok((distinct, codes))
+}
