@@ -167,20 +167,18 @@ impl Evaluation {
                 self.model, self.target, measure.name, measure.model.value
             );
         };
-        let end = match measure.verdict() {
-            Verdict::Beats => "and beats it",
-            Verdict::NotShown => "so it is not shown to be better; prefer the baseline until it is",
-            Verdict::Loses => "so it is worse than its baseline; do not use it",
-        };
-        format!(
-            "The {} of {} reaches a {} of {:.3}; its baseline ({}) has {:.3}, {end}.",
-            self.model,
-            self.target,
-            measure.name,
-            measure.model.value,
-            self.baseline,
-            baseline.value
-        )
+        let reaches = format!("The {} of {} reaches a {} of {:.3}", self.model, self.target, measure.name, measure.model.value);
+        let other = format!("its baseline ({})", self.baseline);
+        match measure.verdict() {
+            Verdict::Beats => format!("{reaches} and beats {other}, which has {:.3}.", baseline.value),
+            Verdict::NotShown => format!(
+                "{reaches}; {other} has {:.3}. It is not shown to be better: prefer the baseline until it is.",
+                baseline.value
+            ),
+            Verdict::Loses => {
+                format!("{reaches}; {other} has {:.3}, which is better: do not use this model.", baseline.value)
+            }
+        }
     }
 }
 

@@ -1,0 +1,10 @@
+//! The program from outside: what a user types, and what comes of it.
+//!
+//! One binary for all of it, since linking polars takes longer than running the tests.
+
+mod commands;
+mod features;
+mod layers;
+mod run;
+mod support;
+mod wrong;
