@@ -13,9 +13,7 @@ pub enum InputError {
     #[error("learn from a table without numeric columns")]
     NoColumns,
     /// NaN or infinity; `column` is the first one that has any.
-    #[error(
-        "use {rows} of {total} rows: they hold values that are not finite, the first in column {column}"
-    )]
+    #[error("use {rows} of {total} rows: they hold values that are not finite, the first in column {column}")]
     NonFinite {
         /// Rows with at least one such value.
         rows: usize,
@@ -68,11 +66,7 @@ pub fn check_finite(x: ArrayView2<'_, f64>) -> Result<(), InputError> {
     }
     let first_bad = |row: ndarray::ArrayView1<'_, f64>| row.iter().position(|v| !v.is_finite());
     let bad: Vec<usize> = x.rows().into_iter().filter_map(first_bad).collect();
-    Err(InputError::NonFinite {
-        rows: bad.len(),
-        total: x.nrows(),
-        column: bad.into_iter().min().unwrap_or(0),
-    })
+    Err(InputError::NonFinite { rows: bad.len(), total: x.nrows(), column: bad.into_iter().min().unwrap_or(0) })
 }
 
 /// Refuses a matrix whose width is not that of the model.
@@ -91,25 +85,15 @@ mod tests {
     #[test]
     fn counts_rows_and_names_the_first_column() {
         let x = array![[1.0, f64::NAN], [f64::INFINITY, f64::NAN], [1.0, 2.0]];
-        let expected = InputError::NonFinite {
-            rows: 2,
-            total: 3,
-            column: 0,
-        };
+        let expected = InputError::NonFinite { rows: 2, total: 3, column: 0 };
         assert_eq!(check(x.view()), Err(expected));
         assert_eq!(check(x.slice(ndarray::s![2.., ..])), Ok(()));
     }
 
     #[test]
     fn refuses_empty_tables() {
-        assert_eq!(
-            check(ndarray::Array2::zeros((0, 3)).view()),
-            Err(InputError::NoRows)
-        );
-        assert_eq!(
-            check(ndarray::Array2::zeros((3, 0)).view()),
-            Err(InputError::NoColumns)
-        );
+        assert_eq!(check(ndarray::Array2::zeros((0, 3)).view()), Err(InputError::NoRows));
+        assert_eq!(check(ndarray::Array2::zeros((3, 0)).view()), Err(InputError::NoColumns));
     }
 
     #[test]

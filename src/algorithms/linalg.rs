@@ -46,13 +46,7 @@ mod tests {
         let solved = solve_positive_definite(&a, &full.dot(&x)).unwrap();
         assert!((&solved - &x).iter().all(|d| d.abs() < 1e-14));
         let b = array![1.0, 1.0];
-        assert_eq!(
-            solve_positive_definite(&array![[1.0, 1.0], [1.0, 1.0]], &b),
-            None
-        );
-        assert_eq!(
-            solve_positive_definite(&array![[f64::NAN, 0.0], [0.0, 1.0]], &b),
-            None
-        );
+        assert_eq!(solve_positive_definite(&array![[1.0, 1.0], [1.0, 1.0]], &b), None);
+        assert_eq!(solve_positive_definite(&array![[f64::NAN, 0.0], [0.0, 1.0]], &b), None);
     }
 }

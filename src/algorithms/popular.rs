@@ -15,9 +15,7 @@ pub fn rank(interactions: &Csr) -> Vec<(u32, f64)> {
         }
     }
     let counted = (0_u32..).zip(users).filter(|(_, users)| *users > 0);
-    let mut items: Vec<_> = counted
-        .map(|(item, users)| (item, f64::from(users)))
-        .collect();
+    let mut items: Vec<_> = counted.map(|(item, users)| (item, f64::from(users))).collect();
     let count = items.len();
     keep_best(&mut items, count);
     items
@@ -35,12 +33,7 @@ pub fn recommend(
     let for_user = |user| {
         let seen = interactions.row(user).0;
         let wanted = |item: &u32| !exclude_seen || seen.binary_search(item).is_err();
-        ranking
-            .iter()
-            .filter(|(item, _)| wanted(item))
-            .take(top)
-            .copied()
-            .collect()
+        ranking.iter().filter(|(item, _)| wanted(item)).take(top).copied().collect()
     };
     users.into_par_iter().map(for_user).collect()
 }
@@ -59,15 +52,9 @@ mod tests {
         let ranking = rank(&interactions);
         assert_eq!(ranking, [(1, 2.0), (3, 2.0), (2, 1.0)]);
         let found = recommend(&interactions, &ranking, 0..4, 2, true);
-        let items: Vec<Vec<u32>> = found
-            .iter()
-            .map(|r| r.iter().map(|x| x.0).collect())
-            .collect();
+        let items: Vec<Vec<u32>> = found.iter().map(|r| r.iter().map(|x| x.0).collect()).collect();
         assert_eq!(items, [vec![3], vec![2], vec![1, 2], vec![1, 3]]);
-        assert_eq!(
-            recommend(&interactions, &ranking, 0..1, 1, false),
-            [[(1, 2.0)]]
-        );
+        assert_eq!(recommend(&interactions, &ranking, 0..1, 1, false), [[(1, 2.0)]]);
     }
 
     #[test]

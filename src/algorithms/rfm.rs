@@ -32,9 +32,7 @@ pub fn scores(values: &[f64], bins: u32, best: Best) -> Result<Vec<Option<u32>>,
     }
     // Adding zero makes one of the two zeros.
     let value = |row: usize| values.get(row).map_or(f64::NAN, |v| v + 0.0);
-    let mut order: Vec<usize> = (0..values.len())
-        .filter(|&row| !value(row).is_nan())
-        .collect();
+    let mut order: Vec<usize> = (0..values.len()).filter(|&row| !value(row).is_nan()).collect();
     order.sort_by(|&a, &b| match best {
         Best::Highest => value(a).total_cmp(&value(b)),
         Best::Lowest => value(b).total_cmp(&value(a)),
@@ -55,11 +53,7 @@ pub fn scores(values: &[f64], bins: u32, best: Best) -> Result<Vec<Option<u32>>,
 fn ntile(position: usize, rows: usize, bins: u32) -> u32 {
     let (size, larger) = (rows / bins as usize, rows % bins as usize);
     let in_larger = larger * (size + 1);
-    let bin = if position < in_larger {
-        position / (size + 1)
-    } else {
-        larger + (position - in_larger) / size.max(1)
-    };
+    let bin = if position < in_larger { position / (size + 1) } else { larger + (position - in_larger) / size.max(1) };
     bin as u32 + 1
 }
 
@@ -69,34 +63,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn plain(values: &[f64], bins: u32, best: Best) -> Vec<u32> {
-        scores(values, bins, best)
-            .unwrap()
-            .into_iter()
-            .flatten()
-            .collect()
+        scores(values, bins, best).unwrap().into_iter().flatten().collect()
     }
 
     /// SELECT NTILE(5) OVER (ORDER BY x) over 1..=11, worked out from the SQL standard's text.
     #[test]
     fn without_ties_it_is_ntile() {
         let values: Vec<f64> = (1..=11).map(f64::from).collect();
-        assert_eq!(
-            plain(&values, 5, Best::Highest),
-            [1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-        );
-        assert_eq!(
-            plain(&values, 5, Best::Lowest),
-            [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 1]
-        );
+        assert_eq!(plain(&values, 5, Best::Highest), [1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+        assert_eq!(plain(&values, 5, Best::Lowest), [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 1]);
     }
 
     #[test]
     fn equal_values_stay_together_in_the_middle_one_s_bin() {
         let orders = [1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 4.0, 9.0];
-        assert_eq!(
-            plain(&orders, 5, Best::Highest),
-            [2, 2, 2, 2, 2, 3, 3, 4, 5, 5]
-        );
+        assert_eq!(plain(&orders, 5, Best::Highest), [2, 2, 2, 2, 2, 3, 3, 4, 5, 5]);
         assert_eq!(plain(&[7.0; 10], 5, Best::Highest), [3; 10]);
         assert_eq!(plain(&[0.0, -0.0], 2, Best::Highest), [1, 1]);
     }
@@ -104,10 +85,7 @@ mod tests {
     #[test]
     fn nulls_extremes_and_small_tables() {
         let values = [f64::NAN, f64::INFINITY, 0.0, f64::NEG_INFINITY];
-        assert_eq!(
-            scores(&values, 3, Best::Highest),
-            Ok(vec![None, Some(3), Some(2), Some(1)])
-        );
+        assert_eq!(scores(&values, 3, Best::Highest), Ok(vec![None, Some(3), Some(2), Some(1)]));
         assert_eq!(plain(&[5.0], 5, Best::Lowest), [1]);
         assert_eq!(plain(&[5.0, 6.0], 5, Best::Highest), [1, 2]);
         assert_eq!(scores(&[], 5, Best::Lowest), Ok(vec![]));

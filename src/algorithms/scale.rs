@@ -45,18 +45,10 @@ impl StandardScaler {
         self.map(x, |value, mean, scale| value * scale + mean)
     }
 
-    fn map(
-        &self,
-        x: ArrayView2<'_, f64>,
-        change: impl Fn(f64, f64, f64) -> f64,
-    ) -> Result<Array2<f64>, InputError> {
+    fn map(&self, x: ArrayView2<'_, f64>, change: impl Fn(f64, f64, f64) -> f64) -> Result<Array2<f64>, InputError> {
         check_width(x, self.mean.len())?;
         let mut y = x.to_owned();
-        for (mut column, (&mean, &scale)) in y
-            .columns_mut()
-            .into_iter()
-            .zip(self.mean.iter().zip(&self.scale))
-        {
+        for (mut column, (&mean, &scale)) in y.columns_mut().into_iter().zip(self.mean.iter().zip(&self.scale)) {
             column.mapv_inplace(|value| change(value, mean, scale));
         }
         Ok(y)
@@ -73,22 +65,13 @@ fn moments(column: ArrayView1<'_, f64>) -> (f64, f64) {
     let mean = blockwise(column, |v| v) / rows;
     let deviation = (blockwise(column, |v| (v - mean) * (v - mean)) / rows).sqrt();
     let magnitude = column.fold(0.0_f64, |most, v| most.max(v.abs()));
-    (
-        mean,
-        if deviation > ROUNDING * magnitude {
-            deviation
-        } else {
-            1.0
-        },
-    )
+    (mean, if deviation > ROUNDING * magnitude { deviation } else { 1.0 })
 }
 
 /// Sum of `term` over a column: within each block, then over the blocks, to keep rounding small.
 fn blockwise(column: ArrayView1<'_, f64>, term: impl Fn(f64) -> f64) -> f64 {
     let blocks = column.axis_chunks_iter(ndarray::Axis(0), BLOCK_ROWS);
-    blocks
-        .map(|block| block.iter().map(|&v| term(v)).sum::<f64>())
-        .sum()
+    blocks.map(|block| block.iter().map(|&v| term(v)).sum::<f64>()).sum()
 }
 
 #[cfg(test)]
@@ -106,10 +89,7 @@ mod tests {
         assert!((scaler.mean[0] - 2.333_333_333_333_333_5).abs() < 1e-15);
         assert!((scaler.scale[0] - 1.247_219_128_924_647).abs() < 1e-15);
         assert_eq!((scaler.mean[1], scaler.scale[1]), (5.0, 1.0));
-        assert_eq!(
-            scaler.transform(x.view()).unwrap().column(1).to_vec(),
-            [0.0; 3]
-        );
+        assert_eq!(scaler.transform(x.view()).unwrap().column(1).to_vec(), [0.0; 3]);
     }
 
     #[test]
@@ -121,21 +101,9 @@ mod tests {
     #[test]
     fn one_row_and_wrong_width() {
         let scaler = StandardScaler::fit(array![[3.0, -1.0]].view()).unwrap();
-        assert_eq!(
-            scaler,
-            StandardScaler {
-                mean: vec![3.0, -1.0],
-                scale: vec![1.0, 1.0]
-            }
-        );
+        assert_eq!(scaler, StandardScaler { mean: vec![3.0, -1.0], scale: vec![1.0, 1.0] });
         let error = scaler.transform(array![[1.0]].view()).unwrap_err();
-        assert_eq!(
-            error,
-            InputError::Width {
-                expected: 2,
-                found: 1
-            }
-        );
+        assert_eq!(error, InputError::Width { expected: 2, found: 1 });
         assert!(scaler.transform(array![[1.0, f64::NAN]].view()).is_err());
     }
 

@@ -52,29 +52,18 @@ impl Csr {
         mut triples: Vec<(u32, u32, f64)>,
         duplicates: Duplicates,
     ) -> Result<Self, SparseError> {
-        if let Some(&size) = [rows, columns]
-            .iter()
-            .find(|&&size| size > u32::MAX as usize)
-        {
+        if let Some(&size) = [rows, columns].iter().find(|&&size| size > u32::MAX as usize) {
             return Err(InputError::TooLarge(size).into());
         }
         let outside = |t: &(u32, u32, f64)| t.0 as usize >= rows || t.1 as usize >= columns;
         if let Some(position) = triples.iter().position(outside) {
-            return Err(SparseError::Outside {
-                position,
-                rows,
-                columns,
-            });
+            return Err(SparseError::Outside { position, rows, columns });
         }
         let bad = triples.iter().filter(|t| !t.2.is_finite()).count();
         if bad > 0 {
             return Err(SparseError::NonFinite(bad));
         }
-        triples.par_sort_unstable_by(|a, b| {
-            (a.0, a.1)
-                .cmp(&(b.0, b.1))
-                .then_with(|| a.2.total_cmp(&b.2))
-        });
+        triples.par_sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.total_cmp(&b.2)));
         triples.dedup_by(|next, kept| {
             let same = (next.0, next.1) == (kept.0, kept.1);
             if same {
@@ -89,12 +78,7 @@ impl Csr {
         }
     }
 
-    fn from_sorted(
-        rows: usize,
-        columns: usize,
-        triples: &[(u32, u32, f64)],
-        duplicates: Duplicates,
-    ) -> Self {
+    fn from_sorted(rows: usize, columns: usize, triples: &[(u32, u32, f64)], duplicates: Duplicates) -> Self {
         let weight = |t: &(u32, u32, f64)| match duplicates {
             Duplicates::Sum => t.2,
             Duplicates::Once => 1.0,
@@ -152,12 +136,7 @@ impl Csr {
                 *slot += 1;
             }
         }
-        Self {
-            columns: self.rows(),
-            starts,
-            indices,
-            values,
-        }
+        Self { columns: self.rows(), starts, indices, values }
     }
 }
 
@@ -195,11 +174,7 @@ mod tests {
     #[test]
     fn refuses_what_is_outside_or_not_finite() {
         let build = |triple| Csr::from_triples(2, 2, vec![(0, 0, 1.0), triple], Duplicates::Sum);
-        let outside = SparseError::Outside {
-            position: 1,
-            rows: 2,
-            columns: 2,
-        };
+        let outside = SparseError::Outside { position: 1, rows: 2, columns: 2 };
         assert_eq!(build((2, 0, 1.0)), Err(outside.clone()));
         assert_eq!(build((0, 2, 1.0)), Err(outside));
         assert_eq!(build((0, 1, f64::NAN)), Err(SparseError::NonFinite(1)));

@@ -38,11 +38,7 @@ impl Tiles {
                 }
             }
         });
-        Self {
-            data,
-            rows,
-            columns,
-        }
+        Self { data, rows, columns }
     }
 
     /// The blocks of tiles, in the order of the rows.
@@ -53,12 +49,7 @@ impl Tiles {
     /// One row, copied together.
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
         let start = (row / LANES) * LANES * self.columns + row % LANES;
-        self.data
-            .iter()
-            .skip(start)
-            .step_by(LANES)
-            .take(self.columns)
-            .copied()
+        self.data.iter().skip(start).step_by(LANES).take(self.columns).copied()
     }
 }
 
@@ -71,11 +62,7 @@ mod tests {
     fn rows_come_back_in_both_memory_orders() {
         let value = |(i, j): (usize, usize)| (i * 10 + j) as f64;
         let small = Array2::from_shape_fn((37, 3).f(), value);
-        for x in [
-            small.as_standard_layout().to_owned(),
-            small,
-            Array2::from_shape_fn((5000, 2), value),
-        ] {
+        for x in [small.as_standard_layout().to_owned(), small, Array2::from_shape_fn((5000, 2), value)] {
             let tiles = Tiles::new(x.view());
             for (i, row) in x.rows().into_iter().enumerate() {
                 assert_eq!(tiles.row(i).collect::<Vec<_>>(), row.to_vec());

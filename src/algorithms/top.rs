@@ -27,11 +27,7 @@ pub(super) struct Accumulator {
 
 impl Accumulator {
     pub(super) fn new(columns: usize) -> Self {
-        Self {
-            sums: vec![0.0; columns],
-            touched: Vec::new(),
-            is_touched: vec![false; columns],
-        }
+        Self { sums: vec![0.0; columns], touched: Vec::new(), is_touched: vec![false; columns] }
     }
 
     /// Adds to the sum of a column.
@@ -46,11 +42,7 @@ impl Accumulator {
 
     /// Takes columns and sums out, leaving everything at zero.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        let Self {
-            sums,
-            touched,
-            is_touched,
-        } = self;
+        let Self { sums, touched, is_touched } = self;
         touched.drain(..).map(|column| {
             is_touched[column as usize] = false;
             (column, std::mem::take(&mut sums[column as usize]))

@@ -27,7 +27,15 @@ pub fn render(one: &Located) -> String {
     if one.line == 0 {
         let _ = writeln!(text, "{}: error[{}]: {}", one.file, problem.code.id(), problem.message);
     } else {
-        let _ = writeln!(text, "{}:{}:{}: error[{}]: {}", one.file, one.line, one.column, problem.code.id(), problem.message);
+        let _ = writeln!(
+            text,
+            "{}:{}:{}: error[{}]: {}",
+            one.file,
+            one.line,
+            one.column,
+            problem.code.id(),
+            problem.message
+        );
         if let Some(line) = one.text.lines().nth(one.line - 1) {
             let (shown, column) = clip(line, one.column);
             let number = one.line.to_string();

@@ -6,8 +6,10 @@ use crate::problem::{Code, Exit, nearest};
 
 pub fn run(command: &Explain) -> Exit {
     let Some(text) = &command.code else {
-        let rows: Vec<Vec<String>> =
-            Code::ALL.iter().map(|code| vec![code.id().to_owned(), (code.exit() as u8).to_string(), code.title().to_owned()]).collect();
+        let rows: Vec<Vec<String>> = Code::ALL
+            .iter()
+            .map(|code| vec![code.id().to_owned(), (code.exit() as u8).to_string(), code.title().to_owned()])
+            .collect();
         print!("{}", table::render(&["code", "exit", "meaning"], &rows, &[1]));
         return Exit::Done;
     };

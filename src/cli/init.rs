@@ -20,10 +20,16 @@ pub fn run(command: &Init) -> Exit {
     }
     match make(directory) {
         Ok(()) => {
-            println!("{} is ready. Next:\n\n  patronage run {}", directory.display(), directory.join("pipelines/nightly.yaml").display());
+            println!(
+                "{} is ready. Next:\n\n  patronage run {}",
+                directory.display(),
+                directory.join("pipelines/nightly.yaml").display()
+            );
             Exit::Done
         }
-        Err(message) => complain::error(Code::LocalIo, &format!("failed to make {}: {message}", directory.display()), None),
+        Err(message) => {
+            complain::error(Code::LocalIo, &format!("failed to make {}: {message}", directory.display()), None)
+        }
     }
 }
 
@@ -39,7 +45,9 @@ fn make(directory: &Path) -> Result<(), String> {
     for (name, text) in files {
         let path = directory.join(name);
         let parent = path.parent().unwrap_or(directory);
-        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|error| error.to_string())?;
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|error| error.to_string())?;
     }
     let options = Options {
         customers: 1200,

@@ -9,7 +9,9 @@ pub fn run(command: &List) -> Exit {
     if let Some(directory) = &command.pages {
         return match reference::write_pages(directory) {
             Ok(()) => Exit::Done,
-            Err(error) => complain::error(Code::LocalIo, &format!("failed to write {}: {error}", directory.display()), None),
+            Err(error) => {
+                complain::error(Code::LocalIo, &format!("failed to write {}: {error}", directory.display()), None)
+            }
         };
     }
     let Some(name) = &command.kind else {

@@ -37,7 +37,9 @@ pub fn page(kind: &Kind) -> String {
 /// Writes every page and an index into a directory.
 pub fn write_pages(directory: &Path) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
-    let mut index = String::from("# Stage kinds\n\nGenerated from the doc comments by `patronage list --pages`.\n\n| kind | family | what it does |\n|---|---|---|\n");
+    let mut index = String::from(
+        "# Stage kinds\n\nGenerated from the doc comments by `patronage list --pages`.\n\n| kind | family | what it does |\n|---|---|---|\n",
+    );
     for kind in stages::KINDS {
         std::fs::write(directory.join(format!("{}.md", kind.name)), page(kind))?;
         let _ = writeln!(index, "| [{0}]({0}.md) | {1} | {2} |", kind.name, kind.family, first_sentence(kind));
@@ -51,7 +53,8 @@ fn description(schema: &Value) -> String {
 
 fn parameters(page: &mut String, schema: &Value, root: &Value) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let _ = writeln!(page, "| key | type | default | meaning |\n|---|---|---|---|");
     for (name, property) in properties {
         let default = match property.get("default") {
@@ -63,7 +66,8 @@ fn parameters(page: &mut String, schema: &Value, root: &Value) {
         if property.get("x-not-yet").and_then(Value::as_bool) == Some(true) {
             meaning.push_str(" *Not available yet.*");
         }
-        let _ = writeln!(page, "| `{name}` | {} | {default} | {meaning} |", type_of(property, root).replace('|', "\\|"));
+        let _ =
+            writeln!(page, "| `{name}` | {} | {default} | {meaning} |", type_of(property, root).replace('|', "\\|"));
     }
 }
 
@@ -75,14 +79,19 @@ fn type_of(schema: &Value, root: &Value) -> String {
         return if definition.get("properties").is_some() { name.to_owned() } else { type_of(definition, root) };
     }
     if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        return words.iter().map(|word| format!("`{}`", word.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ");
+        return words
+            .iter()
+            .map(|word| format!("`{}`", word.as_str().unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     if let Some(word) = schema.get("const") {
         return format!("`{}`", word.as_str().unwrap_or_default());
     }
     for key in ["anyOf", "oneOf"] {
         if let Some(branches) = schema.get(key).and_then(Value::as_array) {
-            let mut names: Vec<String> = branches.iter().map(|branch| type_of(branch, root)).filter(|name| name != "null").collect();
+            let mut names: Vec<String> =
+                branches.iter().map(|branch| type_of(branch, root)).filter(|name| name != "null").collect();
             names.dedup();
             return names.join(" or ");
         }
@@ -103,9 +112,13 @@ fn type_of(schema: &Value, root: &Value) -> String {
     };
     match schema.get("type") {
         Some(Value::String(name)) => of(name),
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(of).collect::<Vec<_>>().join(" or ")
-        }
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|name| *name != "null")
+            .map(of)
+            .collect::<Vec<_>>()
+            .join(" or "),
         _ => "any".to_owned(),
     }
 }

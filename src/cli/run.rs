@@ -23,7 +23,11 @@ pub fn run(command: &Run, global: &Global) -> Exit {
         None => None,
         Some(Some(bytes)) => Some(bytes),
         Some(None) => {
-            return complain::error(Code::BadArgument, "--memory-limit: expected a size such as `4GiB` or `512MiB`", None);
+            return complain::error(
+                Code::BadArgument,
+                "--memory-limit: expected a size such as `4GiB` or `512MiB`",
+                None,
+            );
         }
     };
     set_threads(threads);
@@ -57,7 +61,10 @@ pub fn run(command: &Run, global: &Global) -> Exit {
         listeners.add(Arc::new(log::LogListener));
         // The listener must find the run's directory; if it cannot be made, the run will say so.
         let _ = std::fs::create_dir_all(&directory);
-        let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), &format!("patronage://{}", plan.pipeline));
+        let lineage = openlineage::OpenLineage::create(
+            &directory.join("events.ndjson"),
+            &format!("patronage://{}", plan.pipeline),
+        );
         listeners.add(Arc::new(lineage));
         (run::run(&loaded, plan, &options, &run_id, &listeners, &cancel).await, stopped)
     });

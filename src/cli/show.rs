@@ -47,9 +47,11 @@ pub fn run(command: &Show, global: &Global) -> Exit {
     };
     let frame = match (&node.work, prepared.sources.get(&feed.node)) {
         (Work::Source { spec, .. }, Some(inspected)) => source::frame(spec, schema, inspected, plan.run_date),
-        (Work::Source { .. }, None) => Err(prepared.broken.get(&feed.node).cloned().unwrap_or_else(|| {
-            crate::run::NodeFailure::new(Code::SourceMissing, "the source cannot be read")
-        })),
+        (Work::Source { .. }, None) => Err(prepared
+            .broken
+            .get(&feed.node)
+            .cloned()
+            .unwrap_or_else(|| crate::run::NodeFailure::new(Code::SourceMissing, "the source cannot be read"))),
         _ if decision.done => {
             let file = table_file(&prepared.state.tables(&node.name, &decision.key), port);
             scan::read_parquet(&file).map_err(Into::into)
@@ -72,8 +74,13 @@ pub fn run(command: &Show, global: &Global) -> Exit {
 
 fn render(frame: &DataFrame, schema: &TableSchema, unmask: bool) -> String {
     let header: Vec<&str> = schema.names();
-    let right: Vec<usize> =
-        schema.columns.iter().enumerate().filter(|(_, column)| column.dtype.is_primitive_numeric()).map(|(index, _)| index).collect();
+    let right: Vec<usize> = schema
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.dtype.is_primitive_numeric())
+        .map(|(index, _)| index)
+        .collect();
     let masked = |name: &str| !unmask && schema.column(name).is_some_and(|column| column.class == Class::DirectId);
     let rows: Vec<Vec<String>> = (0..frame.height())
         .map(|row| {
@@ -81,7 +88,11 @@ fn render(frame: &DataFrame, schema: &TableSchema, unmask: bool) -> String {
                 if masked(name) {
                     return MASK.to_owned();
                 }
-                frame.column(name).ok().and_then(|column| column.get(row).ok()).map_or_else(String::new, |value| text(&value))
+                frame
+                    .column(name)
+                    .ok()
+                    .and_then(|column| column.get(row).ok())
+                    .map_or_else(String::new, |value| text(&value))
             };
             header.iter().map(cell).collect()
         })

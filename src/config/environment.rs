@@ -68,7 +68,11 @@ impl Environment {
                     environment.values.insert(name.to_owned(), text);
                 }
                 None => problems.push(
-                    Problem::new(Code::WrongType, format!("the value of `{name}` is not a text, number or truth value")).at([name]),
+                    Problem::new(
+                        Code::WrongType,
+                        format!("the value of `{name}` is not a text, number or truth value"),
+                    )
+                    .at([name]),
                 ),
             }
         }

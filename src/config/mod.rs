@@ -8,8 +8,6 @@ mod pipeline;
 mod span;
 
 pub use environment::{Environment, RunDate};
-pub use load::{Document, Located, Loaded, Project, load};
-pub use pipeline::{
-    CheckSpec, Feeds, PipelineSpec, PublishSpec, Severity, SnapshotChoice, SourceSpec, StageSpec,
-};
+pub use load::{Document, Loaded, Located, Project, load};
+pub use pipeline::{CheckSpec, Feeds, PipelineSpec, PublishSpec, Severity, SnapshotChoice, SourceSpec, StageSpec};
 pub use span::Span;

@@ -51,19 +51,11 @@ pub struct Estimate {
 impl Estimate {
     /// A value without an interval.
     pub fn point(value: f64) -> Estimate {
-        Estimate {
-            value,
-            low: None,
-            high: None,
-        }
+        Estimate { value, low: None, high: None }
     }
 
     pub fn interval(value: f64, low: f64, high: f64) -> Estimate {
-        Estimate {
-            value,
-            low: Some(low),
-            high: Some(high),
-        }
+        Estimate { value, low: Some(low), high: Some(high) }
     }
 }
 
@@ -76,10 +68,7 @@ pub struct Fact {
 
 impl Fact {
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Fact {
-        Fact {
-            name: name.into(),
-            value: value.into(),
-        }
+        Fact { name: name.into(), value: value.into() }
     }
 }
 
@@ -88,25 +77,11 @@ impl Fact {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Chart {
     /// Points in order, at most a few hundred, with the diagonal or level a useless model would have.
-    Line {
-        title: String,
-        x: String,
-        y: String,
-        points: Vec<(f64, f64)>,
-        reference: Vec<(f64, f64)>,
-    },
+    Line { title: String, x: String, y: String, points: Vec<(f64, f64)>, reference: Vec<(f64, f64)> },
     /// A small table: columns, then rows of cells as text.
-    Table {
-        title: String,
-        columns: Vec<String>,
-        rows: Vec<Vec<String>>,
-    },
+    Table { title: String, columns: Vec<String>, rows: Vec<Vec<String>> },
     /// Named bars.
-    Bars {
-        title: String,
-        unit: String,
-        bars: Vec<(String, f64)>,
-    },
+    Bars { title: String, unit: String, bars: Vec<(String, f64)> },
 }
 
 /// Whether the model is better than its baseline.
@@ -122,20 +97,12 @@ pub enum Verdict {
 impl Measure {
     /// By the interval of the difference where there is one, else by the values.
     pub fn verdict(&self) -> Verdict {
-        let sign = if self.better == Better::Higher {
-            1.0
-        } else {
-            -1.0
-        };
+        let sign = if self.better == Better::Higher { 1.0 } else { -1.0 };
         let Some(baseline) = self.baseline else {
             return Verdict::NotShown;
         };
         let (low, high) = match self.difference {
-            Some(Estimate {
-                low: Some(low),
-                high: Some(high),
-                ..
-            }) => (sign * low, sign * high),
+            Some(Estimate { low: Some(low), high: Some(high), .. }) => (sign * low, sign * high),
             _ => {
                 let difference = sign * (self.model.value - baseline.value);
                 (difference, difference)
@@ -151,9 +118,7 @@ impl Measure {
 
 impl Evaluation {
     pub fn headline(&self) -> Option<&Measure> {
-        self.measures
-            .iter()
-            .find(|measure| measure.name == self.headline)
+        self.measures.iter().find(|measure| measure.name == self.headline)
     }
 
     /// One sentence in plain words: what the model reaches, and whether that beats its baseline.
@@ -167,7 +132,8 @@ impl Evaluation {
                 self.model, self.target, measure.name, measure.model.value
             );
         };
-        let reaches = format!("The {} of {} reaches a {} of {:.3}", self.model, self.target, measure.name, measure.model.value);
+        let reaches =
+            format!("The {} of {} reaches a {} of {:.3}", self.model, self.target, measure.name, measure.model.value);
         let other = format!("its baseline ({})", self.baseline);
         match measure.verdict() {
             Verdict::Beats => format!("{reaches} and beats {other}, which has {:.3}.", baseline.value),
@@ -201,14 +167,8 @@ mod tests {
         assert_eq!(measure(Better::Higher, 0.6, None).verdict(), Verdict::Beats);
         assert_eq!(measure(Better::Lower, 0.6, None).verdict(), Verdict::Loses);
         let unsure = Some(Estimate::interval(0.1, -0.01, 0.2));
-        assert_eq!(
-            measure(Better::Higher, 0.6, unsure).verdict(),
-            Verdict::NotShown
-        );
+        assert_eq!(measure(Better::Higher, 0.6, unsure).verdict(), Verdict::NotShown);
         let surely_lower = Some(Estimate::interval(-0.1, -0.2, -0.01));
-        assert_eq!(
-            measure(Better::Lower, 0.4, surely_lower).verdict(),
-            Verdict::Beats
-        );
+        assert_eq!(measure(Better::Lower, 0.4, surely_lower).verdict(), Verdict::Beats);
     }
 }

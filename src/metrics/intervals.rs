@@ -64,33 +64,20 @@ pub fn bootstrap(
     let drawn = seeds.into_par_iter().map_init(|| vec![0; units], draw);
     let mut measures: Vec<f64> = drawn.flatten().collect();
     measures.sort_unstable_by(f64::total_cmp);
-    Some(Interval {
-        estimate,
-        low: percentile(&measures, 0.025)?,
-        high: percentile(&measures, 0.975)?,
-    })
+    Some(Interval { estimate, low: percentile(&measures, 0.025)?, high: percentile(&measures, 0.975)? })
 }
 
 /// The interval of the mean of one value a unit. `None` without values.
 pub fn mean(values: &[f64], resamples: usize, rng: &mut impl Rng) -> Option<Interval> {
     bootstrap(values.len(), resamples, rng, |times| {
-        let sum: f64 = values
-            .iter()
-            .zip(times)
-            .map(|(v, &t)| v * f64::from(t))
-            .sum();
+        let sum: f64 = values.iter().zip(times).map(|(v, &t)| v * f64::from(t)).sum();
         Some(sum / values.len() as f64)
     })
 }
 
 /// The interval of the mean of model − baseline, both measured on the same units: pairing them
 /// cancels what makes a unit hard for both. `None` without values or when their numbers differ.
-pub fn mean_difference(
-    model: &[f64],
-    baseline: &[f64],
-    resamples: usize,
-    rng: &mut impl Rng,
-) -> Option<Interval> {
+pub fn mean_difference(model: &[f64], baseline: &[f64], resamples: usize, rng: &mut impl Rng) -> Option<Interval> {
     if model.len() != baseline.len() {
         return None;
     }
@@ -138,22 +125,11 @@ mod tests {
     #[test]
     fn pairing_sees_a_small_but_steady_advantage() {
         let baseline: Vec<f64> = (0..300).map(|i| f64::from((i * 37) % 100)).collect();
-        let model: Vec<f64> = baseline
-            .iter()
-            .enumerate()
-            .map(|(i, b)| b + 0.5 + (i % 2) as f64)
-            .collect();
+        let model: Vec<f64> = baseline.iter().enumerate().map(|(i, b)| b + 0.5 + (i % 2) as f64).collect();
         let found = mean_difference(&model, &baseline, 200, &mut rng()).unwrap();
         assert!(found.is_above_zero() && (found.estimate - 1.0).abs() < 1e-12);
-        assert!(
-            !mean_difference(&baseline, &baseline, 200, &mut rng())
-                .unwrap()
-                .is_above_zero()
-        );
-        assert_eq!(
-            mean_difference(&model, &baseline[1..], 200, &mut rng()),
-            None
-        );
+        assert!(!mean_difference(&baseline, &baseline, 200, &mut rng()).unwrap().is_above_zero());
+        assert_eq!(mean_difference(&model, &baseline[1..], 200, &mut rng()), None);
     }
 
     #[test]
@@ -161,11 +137,7 @@ mod tests {
         assert_eq!(mean(&[], 200, &mut rng()), None);
         assert_eq!(mean(&[1.0], 0, &mut rng()), None);
         assert_eq!(bootstrap(3, 200, &mut rng(), |_| None), None);
-        let one = Interval {
-            estimate: 2.0,
-            low: 2.0,
-            high: 2.0,
-        };
+        let one = Interval { estimate: 2.0, low: 2.0, high: 2.0 };
         assert_eq!(mean(&[2.0], 50, &mut rng()), Some(one));
         // Half of the resamples of two units lack one of them; the others count.
         let both = |times: &[u32]| times.iter().all(|&t| t > 0).then_some(5.0);

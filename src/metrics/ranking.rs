@@ -32,12 +32,7 @@ pub struct Ranking {
 /// Measures `recommended[u]` (best first) against `relevant[u]` for each user u; of lists of
 /// different number the longer one is cut. A repeated item counts where it first stands. With
 /// k = 0 all measures are 0. Users without relevant items are not measured.
-pub fn evaluate(
-    recommended: &[Vec<u32>],
-    relevant: &[Vec<u32>],
-    k: usize,
-    items: usize,
-) -> Ranking {
+pub fn evaluate(recommended: &[Vec<u32>], relevant: &[Vec<u32>], k: usize, items: usize) -> Ranking {
     let mut found = Ranking::default();
     let mut shown = HashSet::new();
     for (user, (list, relevant)) in recommended.iter().zip(relevant).enumerate() {
@@ -54,11 +49,7 @@ pub fn evaluate(
 
 fn first_distinct(list: &[u32], k: usize) -> Vec<u32> {
     let mut seen = HashSet::new();
-    list.iter()
-        .copied()
-        .filter(|item| seen.insert(*item))
-        .take(k)
-        .collect()
+    list.iter().copied().filter(|item| seen.insert(*item)).take(k).collect()
 }
 
 impl Ranking {
@@ -78,8 +69,7 @@ impl Ranking {
         self.precision.push(ratio(hits, k as f64).unwrap_or(0.0));
         self.recall.push(hits / relevant.len() as f64);
         self.ndcg.push(ratio(gain, ideal).unwrap_or(0.0));
-        self.average_precision
-            .push(ratio(precisions, possible as f64).unwrap_or(0.0));
+        self.average_precision.push(ratio(precisions, possible as f64).unwrap_or(0.0));
         self.hit.push(f64::min(hits, 1.0));
         self.reciprocal_rank.push(reciprocal);
     }
@@ -127,10 +117,7 @@ mod tests {
     fn nothing_recommended_and_k_zero() {
         assert_eq!(evaluate(&[], &[], 5, 0), Ranking::default());
         let zero = evaluate(&[vec![1]], &[vec![1]], 0, 1);
-        assert_eq!(
-            (zero.precision[0], zero.ndcg[0], zero.average_precision[0]),
-            (0.0, 0.0, 0.0)
-        );
+        assert_eq!((zero.precision[0], zero.ndcg[0], zero.average_precision[0]), (0.0, 0.0, 0.0));
     }
 
     proptest! {

@@ -18,11 +18,7 @@ pub struct Regression {
 /// Measures predictions. Errors on no rows, differing lengths, NaN and infinite values.
 pub fn evaluate(truth: &[f64], predicted: &[f64]) -> Result<Regression, MetricError> {
     check_lengths(truth.len(), predicted.len())?;
-    let bad = truth
-        .iter()
-        .zip(predicted)
-        .filter(|(t, p)| !(t.is_finite() && p.is_finite()))
-        .count();
+    let bad = truth.iter().zip(predicted).filter(|(t, p)| !(t.is_finite() && p.is_finite())).count();
     if bad > 0 {
         return Err(MetricError::Invalid(bad));
     }
@@ -40,20 +36,12 @@ pub fn evaluate(truth: &[f64], predicted: &[f64]) -> Result<Regression, MetricEr
 
 /// |truth − prediction| of each row, for intervals.
 pub fn absolute_errors(truth: &[f64], predicted: &[f64]) -> Vec<f64> {
-    truth
-        .iter()
-        .zip(predicted)
-        .map(|(t, p)| (t - p).abs())
-        .collect()
+    truth.iter().zip(predicted).map(|(t, p)| (t - p).abs()).collect()
 }
 
 /// (truth − prediction)² of each row, for intervals.
 pub fn squared_errors(truth: &[f64], predicted: &[f64]) -> Vec<f64> {
-    truth
-        .iter()
-        .zip(predicted)
-        .map(|(t, p)| (t - p) * (t - p))
-        .collect()
+    truth.iter().zip(predicted).map(|(t, p)| (t - p) * (t - p)).collect()
 }
 
 #[cfg(test)]
@@ -74,15 +62,9 @@ mod tests {
     fn what_does_not_exist() {
         assert_eq!(evaluate(&[2.0, 2.0], &[1.0, 3.0]).unwrap().r2, None);
         assert_eq!(evaluate(&[], &[]), Err(MetricError::Empty));
-        let lengths = MetricError::Length {
-            truth: 1,
-            predicted: 2,
-        };
+        let lengths = MetricError::Length { truth: 1, predicted: 2 };
         assert_eq!(evaluate(&[1.0], &[1.0, 2.0]), Err(lengths));
-        assert_eq!(
-            evaluate(&[1.0, f64::NAN], &[1.0, 2.0]),
-            Err(MetricError::Invalid(1))
-        );
+        assert_eq!(evaluate(&[1.0, f64::NAN], &[1.0, 2.0]), Err(MetricError::Invalid(1)));
     }
 
     proptest! {

@@ -9,7 +9,12 @@ use crate::config::PublishSpec;
 use crate::problem::{Code, Problem};
 
 /// Appends the publications to the plan; problems are placed at the document's root.
-pub fn append(plan: &mut Plan, publish: &IndexMap<String, PublishSpec>, definition: &serde_json::Value, lookup: impl Fn(&Plan, &str) -> Result<Feed, Problem>) -> Vec<Problem> {
+pub fn append(
+    plan: &mut Plan,
+    publish: &IndexMap<String, PublishSpec>,
+    definition: &serde_json::Value,
+    lookup: impl Fn(&Plan, &str) -> Result<Feed, Problem>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut places: HashMap<&str, &str> = HashMap::new();
     for (name, spec) in publish {

@@ -102,22 +102,31 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
         None => {
             let required = schema.get("required").and_then(|names| names.as_array()).cloned().unwrap_or_default();
             if !required.is_empty() {
-                let names: Vec<String> = required.iter().filter_map(|name| Some(format!("`{}`", name.as_str()?))).collect();
+                let names: Vec<String> =
+                    required.iter().filter_map(|name| Some(format!("`{}`", name.as_str()?))).collect();
                 let message = format!("`with` is missing; a {} stage needs {}", kind.name, names.join(", "));
                 return Err(vec![Problem::new(Code::MissingKey, message)]);
             }
         }
     }
     let with = if spec.with.is_null() { serde_json::json!({}) } else { spec.with.clone() };
-    let stage = (kind.build)(with).map_err(|error| vec![under_with(Problem::new(Code::BadValue, error.to_string()))])?;
+    let stage =
+        (kind.build)(with).map_err(|error| vec![under_with(Problem::new(Code::BadValue, error.to_string()))])?;
     let problems = stage.check();
     if problems.is_empty() { Ok(stage) } else { Err(problems) }
 }
 
 /// Orders the stages and propagates schemas through them.
-fn add_stages(plan: &mut Plan, loaded: &Loaded, built: Vec<Built>, broken: &mut HashSet<String>, problems: &mut Vec<Problem>) {
+fn add_stages(
+    plan: &mut Plan,
+    loaded: &Loaded,
+    built: Vec<Built>,
+    broken: &mut HashSet<String>,
+    problems: &mut Vec<Problem>,
+) {
     let stages = &loaded.spec.stages;
-    let by_name: HashMap<&str, usize> = stages.iter().enumerate().map(|(index, spec)| (spec.id.as_str(), index)).collect();
+    let by_name: HashMap<&str, usize> =
+        stages.iter().enumerate().map(|(index, spec)| (spec.id.as_str(), index)).collect();
     let upstream: Vec<Vec<usize>> = stages
         .iter()
         .map(|spec| {
@@ -141,7 +150,9 @@ fn add_stages(plan: &mut Plan, loaded: &Loaded, built: Vec<Built>, broken: &mut 
             Some(Err(more)) => {
                 broken.insert(spec.id.clone());
                 problems.extend(
-                    more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)).map(|problem| in_stage(index, problem)),
+                    more.into_iter()
+                        .filter(|problem| !problem.message.starts_with(FOLLOWS))
+                        .map(|problem| in_stage(index, problem)),
                 );
             }
             None => {
@@ -181,7 +192,8 @@ pub fn with_problems(document: &Yaml) -> Vec<Problem> {
 }
 
 fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
-    let mut names: Vec<&str> = cycle.iter().filter_map(|index| stages.get(*index)).map(|spec| spec.id.as_str()).collect();
+    let mut names: Vec<&str> =
+        cycle.iter().filter_map(|index| stages.get(*index)).map(|spec| spec.id.as_str()).collect();
     names.extend(names.first().copied());
     let message = format!("stages wait for each other: {}", names.join(" needs "));
     let first = cycle.iter().copied().min().unwrap_or(0);
@@ -189,7 +201,13 @@ fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
 }
 
 /// Finds what feeds the stage, and asks it for its schemas.
-fn connect(plan: &Plan, loaded: &Loaded, spec: &StageSpec, built: Built, broken: &HashSet<String>) -> Result<Node, Vec<Problem>> {
+fn connect(
+    plan: &Plan,
+    loaded: &Loaded,
+    spec: &StageSpec,
+    built: Built,
+    broken: &HashSet<String>,
+) -> Result<Node, Vec<Problem>> {
     let ports = built.stage.inputs();
     let mut problems = port_problems(spec, &ports);
     let mut inputs: Vec<(String, Vec<Feed>)> = Vec::new();
@@ -199,7 +217,9 @@ fn connect(plan: &Plan, loaded: &Loaded, spec: &StageSpec, built: Built, broken:
         for (index, name) in feeds.names.iter().enumerate() {
             match find(plan, loaded, name) {
                 Ok(feed) => found.push(feed),
-                Err(problem) if feeds.is_list => problems.push(problem.under(index).under(port.clone()).under("inputs")),
+                Err(problem) if feeds.is_list => {
+                    problems.push(problem.under(index).under(port.clone()).under("inputs"))
+                }
                 Err(problem) => problems.push(problem.under(port.clone()).under("inputs")),
             }
         }
@@ -246,7 +266,8 @@ fn port_problems(spec: &StageSpec, ports: &[InputPort]) -> Vec<Problem> {
             None => {
                 let known: Vec<String> = ports.iter().map(|port| format!("`{}`", port.name)).collect();
                 let message = format!("a {} stage has no input `{name}`; it takes {}", spec.stage, known.join(", "));
-                let problem = Problem::new(Code::UnknownPort, message).nearest(name, ports.iter().map(|port| port.name));
+                let problem =
+                    Problem::new(Code::UnknownPort, message).nearest(name, ports.iter().map(|port| port.name));
                 problems.push(at(problem).at_key());
             }
             Some(port) if !port.many && feeds.names.len() != 1 => {
@@ -277,7 +298,10 @@ fn find(plan: &Plan, loaded: &Loaded, name: &str) -> Result<Feed, Problem> {
     let node = name.split('.').next().unwrap_or(name);
     if let Some(found) = plan.nodes.iter().find(|one| one.name == node) {
         let ports: Vec<String> = found.outputs.iter().map(|(port, _)| format!("`{node}.{port}`")).collect();
-        return Err(Problem::new(Code::UnknownPort, format!("`{name}` does not exist; `{node}` gives {}", ports.join(", "))));
+        return Err(Problem::new(
+            Code::UnknownPort,
+            format!("`{name}` does not exist; `{node}` gives {}", ports.join(", ")),
+        ));
     }
     let stages = loaded.spec.stages.iter().map(|spec| spec.id.as_str());
     if stages.clone().any(|id| id == node) {

@@ -83,7 +83,8 @@ fn atom(plan: &Plan, text: &str, facts: &Facts) -> Result<BTreeSet<usize>, Probl
     let mut chosen = core_nodes(plan, core, facts)?;
     let (up, down) = (steps(before)?, steps(after)?);
     let start = chosen.clone();
-    chosen.extend(walk(&start, up, |index| plan.nodes.get(index).map(|node| node.upstream.clone()).unwrap_or_default()));
+    chosen
+        .extend(walk(&start, up, |index| plan.nodes.get(index).map(|node| node.upstream.clone()).unwrap_or_default()));
     let needed_by = |index: usize| {
         let needs = |other: &usize| plan.nodes.get(*other).is_some_and(|node| node.upstream.contains(&index));
         (0..plan.nodes.len()).filter(needs).collect()
@@ -105,11 +106,14 @@ fn walk(start: &BTreeSet<usize>, steps_max: usize, next: impl Fn(usize) -> Vec<u
 
 fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>, Problem> {
     let where_ = |keep: &dyn Fn(&super::Node) -> bool| -> BTreeSet<usize> {
-        let kept = plan.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.work, Work::Publish { .. }) && keep(node));
+        let kept =
+            plan.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.work, Work::Publish { .. }) && keep(node));
         kept.map(|(index, _)| index).collect()
     };
     let (method, value) = core.split_once(':').unwrap_or(("", core));
-    let glob = Glob::new(value).map_err(|error| Problem::new(Code::BadSelection, format!("`{core}`: {error}")))?.compile_matcher();
+    let glob = Glob::new(value)
+        .map_err(|error| Problem::new(Code::BadSelection, format!("`{core}`: {error}")))?
+        .compile_matcher();
     let found = match method {
         "" => where_(&|node| glob.is_match(&node.name)),
         "stage" => where_(&|node| node.is_stage() && glob.is_match(node.kind())),
@@ -117,11 +121,13 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
         "tag" => where_(&|node| node.tags.iter().any(|tag| glob.is_match(tag))),
         "state" if value == "modified" => return Ok(where_(&|node| facts.modified.contains(&node.name))),
         "result" => {
-            let has = |node: &super::Node| facts.results.iter().any(|(name, result)| *name == node.name && result == value);
+            let has =
+                |node: &super::Node| facts.results.iter().any(|(name, result)| *name == node.name && result == value);
             return Ok(where_(&has));
         }
         _ => {
-            let problem = Problem::new(Code::BadSelection, format!("`{core}`: there is no selection method `{method}:{value}`"));
+            let problem =
+                Problem::new(Code::BadSelection, format!("`{core}`: there is no selection method `{method}:{value}`"));
             return Err(problem.help("the methods are stage:, source:, tag:, state:modified and result:"));
         }
     };

@@ -30,7 +30,8 @@ pub fn schema(spec: &SourceSpec) -> Result<TableSchema, Vec<Problem>> {
     }
     if let Some(name) = &spec.event_time {
         problems.extend(missing(&schema, name).map(|problem| problem.at(["event_time"])));
-        let timed = schema.column(name).is_none_or(|column| matches!(column.dtype, DataType::Date | DataType::Datetime(..)));
+        let timed =
+            schema.column(name).is_none_or(|column| matches!(column.dtype, DataType::Date | DataType::Datetime(..)));
         if !timed {
             let problem = Problem::new(Code::WrongColumnType, format!("`{name}` is neither a date nor a datetime"));
             problems.push(problem.at(["event_time"]));
@@ -57,7 +58,8 @@ fn check_problems(check: &CheckSpec, schema: &TableSchema) -> Vec<Problem> {
     }
     if let Some(name) = &check.range {
         problems.extend(missing(schema, name).map(|problem| problem.at(["range"])));
-        if schema.column(name).is_some_and(|column| !column.dtype.is_primitive_numeric() && !column.dtype.is_decimal()) {
+        if schema.column(name).is_some_and(|column| !column.dtype.is_primitive_numeric() && !column.dtype.is_decimal())
+        {
             let problem = Problem::new(Code::WrongColumnType, format!("`{name}` is not a number"));
             problems.push(problem.at(["range"]));
         }

@@ -126,9 +126,7 @@ impl ModelReport {
         mode: impl Into<String>,
         evaluation: Evaluation,
     ) -> ModelReport {
-        let headline = evaluation
-            .headline()
-            .filter(|measure| measure.baseline.is_some());
+        let headline = evaluation.headline().filter(|measure| measure.baseline.is_some());
         ModelReport {
             stage: stage.into(),
             kind: kind.into(),
@@ -157,10 +155,7 @@ pub struct PublicationReport {
 impl Report {
     /// How many nodes ended so.
     pub fn count(&self, status: NodeStatus) -> usize {
-        self.nodes
-            .iter()
-            .filter(|node| node.status == status)
-            .count()
+        self.nodes.iter().filter(|node| node.status == status).count()
     }
 
     /// Whether nothing failed and nothing was blocked.
@@ -171,11 +166,6 @@ impl Report {
     /// Whether every node was skipped and no publication moved: the run had nothing to do.
     pub fn unchanged(&self) -> bool {
         let skipped = self.count(NodeStatus::Skipped);
-        skipped > 0
-            && skipped == self.nodes.len()
-            && !self
-                .publications
-                .iter()
-                .any(|publication| publication.changed)
+        skipped > 0 && skipped == self.nodes.len() && !self.publications.iter().any(|publication| publication.changed)
     }
 }

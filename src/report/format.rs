@@ -82,11 +82,7 @@ pub fn duration(seconds: f64) -> String {
 
 /// `1 table`, `3 tables`: a count with its noun.
 pub fn count(count: u64, singular: &str, plural: &str) -> String {
-    format!(
-        "{} {}",
-        thousands(count),
-        if count == 1 { singular } else { plural }
-    )
+    format!("{} {}", thousands(count), if count == 1 { singular } else { plural })
 }
 
 /// At most so many characters, the last an ellipsis where something was cut.
@@ -94,19 +90,14 @@ pub fn clip(text: &str, characters_max: usize) -> String {
     if text.chars().count() <= characters_max {
         return text.to_owned();
     }
-    let mut short: String = text
-        .chars()
-        .take(characters_max.saturating_sub(1))
-        .collect();
+    let mut short: String = text.chars().take(characters_max.saturating_sub(1)).collect();
     short.push('…');
     short
 }
 
 /// On one line, and without the characters that a terminal obeys: data may name columns and files.
 pub fn one_line(text: &str) -> String {
-    let visible = text
-        .chars()
-        .map(|letter| if letter == '\n' { ' ' } else { letter });
+    let visible = text.chars().map(|letter| if letter == '\n' { ' ' } else { letter });
     visible.filter(|letter| !letter.is_control()).collect()
 }
 

@@ -10,8 +10,7 @@ mod content;
 mod sample;
 
 pub use content::{
-    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, PublicationReport, Report,
-    SourceReport,
+    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, PublicationReport, Report, SourceReport,
 };
 pub use summary::summary;
 
@@ -45,10 +44,7 @@ mod tests {
         assert_eq!(value["nodes"][0]["status"], "success");
         assert_eq!(value["models"][0]["verdict"], "beats");
         assert_eq!(value["models"][1]["verdict"], "loses");
-        assert_eq!(
-            value["models"][0]["evaluation"]["charts"][0]["kind"],
-            "line"
-        );
+        assert_eq!(value["models"][0]["evaluation"]["charts"][0]["kind"], "line");
         assert_eq!(value["sources"][0]["checks"][1]["failed_rows"], 2517);
     }
 }

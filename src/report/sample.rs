@@ -15,25 +15,10 @@ pub fn report() -> Report {
         edges: edges(),
         sources: vec![source()],
         models: vec![
-            ModelReport::new(
-                "will_buy",
-                "logistic",
-                Some("2011-12-10-3fa91c02".into()),
-                "fit_apply",
-                classifier(),
-            ),
-            ModelReport::new(
-                "next_spend",
-                "linear",
-                Some("2011-12-10-b01d77e4".into()),
-                "fit_apply",
-                regression(),
-            ),
+            ModelReport::new("will_buy", "logistic", Some("2011-12-10-3fa91c02".into()), "fit_apply", classifier()),
+            ModelReport::new("next_spend", "linear", Some("2011-12-10-b01d77e4".into()), "fit_apply", regression()),
         ],
-        publications: vec![
-            publication("customer_scores", 4_338, true),
-            publication("segment_profiles", 4, false),
-        ],
+        publications: vec![publication("customer_scores", 4_338, true), publication("segment_profiles", 4, false)],
         warnings: vec!["next_spend: 3 constant columns were left out".to_owned()],
         ..empty()
     }
@@ -68,10 +53,7 @@ fn nodes() -> Vec<NodeReport> {
         status: NodeStatus::Success,
         reason: None,
         elapsed_seconds,
-        outputs: vec![PortRows {
-            port: "out".to_owned(),
-            rows,
-        }],
+        outputs: vec![PortRows { port: "out".to_owned(), rows }],
     };
     let mut nodes = vec![
         node("source.transactions", "source", 541_909, 0.12),
@@ -85,10 +67,7 @@ fn nodes() -> Vec<NodeReport> {
         node("publish.customer_scores", "publish", 4_338, 0.09),
         node("publish.segment_profiles", "publish", 4, 0.0),
     ];
-    nodes[4].outputs.push(PortRows {
-        port: "profiles".to_owned(),
-        rows: 4,
-    });
+    nodes[4].outputs.push(PortRows { port: "profiles".to_owned(), rows: 4 });
     nodes[9].status = NodeStatus::Skipped;
     nodes[9].reason = Some("the published version has the same content".to_owned());
     nodes
@@ -109,10 +88,7 @@ fn edges() -> Vec<Edge> {
         ("stage.scores", "publish.customer_scores"),
         ("stage.segments", "publish.segment_profiles"),
     ]
-    .map(|(from, to)| Edge {
-        from: from.to_owned(),
-        to: to.to_owned(),
-    })
+    .map(|(from, to)| Edge { from: from.to_owned(), to: to.to_owned() })
     .to_vec()
 }
 
@@ -128,24 +104,14 @@ fn source() -> SourceReport {
         bytes: 7_548_231,
         rows: 541_909,
         watermark: NaiveDate::from_ymd_opt(2011, 12, 10),
-        checks: vec![
-            check("not_null order_id", "error", 0),
-            check("range unit_price 0..", "quarantine", 2_517),
-        ],
+        checks: vec![check("not_null order_id", "error", 0), check("range unit_price 0..", "quarantine", 2_517)],
         quarantined_rows: 2_517,
     }
 }
 
 fn publication(name: &str, rows: u64, changed: bool) -> PublicationReport {
     let to = format!("data/warehouse/{name}");
-    PublicationReport {
-        name: name.to_owned(),
-        to,
-        rows,
-        files: 1,
-        bytes: rows * 91,
-        changed,
-    }
+    PublicationReport { name: name.to_owned(), to, rows, files: 1, bytes: rows * 91, changed }
 }
 
 fn classifier() -> Evaluation {
@@ -153,38 +119,16 @@ fn classifier() -> Evaluation {
         let x = f64::from(step) / 40.0;
         (x, (x.powf(0.31) * 1000.0).round() / 1000.0)
     };
-    let gains = [
-        ("recency_days", 0.412),
-        ("orders_90d", 0.201),
-        ("tenure_days", -0.094),
-    ];
+    let gains = [("recency_days", 0.412), ("orders_90d", 0.201), ("tenure_days", -0.094)];
     Evaluation {
         target: "buys_90d".to_owned(),
         model: "logistic regression".to_owned(),
         baseline: "class prior".to_owned(),
         headline: "roc_auc".to_owned(),
         measures: vec![
-            measure(
-                "roc_auc",
-                Better::Higher,
-                [0.762, 0.745, 0.779],
-                [0.5, 0.5, 0.5],
-                true,
-            ),
-            measure(
-                "log_loss",
-                Better::Lower,
-                [0.571, 0.556, 0.586],
-                [0.684, 0.681, 0.687],
-                false,
-            ),
-            measure(
-                "brier",
-                Better::Lower,
-                [0.1952, 0.19, 0.2],
-                [0.2454, 0.244, 0.247],
-                false,
-            ),
+            measure("roc_auc", Better::Higher, [0.762, 0.745, 0.779], [0.5, 0.5, 0.5], true),
+            measure("log_loss", Better::Lower, [0.571, 0.556, 0.586], [0.684, 0.681, 0.687], false),
+            measure("brier", Better::Lower, [0.1952, 0.19, 0.2], [0.2454, 0.244, 0.247], false),
         ],
         facts: vec![
             Fact::new("evaluated on", "2011-09-11, 3,370 rows"),
@@ -208,12 +152,8 @@ fn classifier() -> Evaluation {
                 title: "Confusion at 0.5".to_owned(),
                 columns: ["", "buys", "does not"].map(str::to_owned).to_vec(),
                 rows: vec![
-                    ["predicted to buy", "1,402", "512"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                    ["predicted not to", "512", "944"]
-                        .map(str::to_owned)
-                        .to_vec(),
+                    ["predicted to buy", "1,402", "512"].map(str::to_owned).to_vec(),
+                    ["predicted not to", "512", "944"].map(str::to_owned).to_vec(),
                 ],
             },
         ],
@@ -221,13 +161,7 @@ fn classifier() -> Evaluation {
 }
 
 fn regression() -> Evaluation {
-    let mut rmse = measure(
-        "rmse",
-        Better::Lower,
-        [2913.2, 2204.0, 3622.0],
-        [2511.4, 1902.0, 3120.0],
-        false,
-    );
+    let mut rmse = measure("rmse", Better::Lower, [2913.2, 2204.0, 3622.0], [2511.4, 1902.0, 3120.0], false);
     rmse.difference = Some(Estimate::interval(401.8, 77.0, 730.0));
     Evaluation {
         target: "spend_next_90d".to_owned(),
@@ -240,13 +174,7 @@ fn regression() -> Evaluation {
     }
 }
 
-fn measure(
-    name: &str,
-    better: Better,
-    model: [f64; 3],
-    baseline: [f64; 3],
-    fixed: bool,
-) -> Measure {
+fn measure(name: &str, better: Better, model: [f64; 3], baseline: [f64; 3], fixed: bool) -> Measure {
     let [value, low, high] = model;
     let [base, base_low, base_high] = baseline;
     // Rounded: not every reader of JSON keeps the last digit of a number.
@@ -255,15 +183,7 @@ fn measure(
         name: name.to_owned(),
         better,
         model: Estimate::interval(value, low, high),
-        baseline: Some(if fixed {
-            Estimate::point(base)
-        } else {
-            Estimate::interval(base, base_low, base_high)
-        }),
-        difference: Some(Estimate::interval(
-            minus_base(value),
-            minus_base(low),
-            minus_base(high),
-        )),
+        baseline: Some(if fixed { Estimate::point(base) } else { Estimate::interval(base, base_low, base_high) }),
+        difference: Some(Estimate::interval(minus_base(value), minus_base(low), minus_base(high))),
     }
 }

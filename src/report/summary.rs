@@ -7,18 +7,10 @@ use crate::metrics::evaluation::{Estimate, Measure, Verdict};
 /// What was published, how good each model is, what it took, and where the artifacts are; plain text
 /// that ends with a newline. `artifacts` is shown as it is.
 pub fn summary(report: &Report, artifacts: &str) -> String {
-    let mut lines = vec![format!(
-        "{} {}: {}",
-        report.pipeline,
-        report.run_date,
-        outcome(report)
-    )];
+    let mut lines = vec![format!("{} {}: {}", report.pipeline, report.run_date, outcome(report))];
     if !report.unchanged() {
         lines.extend(section("Problems", troubles(report)));
-        lines.extend(section(
-            "Published",
-            align(&published(&report.publications)),
-        ));
+        lines.extend(section("Published", align(&published(&report.publications))));
         lines.extend(section("Models", align(&models(&report.models))));
         lines.push(String::new());
         lines.push(format!("Took {}", cost(report)));
@@ -41,15 +33,8 @@ pub fn outcome(report: &Report) -> String {
         );
     }
     let done = format::thousands(report.count(NodeStatus::Success) as u64);
-    let mut parts = vec![format!(
-        "{done} of {} done",
-        format::count(nodes, "step", "steps")
-    )];
-    let others = [
-        (NodeStatus::Skipped, "unchanged"),
-        (NodeStatus::Error, "failed"),
-        (NodeStatus::Blocked, "blocked"),
-    ];
+    let mut parts = vec![format!("{done} of {} done", format::count(nodes, "step", "steps"))];
+    let others = [(NodeStatus::Skipped, "unchanged"), (NodeStatus::Error, "failed"), (NodeStatus::Blocked, "blocked")];
     for (status, word) in others {
         let count = report.count(status) as u64;
         if count > 0 {
@@ -76,73 +61,35 @@ fn cost(report: &Report) -> String {
         None => String::new(),
     };
     let threads = format::count(report.threads as u64, "thread", "threads");
-    format!(
-        "{}{memory}, {threads}",
-        format::duration(report.elapsed_seconds)
-    )
+    format!("{}{memory}, {threads}", format::duration(report.elapsed_seconds))
 }
 
 fn troubles(report: &Report) -> Vec<String> {
-    let failed = report
-        .nodes
-        .iter()
-        .filter(|node| node.status == NodeStatus::Error);
-    let failed = failed.map(|node| {
-        format!(
-            "{} failed: {}",
-            node.id,
-            node.reason.as_deref().unwrap_or("no reason was given")
-        )
-    });
+    let failed = report.nodes.iter().filter(|node| node.status == NodeStatus::Error);
+    let failed =
+        failed.map(|node| format!("{} failed: {}", node.id, node.reason.as_deref().unwrap_or("no reason was given")));
     let checks = report.sources.iter().flat_map(|source| {
-        source
-            .checks
-            .iter()
-            .filter(|check| check.failed_rows > 0)
-            .map(|check| {
-                let rows = format::count(check.failed_rows, "row", "rows");
-                format!(
-                    "source.{}: {rows} against {} ({})",
-                    source.name, check.check, check.severity
-                )
-            })
+        source.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
+            let rows = format::count(check.failed_rows, "row", "rows");
+            format!("source.{}: {rows} against {} ({})", source.name, check.check, check.severity)
+        })
     });
-    failed
-        .chain(checks)
-        .chain(report.warnings.iter().cloned())
-        .collect()
+    failed.chain(checks).chain(report.warnings.iter().cloned()).collect()
 }
 
 fn published(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
     let row = |publication: &PublicationReport| {
         let rows = format::count(publication.rows, "row", "rows");
-        let note = if publication.changed {
-            ""
-        } else {
-            "  (unchanged)"
-        };
-        vec![
-            Cell::Left(publication.name.clone()),
-            Cell::Right(rows),
-            Cell::Left(format!("{}{note}", publication.to)),
-        ]
+        let note = if publication.changed { "" } else { "  (unchanged)" };
+        vec![Cell::Left(publication.name.clone()), Cell::Right(rows), Cell::Left(format!("{}{note}", publication.to))]
     };
     publications.iter().map(row).collect()
 }
 
 fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
     let row = |model: &ModelReport| {
-        let Some(Measure {
-            name,
-            model: reached,
-            baseline,
-            ..
-        }) = model.evaluation.headline()
-        else {
-            return vec![
-                Cell::Left(model.stage.clone()),
-                Cell::Left("not evaluated".to_owned()),
-            ];
+        let Some(Measure { name, model: reached, baseline, .. }) = model.evaluation.headline() else {
+            return vec![Cell::Left(model.stage.clone()), Cell::Left("not evaluated".to_owned())];
         };
         let beside = match baseline {
             Some(baseline) => format!("baseline {}", estimate(baseline)),
@@ -163,11 +110,7 @@ fn estimate(estimate: &Estimate) -> String {
     let value = format::number(estimate.value);
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => {
-            format!(
-                "{value} [{}, {}]",
-                format::number(low),
-                format::number(high)
-            )
+            format!("{value} [{}, {}]", format::number(low), format::number(high))
         }
         _ => value,
     }
@@ -198,18 +141,11 @@ fn align(rows: &[Vec<Cell>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|cell| cell.text().chars().count())
-            .max()
-            .unwrap_or(0)
+        cells.map(|cell| cell.text().chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<Cell>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| cell.pad(*width))
-            .collect();
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| cell.pad(*width)).collect();
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -221,9 +157,7 @@ fn section(heading: &str, lines: Vec<String>) -> Vec<String> {
         return lines;
     }
     let head = [String::new(), heading.to_owned()];
-    head.into_iter()
-        .chain(lines.into_iter().map(|line| format!("  {line}")))
-        .collect()
+    head.into_iter().chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
 }
 
 #[cfg(test)]
@@ -278,15 +212,12 @@ Artifacts in target
         report.nodes[3].reason = Some("out of range".to_owned());
         report.nodes[4].status = NodeStatus::Blocked;
         let text = summary(&report, "target");
-        assert!(text.starts_with("nightly 2011-12-10: failed; 7 of 10 steps done, 1 unchanged, 1 failed, 1 blocked.\n"), "{text}");
         assert!(
-            text.contains("\n  stage.customers failed: out of range\n"),
+            text.starts_with("nightly 2011-12-10: failed; 7 of 10 steps done, 1 unchanged, 1 failed, 1 blocked.\n"),
             "{text}"
         );
+        assert!(text.contains("\n  stage.customers failed: out of range\n"), "{text}");
         let empty = summary(&sample::empty(), "target");
-        assert!(
-            empty.starts_with("empty 2011-12-10: nothing to run.\n\nTook"),
-            "{empty}"
-        );
+        assert!(empty.starts_with("empty 2011-12-10: nothing to run.\n\nTook"), "{empty}");
     }
 }

@@ -37,8 +37,12 @@ impl Artifacts {
         run_id: &str,
         started: DateTime<Utc>,
     ) -> Result<Artifacts, NodeFailure> {
-        let artifacts =
-            Artifacts { directory: directory.to_owned(), run_id: run_id.to_owned(), arguments: options.arguments.clone(), started };
+        let artifacts = Artifacts {
+            directory: directory.to_owned(),
+            run_id: run_id.to_owned(),
+            arguments: options.arguments.clone(),
+            started,
+        };
         let manifest = manifest(loaded, plan, prepared, run_id, started);
         local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
         artifacts.results(&[]);
@@ -78,7 +82,10 @@ impl Artifacts {
         for result in results {
             let Some(node) = run.plan.nodes.get(result.node) else { continue };
             let parts = run.prepared.decisions.get(result.node).map(|decision| decision.parts.clone());
-            last.insert(node.id(), Last { definition: node.definition.clone(), parts, result: result.word().to_owned() });
+            last.insert(
+                node.id(),
+                Last { definition: node.definition.clone(), parts, result: result.word().to_owned() },
+            );
         }
         if let Err(error) = state.write_last(&last) {
             tracing::warn!("failed to {error}");
@@ -86,7 +93,14 @@ impl Artifacts {
     }
 
     /// The content of the report.
-    pub fn report(&self, run: &Run, results: &[NodeResult], loaded: &Loaded, started: DateTime<Utc>, elapsed: Duration) -> Report {
+    pub fn report(
+        &self,
+        run: &Run,
+        results: &[NodeResult],
+        loaded: &Loaded,
+        started: DateTime<Utc>,
+        elapsed: Duration,
+    ) -> Report {
         let mut ordered: Vec<&NodeResult> = results.iter().collect();
         ordered.sort_by_key(|result| result.node);
         Report {
@@ -154,9 +168,18 @@ fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, sta
 }
 
 fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
-    let tables = result.meta.iter().flat_map(|meta| &meta.outputs).map(|output| PortRows { port: output.port.clone(), rows: output.rows });
-    let published = result.publication.iter().map(|publication| PortRows { port: "published".to_owned(), rows: publication.rows });
-    let source = result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| PortRows { port: "table".to_owned(), rows: source.rows });
+    let tables = result
+        .meta
+        .iter()
+        .flat_map(|meta| &meta.outputs)
+        .map(|output| PortRows { port: output.port.clone(), rows: output.rows });
+    let published =
+        result.publication.iter().map(|publication| PortRows { port: "published".to_owned(), rows: publication.rows });
+    let source = result
+        .meta
+        .iter()
+        .filter_map(|meta| meta.source.as_ref())
+        .map(|source| PortRows { port: "table".to_owned(), rows: source.rows });
     NodeReport {
         id: result.id.clone(),
         kind: plan.nodes.get(result.node).map(|node| node.kind().to_owned()).unwrap_or_default(),

@@ -10,7 +10,11 @@ pub fn render(stage: &str, model: &Model, evaluation: Option<&Evaluation>) -> St
     let mut card = String::new();
     let signature = &model.signature;
     let _ = writeln!(card, "# {stage} {}\n", model.version());
-    let _ = writeln!(card, "A {} model, fitted on {} rows for the run date {}.\n", signature.kind, signature.rows, model.run_date);
+    let _ = writeln!(
+        card,
+        "A {} model, fitted on {} rows for the run date {}.\n",
+        signature.kind, signature.rows, model.run_date
+    );
     if let Some(evaluation) = evaluation {
         measures(&mut card, evaluation);
     }

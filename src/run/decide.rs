@@ -57,7 +57,13 @@ fn reason(last: Option<&Last>, parts: &KeyParts) -> String {
     difference.unwrap_or_else(|| "its output is missing".to_owned())
 }
 
-fn parts(plan: &Plan, node: &Node, inspected: Option<&Inspected>, decisions: &[Decision], model: Option<String>) -> KeyParts {
+fn parts(
+    plan: &Plan,
+    node: &Node,
+    inspected: Option<&Inspected>,
+    decisions: &[Decision],
+    model: Option<String>,
+) -> KeyParts {
     let key_of = |feed: &crate::plan::Feed| {
         let key = decisions.get(feed.node).map(|decision| decision.key.0.clone()).unwrap_or_default();
         (feed.name.clone(), format!("{key}/{}", feed.port))

@@ -99,15 +99,20 @@ fn facts(plan: &Plan, state: &State) -> Facts {
     let last = state.last();
     let changed = |node: &&plan::Node| last.get(&node.id()).is_none_or(|last| last.definition != node.definition);
     let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(|node| node.name.clone()).collect();
-    let results = last
-        .iter()
-        .filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone())))
-        .collect();
+    let results =
+        last.iter().filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone()))).collect();
     Facts { modified, results }
 }
 
 /// Runs the plan. An error means that the run could not start; failures of nodes are in the result.
-pub async fn run(loaded: &Loaded, plan: Plan, options: &Options, run_id: &str, listeners: &Listeners, cancel: &Cancel) -> Result<Finished, RunError> {
+pub async fn run(
+    loaded: &Loaded,
+    plan: Plan,
+    options: &Options,
+    run_id: &str,
+    listeners: &Listeners,
+    cancel: &Cancel,
+) -> Result<Finished, RunError> {
     let started = Utc::now();
     let clock = Instant::now();
     let prepared = prepare(loaded, &plan, options).await.map_err(RunError::Selection)?;

@@ -109,7 +109,12 @@ pub async fn run(
 }
 
 /// Key first, then `run_date`, then the rest; times in UTC.
-fn publishable(frame: LazyFrame, schema: &TableSchema, snapshots: SnapshotChoice, run_date: chrono::NaiveDate) -> LazyFrame {
+fn publishable(
+    frame: LazyFrame,
+    schema: &TableSchema,
+    snapshots: SnapshotChoice,
+    run_date: chrono::NaiveDate,
+) -> LazyFrame {
     let frame = if schema.snapshots.is_empty() || snapshots == SnapshotChoice::All {
         frame
     } else {

@@ -52,7 +52,8 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
     let mut running: BTreeSet<usize> = BTreeSet::new();
     let watch = Watch::new(run.cancel.clone(), run.options.memory_limit_bytes);
     loop {
-        let stopping = run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
+        let stopping =
+            run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
         let mut progressed = false;
         for index in open.clone() {
             let Some(node) = run.plan.nodes.get(index) else { continue };
@@ -97,7 +98,12 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
         };
         let Some(joined) = joined else { break };
         let outcome = joined.unwrap_or_else(|error| {
-            (usize::MAX, Utc::now(), Duration::ZERO, Err(NodeFailure::new(Code::Bug, format!("a task was lost: {error}"))))
+            (
+                usize::MAX,
+                Utc::now(),
+                Duration::ZERO,
+                Err(NodeFailure::new(Code::Bug, format!("a task was lost: {error}"))),
+            )
         });
         let result = settle(run, watch.explain(outcome));
         running.remove(&result.node);
@@ -123,7 +129,13 @@ enum Readiness {
     Blocked(String),
 }
 
-fn readiness(run: &Run, node: &Node, open: &BTreeSet<usize>, finished: &BTreeMap<usize, bool>, working: usize) -> Readiness {
+fn readiness(
+    run: &Run,
+    node: &Node,
+    open: &BTreeSet<usize>,
+    finished: &BTreeMap<usize, bool>,
+    working: usize,
+) -> Readiness {
     let mut waits = working >= run.options.threads.max(1);
     for up in &node.upstream {
         let Some(needed) = run.plan.nodes.get(*up) else { continue };
@@ -203,10 +215,20 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
         let check = || source::check(spec, schema, inspected, run.plan.run_date, &quarantine);
         let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
         let (source, watermark) = checked.unwrap_or_else(|_| {
-            Err(NodeFailure::new(Code::CorruptFile, format!("a file of `{}` is damaged: reading it panicked", node.name)))
+            Err(NodeFailure::new(
+                Code::CorruptFile,
+                format!("a file of `{}` is damaged: reading it panicked", node.name),
+            ))
         })?;
         let target = prepared.state.tables(&node.name, &decision.key);
-        let meta = Meta { parts: decision.parts.clone(), outputs: vec![], watermark, evaluation: None, model: None, source: Some(source) };
+        let meta = Meta {
+            parts: decision.parts.clone(),
+            outputs: vec![],
+            watermark,
+            evaluation: None,
+            model: None,
+            source: Some(source),
+        };
         if target.is_dir() {
             // An account to be refreshed; removing it is only making room.
             let _ = std::fs::remove_dir_all(&target);
@@ -262,7 +284,12 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
             result.status = NodeStatus::Error;
             result.message = failure.message.clone();
             if let Some(node) = node_ref {
-                run.listeners.emit(&Event::NodeFailed { node, code: failure.code.id(), message: failure.message.clone(), elapsed });
+                run.listeners.emit(&Event::NodeFailed {
+                    node,
+                    code: failure.code.id(),
+                    message: failure.message.clone(),
+                    elapsed,
+                });
             }
             result.failure = Some(failure);
             return result;
@@ -282,7 +309,8 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
 fn outputs(result: &NodeResult) -> Vec<OutputRows> {
     let tables = result.meta.iter().flat_map(|meta| &meta.outputs).map(|output| (output.port.clone(), output.rows));
     let published = result.publication.iter().map(|publication| ("published".to_owned(), publication.rows));
-    let source = result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| ("table".to_owned(), source.rows));
+    let source =
+        result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| ("table".to_owned(), source.rows));
     tables.chain(published).chain(source).map(|(port, rows)| OutputRows { port, rows }).collect()
 }
 
@@ -306,16 +334,19 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
     let own = |name: String| Dataset { namespace: format!("patronage://{}", run.plan.pipeline), name };
     let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone()));
     let (reads, writes) = match &node.work {
-        Work::Source { spec, .. } => (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())]),
+        Work::Source { spec, .. } => {
+            (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())])
+        }
         Work::Stage(_) => {
             let port = |(place, (port, _)): (usize, &(String, _))| {
                 own(if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) })
             };
             (node.upstream.iter().filter_map(feed).collect(), node.outputs.iter().enumerate().map(port).collect())
         }
-        Work::Publish { spec, .. } => {
-            (node.upstream.iter().filter_map(feed).collect(), vec![Dataset { namespace: "path".to_owned(), name: spec.to.clone() }])
-        }
+        Work::Publish { spec, .. } => (
+            node.upstream.iter().filter_map(feed).collect(),
+            vec![Dataset { namespace: "path".to_owned(), name: spec.to.clone() }],
+        ),
     };
     NodeRef { id: node.id(), kind: node.kind().to_owned(), reads, writes }
 }

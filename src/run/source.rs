@@ -60,7 +60,12 @@ pub async fn inspect(spec: &SourceSpec, schema: &TableSchema, root: &Path) -> Re
 }
 
 /// The rows that downstream stages see: before the run date, without the quarantined.
-pub fn frame(spec: &SourceSpec, schema: &TableSchema, inspected: &Inspected, run_date: NaiveDate) -> Result<LazyFrame, NodeFailure> {
+pub fn frame(
+    spec: &SourceSpec,
+    schema: &TableSchema,
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> Result<LazyFrame, NodeFailure> {
     let mut frame = scan::scan(&inspected.files, &inspected.footers, schema)?;
     if let Some(time) = &spec.event_time {
         frame = frame.filter(col(time.as_str()).lt(moment(run_date)));
@@ -197,4 +202,3 @@ fn set_aside(spec: &SourceSpec, frame: LazyFrame, results: &[CheckResult], path:
     let rows = frame.filter(any).with_columns([reason.alias("_reason")]);
     Ok(scan::write_parquet(rows, path)?)
 }
-

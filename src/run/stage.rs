@@ -30,7 +30,8 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
 
 /// A library's panic on damaged input is not distinguishable from a bug of ours.
 pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text =
+        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     let line = text.as_deref().and_then(|text| text.lines().next()).unwrap_or("without a message");
     NodeFailure::new(Code::StagePanicked, format!("the stage panicked: {line}"))
 }
@@ -49,7 +50,12 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     commit(node, work, decision, outputs, watermark, around)
 }
 
-fn inputs(node: &Node, work: &StageWork, decision: &Decision, around: &Surroundings<'_>) -> Result<Inputs, NodeFailure> {
+fn inputs(
+    node: &Node,
+    work: &StageWork,
+    decision: &Decision,
+    around: &Surroundings<'_>,
+) -> Result<Inputs, NodeFailure> {
     let mut inputs = Inputs::default();
     for (port, feeds) in &work.inputs {
         let tables = feeds.iter().map(|feed| Ok(NamedTable { name: feed.name.clone(), table: table(feed, around)? }));
@@ -94,7 +100,8 @@ fn commit(
     let target = around.state.tables(&node.name, &decision.key);
     // A directory without its account, or one to be refreshed, is in the way.
     if target.is_dir() {
-        std::fs::remove_dir_all(&target).map_err(|error| NodeFailure::new(Code::LocalIo, format!("{}: {error}", target.display())))?;
+        std::fs::remove_dir_all(&target)
+            .map_err(|error| NodeFailure::new(Code::LocalIo, format!("{}: {error}", target.display())))?;
     }
     let directory = local::AtomicDirectory::create(&target)?;
     let mut written = Vec::new();
@@ -104,7 +111,8 @@ fn commit(
     for ((port, schema), mut frame) in node.outputs.iter().zip(outputs.tables) {
         let found = frame.collect_schema()?;
         if *found != schema.to_polars() {
-            let message = format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
+            let message =
+                format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
             return Err(NodeFailure::new(Code::Bug, message));
         }
         let rows = scan::write_parquet(frame, &table_file(directory.path(), port))?;
@@ -120,7 +128,14 @@ fn commit(
     };
     let mode = work.with.get("mode").and_then(|mode| mode.as_str()).map(str::to_owned);
     let model = model.map(|model| ModelMeta { mode: mode.unwrap_or(model.mode), ..model });
-    let meta = Meta { parts: decision.parts.clone(), outputs: written, watermark, evaluation: outputs.evaluation, model, source: None };
+    let meta = Meta {
+        parts: decision.parts.clone(),
+        outputs: written,
+        watermark,
+        evaluation: outputs.evaluation,
+        model,
+        source: None,
+    };
     State::write_meta(directory.path(), &meta)?;
     directory.finish()?;
     around.state.prune(&node.name, &decision.key);

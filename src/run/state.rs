@@ -99,7 +99,8 @@ impl State {
     pub fn meta(&self, node: &str, key: &Key) -> Option<Meta> {
         let directory = self.tables(node, key);
         let meta: Meta = read(&directory.join(META))?;
-        let whole = meta.outputs.iter().all(|output| meta.source.is_some() || table_file(&directory, &output.port).is_file());
+        let whole =
+            meta.outputs.iter().all(|output| meta.source.is_some() || table_file(&directory, &output.port).is_file());
         (meta.parts.key() == *key && whole).then_some(meta)
     }
 

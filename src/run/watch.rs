@@ -47,7 +47,8 @@ impl Watch {
 
     /// Names the limit as the reason where it is the reason that a stage was cancelled.
     pub(super) fn explain(&self, mut outcome: Outcome) -> Outcome {
-        if let (true, Err(failure), Some(limit)) = (self.over_limit.load(Ordering::SeqCst), &mut outcome.3, self.limit_bytes)
+        if let (true, Err(failure), Some(limit)) =
+            (self.over_limit.load(Ordering::SeqCst), &mut outcome.3, self.limit_bytes)
             && failure.code == Code::Interrupted
         {
             let mebibytes = limit >> 20;

@@ -48,32 +48,78 @@ impl Aggregate {
 
 /// Aggregates that a `features` expression may use.
 const FEATURE_AGGREGATES: &[&str] = &[
-    "avg", "count", "first", "last", "max", "median", "min", "mode", "quantile_cont", "stddev",
-    "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance",
+    "avg",
+    "count",
+    "first",
+    "last",
+    "max",
+    "median",
+    "min",
+    "mode",
+    "quantile_cont",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
 ];
 
 /// Aggregates of a query; those that no engine computes alike are left out.
-const QUERY_AGGREGATES: &[&str] = &[
-    "avg", "count", "max", "median", "min", "quantile_cont", "stddev", "stddev_samp", "sum",
-    "var_samp", "variance",
-];
+const QUERY_AGGREGATES: &[&str] =
+    &["avg", "count", "max", "median", "min", "quantile_cont", "stddev", "stddev_samp", "sum", "var_samp", "variance"];
 
-const WINDOW: &[&str] = &[
-    "dense_rank", "first_value", "lag", "last_value", "lead", "rank", "row_number",
-];
+const WINDOW: &[&str] = &["dense_rank", "first_value", "lag", "last_value", "lead", "rank", "row_number"];
 
 const SCALAR: &[&str] = &[
-    "abs", "ceil", "ceiling", "char_length", "coalesce", "concat", "concat_ws", "date_part",
-    "date_trunc", "ends_with", "exp", "floor", "greatest", "initcap", "least", "left", "length",
-    "ln", "log10", "log2", "lower", "lpad", "ltrim", "mod", "nullif", "pow", "power",
-    "regexp_like", "replace", "reverse", "right", "round", "rpad", "rtrim", "sign", "split_part",
-    "sqrt", "starts_with", "strpos", "substr", "trunc", "upper",
+    "abs",
+    "ceil",
+    "ceiling",
+    "char_length",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "date_part",
+    "date_trunc",
+    "ends_with",
+    "exp",
+    "floor",
+    "greatest",
+    "initcap",
+    "least",
+    "left",
+    "length",
+    "ln",
+    "log10",
+    "log2",
+    "lower",
+    "lpad",
+    "ltrim",
+    "mod",
+    "nullif",
+    "pow",
+    "power",
+    "regexp_like",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "rpad",
+    "rtrim",
+    "sign",
+    "split_part",
+    "sqrt",
+    "starts_with",
+    "strpos",
+    "substr",
+    "trunc",
+    "upper",
 ];
 
 /// Functions whose integers are narrower than 64 bits on some engine.
-pub(super) const COUNTS: &[&str] = &[
-    "char_length", "count", "date_part", "dense_rank", "length", "rank", "row_number", "strpos",
-];
+pub(super) const COUNTS: &[&str] =
+    &["char_length", "count", "date_part", "dense_rank", "length", "rank", "row_number", "strpos"];
 
 /// Whether a function of this name combines rows.
 pub fn is_aggregate(name: &str) -> bool {

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, TableFactor, Visit, Visitor,
-};
+use sqlparser::ast::{Expr, Function, Ident, ObjectName, Query, Select, SelectItem, TableFactor, Visit, Visitor};
 
 use super::functions;
 use crate::problem::{Code, Problem, nearest};
@@ -39,10 +37,20 @@ pub fn check_expression(expr: &Expr, columns: &[&str]) -> Vec<Problem> {
         .map(|ident| unknown_column(ident, columns))
         .collect();
     problems.extend(names.qualifiers.iter().map(|ident| {
-        at(ident, Problem::new(Code::SqlUnsupported, format!("`{}.` qualifies a column, but there is only one table here", ident.value)))
+        at(
+            ident,
+            Problem::new(
+                Code::SqlUnsupported,
+                format!("`{}.` qualifies a column, but there is only one table here", ident.value),
+            ),
+        )
     }));
     problems.extend(names.windows.iter().map(|ident| {
-        at(ident, Problem::new(Code::SqlUnsupported, "OVER is not possible in a feature").help("compute it in a `sql` stage before"))
+        at(
+            ident,
+            Problem::new(Code::SqlUnsupported, "OVER is not possible in a feature")
+                .help("compute it in a `sql` stage before"),
+        )
     }));
     problems.extend(unknown_functions(&names, true));
     problems
@@ -65,7 +73,10 @@ pub fn check_query(query: &Query, tables: &[(&str, Vec<&str>)]) -> Vec<Problem> 
     for ident in names.relations.iter().chain(&names.qualifiers) {
         if !relations.contains(&ident.value.as_str()) {
             let message = format!("the query names the table `{}`, which is not among the stage's inputs", ident.value);
-            problems.push(at(ident, Problem::new(Code::UnknownInput, message).nearest(&ident.value, relations.iter().copied())));
+            problems.push(at(
+                ident,
+                Problem::new(Code::UnknownInput, message).nearest(&ident.value, relations.iter().copied()),
+            ));
         }
     }
     for ident in &names.unnamed {
@@ -176,7 +187,8 @@ impl Visitor for Names {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor {
+        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
             self.table_aliases.insert(alias.name.value.clone());
             self.aliases.extend(alias.columns.iter().map(|column| column.name.value.clone()));
         }

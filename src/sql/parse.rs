@@ -13,10 +13,8 @@ const DEPTH_MAX: usize = 60;
 /// Parses one scalar or aggregate expression.
 pub fn expression(text: &str) -> Result<Expr, Problem> {
     let dialect = GenericDialect {};
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEPTH_MAX)
-        .try_with_sql(text)
-        .map_err(|error| syntax(&error))?;
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).try_with_sql(text).map_err(|error| syntax(&error))?;
     let expression = parser.parse_expr().map_err(|error| syntax(&error))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {

@@ -3,9 +3,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value, VisitMut,
-    VisitorMut,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut,
 };
 
 use super::functions::COUNTS;
@@ -97,11 +96,7 @@ fn widen_argument(function: &mut Function) {
     for argument in &mut list.args {
         if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument {
             let zero = cast(number("0"), DataType::BigInt(None));
-            *expr = Expr::BinaryOp {
-                left: nested(take(expr)),
-                op: BinaryOperator::Plus,
-                right: Box::new(zero),
-            };
+            *expr = Expr::BinaryOp { left: nested(take(expr)), op: BinaryOperator::Plus, right: Box::new(zero) };
         }
     }
 }

@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Function, GroupByExpr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
-};
+use sqlparser::ast::{Expr, Function, GroupByExpr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor};
 
 use super::functions::is_aggregate;
 
@@ -93,9 +91,10 @@ fn shape_of_body(query: &Query, tables: &BTreeMap<String, TableFacts>, through: 
 fn base_table(select: &Select, tables: &BTreeMap<String, TableFacts>) -> Option<String> {
     let [from] = select.from.as_slice() else { return None };
     let name = table_name(&from.relation)?;
-    let joins_are_fixed = from.joins.iter().all(|join| {
-        table_name(&join.relation).and_then(|name| tables.get(&name)).is_some_and(|table| table.fixed)
-    });
+    let joins_are_fixed = from
+        .joins
+        .iter()
+        .all(|join| table_name(&join.relation).and_then(|name| tables.get(&name)).is_some_and(|table| table.fixed));
     (tables.contains_key(&name) && joins_are_fixed).then_some(name)
 }
 
@@ -174,7 +173,8 @@ mod tests {
     use crate::sql::query;
 
     fn of(text: &str) -> Shape {
-        let facts = |columns: &[&str], fixed| TableFacts { columns: columns.iter().map(|c| c.to_string()).collect(), fixed };
+        let facts =
+            |columns: &[&str], fixed| TableFacts { columns: columns.iter().map(|c| c.to_string()).collect(), fixed };
         let tables = BTreeMap::from([
             ("sales".to_owned(), facts(&["id", "at", "amount"], false)),
             ("regions".to_owned(), facts(&["id", "region"], true)),

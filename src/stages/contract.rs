@@ -111,7 +111,10 @@ impl InputSchemas {
     /// The table at a port that takes one; the planner has made sure that it is there.
     pub fn one(&self, port: &str) -> Result<&TableSchema, Vec<Problem>> {
         self.ports.get(port).and_then(|tables| tables.first()).map(|(_, schema)| schema).ok_or_else(|| {
-            vec![Problem::new(crate::problem::Code::MissingInput, format!("the input `{port}` is missing")).at(["inputs"])]
+            vec![
+                Problem::new(crate::problem::Code::MissingInput, format!("the input `{port}` is missing"))
+                    .at(["inputs"]),
+            ]
         })
     }
 

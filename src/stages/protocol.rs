@@ -43,10 +43,12 @@ pub struct SnapshotSplit {
 ///
 /// `known` are the moments whose labels are known, in any order.
 pub fn split_snapshots(known: &[NaiveDate], horizon_days: u32, run_date: NaiveDate) -> Option<SnapshotSplit> {
-    let mut refit: Vec<NaiveDate> = known.iter().copied().filter(|moment| ends(*moment, horizon_days) <= Some(run_date)).collect();
+    let mut refit: Vec<NaiveDate> =
+        known.iter().copied().filter(|moment| ends(*moment, horizon_days) <= Some(run_date)).collect();
     refit.sort_unstable();
     let evaluate = *refit.last()?;
-    let train: Vec<NaiveDate> = refit.iter().copied().filter(|moment| ends(*moment, horizon_days) <= Some(evaluate)).collect();
+    let train: Vec<NaiveDate> =
+        refit.iter().copied().filter(|moment| ends(*moment, horizon_days) <= Some(evaluate)).collect();
     (!train.is_empty()).then_some(SnapshotSplit { evaluate, train, refit, score: run_date })
 }
 
@@ -86,13 +88,17 @@ fn snapshots_present(schema: &TableSchema, port: &str, run_date: NaiveDate) -> V
 }
 
 fn labelled(schema: &TableSchema, target: &str, run_date: NaiveDate) -> Vec<Problem> {
-    let labels = || schema.columns.iter().filter(|column| column.role != Role::Plain).map(|column| column.name.as_str());
+    let labels =
+        || schema.columns.iter().filter(|column| column.role != Role::Plain).map(|column| column.name.as_str());
     let Some(column) = schema.column(target) else {
         let problem = Problem::new(Code::UnknownColumn, format!("the table has no column `{target}`"));
         return vec![problem.nearest(target, labels()).at(["with", "target"])];
     };
     let Role::Label { horizon_days } = column.role else {
-        let problem = Problem::new(Code::Leak, format!("`{target}` is a feature, known at the snapshot's moment, so there is nothing to predict"));
+        let problem = Problem::new(
+            Code::Leak,
+            format!("`{target}` is a feature, known at the snapshot's moment, so there is nothing to predict"),
+        );
         return vec![problem.help("declare it under `labels:` with `next:`").at(["with", "target"])];
     };
     if split_snapshots(&schema.snapshots, horizon_days, run_date).is_some() {
@@ -136,8 +142,10 @@ fn untimed(port: &str, name: &str, schema: &TableSchema) -> Option<Problem> {
     if schema.fixed || schema.event_time.is_some() || !schema.snapshots.is_empty() {
         return None;
     }
-    let message = format!("`{name}` does not say when its rows were known, so the evaluation could see the future in it");
-    let problem = Problem::new(Code::Leak, message).help("declare the source or the query `static: true` if it never changes");
+    let message =
+        format!("`{name}` does not say when its rows were known, so the evaluation could see the future in it");
+    let problem =
+        Problem::new(Code::Leak, message).help("declare the source or the query `static: true` if it never changes");
     Some(problem.at(["inputs", port]))
 }
 

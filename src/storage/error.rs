@@ -44,19 +44,9 @@ pub struct StorageError {
 }
 
 impl StorageError {
-    pub fn new(
-        kind: Kind,
-        action: &'static str,
-        location: impl Display,
-        detail: impl Display,
-    ) -> Self {
+    pub fn new(kind: Kind, action: &'static str, location: impl Display, detail: impl Display) -> Self {
         let detail = redact(&detail.to_string());
-        Self {
-            action,
-            location: redact(&location.to_string()),
-            kind,
-            detail,
-        }
+        Self { action, location: redact(&location.to_string()), kind, detail }
     }
 
     /// Which kind of trouble this is.
@@ -68,11 +58,7 @@ impl StorageError {
         Self::new(io_kind(error), action, location, error)
     }
 
-    pub(crate) fn store(
-        action: &'static str,
-        location: impl Display,
-        error: &object_store::Error,
-    ) -> Self {
+    pub(crate) fn store(action: &'static str, location: impl Display, error: &object_store::Error) -> Self {
         let (kind, detail) = classify(error);
         Self::new(kind, action, location, detail)
     }
@@ -84,9 +70,7 @@ fn io_kind(error: &io::Error) -> Kind {
         io::ErrorKind::PermissionDenied => Kind::Permission,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::DiskFull,
         io::ErrorKind::ReadOnlyFilesystem => Kind::ReadOnly,
-        io::ErrorKind::TimedOut
-        | io::ErrorKind::Interrupted
-        | io::ErrorKind::StaleNetworkFileHandle => Kind::Transient,
+        io::ErrorKind::TimedOut | io::ErrorKind::Interrupted | io::ErrorKind::StaleNetworkFileHandle => Kind::Transient,
         _ => Kind::Other,
     }
 }
@@ -102,12 +86,8 @@ fn classify(error: &object_store::Error) -> (Kind, String) {
     }
     match error {
         E::NotFound { .. } => (Kind::NotFound, "it does not exist".to_owned()),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            (Kind::Permission, error.to_string())
-        }
-        E::AlreadyExists { .. } | E::Precondition { .. } => {
-            (Kind::Conflict, "it already exists".to_owned())
-        }
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => (Kind::Permission, error.to_string()),
+        E::AlreadyExists { .. } | E::Precondition { .. } => (Kind::Conflict, "it already exists".to_owned()),
         E::InvalidPath { .. } => (Kind::Invalid, error.to_string()),
         _ => by_text(error),
     }
@@ -120,10 +100,7 @@ fn by_text(error: &object_store::Error) -> (Kind, String) {
         let detail = "no AWS credentials were found (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role)";
         return (Kind::Permission, detail.to_owned());
     }
-    let status = text
-        .split("status code: ")
-        .nth(1)
-        .and_then(|rest| rest.get(..3));
+    let status = text.split("status code: ").nth(1).and_then(|rest| rest.get(..3));
     let kind = match status.and_then(|digits| digits.parse::<u16>().ok()) {
         Some(401 | 403) => Kind::Permission,
         Some(404) => Kind::NotFound,
@@ -151,10 +128,7 @@ mod tests {
     use super::*;
 
     fn generic(source: impl Into<Box<dyn Error + Send + Sync>>) -> object_store::Error {
-        object_store::Error::Generic {
-            store: "S3",
-            source: source.into(),
-        }
+        object_store::Error::Generic { store: "S3", source: source.into() }
     }
 
     #[test]
@@ -174,16 +148,9 @@ mod tests {
 
     #[test]
     fn http_statuses_are_told_apart() {
-        for (status, kind) in [
-            (503, Kind::Transient),
-            (403, Kind::Permission),
-            (404, Kind::NotFound),
-        ] {
+        for (status, kind) in [(503, Kind::Transient), (403, Kind::Permission), (404, Kind::NotFound)] {
             let text = format!("Server returned non-2xx status code: {status} Oops: body");
-            assert_eq!(
-                StorageError::store("read", "s3://b/x", &generic(text)).kind(),
-                kind
-            );
+            assert_eq!(StorageError::store("read", "s3://b/x", &generic(text)).kind(), kind);
         }
     }
 

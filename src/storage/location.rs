@@ -64,25 +64,15 @@ impl Location {
     /// A location below `path` of a store made elsewhere, such as one in memory; `text` is how it is shown.
     pub fn within(store: Arc<dyn ObjectStore>, path: &str, text: &str) -> Self {
         let path = path.trim_matches('/').to_owned();
-        Self {
-            text: text.to_owned(),
-            root: Root::Given(store),
-            path,
-        }
+        Self { text: text.to_owned(), root: Root::Given(store), path }
     }
 
     fn local(text: &str, path: &FilePath) -> Result<Self, StorageError> {
         let path = std::path::absolute(path).map_err(|error| invalid(text, &error.to_string()))?;
         let path = normal(&path);
-        let path = path
-            .to_str()
-            .ok_or_else(|| invalid(text, "its path is not UTF-8"))?;
+        let path = path.to_str().ok_or_else(|| invalid(text, "its path is not UTF-8"))?;
         let path = path.trim_matches('/').to_owned();
-        Ok(Self {
-            text: text.to_owned(),
-            root: Root::Local,
-            path,
-        })
+        Ok(Self { text: text.to_owned(), root: Root::Local, path })
     }
 
     fn s3(text: &str, rest: &str) -> Result<Self, StorageError> {
@@ -97,16 +87,9 @@ impl Location {
             let detail = "expected `s3://bucket/prefix` without empty, `.` or `..` segments";
             return Err(invalid(text, detail));
         }
-        let bucket = Bucket {
-            name: bucket.to_owned(),
-            client: OnceLock::new(),
-        };
+        let bucket = Bucket { name: bucket.to_owned(), client: OnceLock::new() };
         let root = Root::Bucket(Arc::new(bucket));
-        Ok(Self {
-            text: text.to_owned(),
-            root,
-            path: key.to_owned(),
-        })
+        Ok(Self { text: text.to_owned(), root, path: key.to_owned() })
     }
 
     /// What is below this location; `relative` has `/` between its segments.
@@ -116,11 +99,7 @@ impl Location {
             "" => relative.to_owned(),
             _ => format!("{}/{relative}", left.trim_end_matches('/')),
         };
-        Self {
-            text: glue(&self.text),
-            root: self.root.clone(),
-            path: glue(&self.path),
-        }
+        Self { text: glue(&self.text), root: self.root.clone(), path: glue(&self.path) }
     }
 
     /// Another path below the same root, shown as a full address since the user wrote no such text.
@@ -136,16 +115,15 @@ impl Location {
     /// # Errors
     /// [`Kind::Invalid`] when the path cannot be an object's, or the S3 settings make no sense.
     pub fn store(&self) -> Result<(Arc<dyn ObjectStore>, Path), StorageError> {
-        let path =
-            Path::parse(&self.path).map_err(|error| invalid(&self.text, &error.to_string()))?;
+        let path = Path::parse(&self.path).map_err(|error| invalid(&self.text, &error.to_string()))?;
         let store = match &self.root {
             Root::Local => Arc::new(DurableFileSystem::default()),
             Root::Given(store) => Arc::clone(store),
             Root::Bucket(bucket) => match bucket.client.get() {
                 Some(client) => Arc::clone(client),
                 None => {
-                    let client = s3::bucket(&bucket.name)
-                        .map_err(|error| StorageError::store("connect to", self, &error))?;
+                    let client =
+                        s3::bucket(&bucket.name).map_err(|error| StorageError::store("connect to", self, &error))?;
                     Arc::clone(bucket.client.get_or_init(|| client))
                 }
             },
@@ -197,17 +175,16 @@ fn invalid(text: &str, detail: &str) -> StorageError {
 
 /// Resolves `.` and `..` by name, without following links (the path need not exist yet).
 fn normal(path: &FilePath) -> PathBuf {
-    path.components()
-        .fold(PathBuf::new(), |mut out, component| {
-            match component {
-                Component::CurDir => {}
-                Component::ParentDir => {
-                    out.pop();
-                }
-                other => out.push(other),
+    path.components().fold(PathBuf::new(), |mut out, component| {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
             }
-            out
-        })
+            other => out.push(other),
+        }
+        out
+    })
 }
 
 /// `%20` and its like become characters; anything malformed stays as it is.
@@ -260,23 +237,12 @@ mod tests {
         assert_eq!(location.url(), "s3://bucket/a/b c");
         assert_eq!(location.local_path(), None);
         assert_eq!(location.join("x").to_string(), "s3://bucket/a/b c/x");
-        assert_eq!(
-            parse("s3://bucket").unwrap().join("x").url(),
-            "s3://bucket/x"
-        );
+        assert_eq!(parse("s3://bucket").unwrap().join("x").url(), "s3://bucket/x");
     }
 
     #[test]
     fn what_can_never_work_is_refused() {
-        for text in [
-            "",
-            "gs://b/x",
-            "https://x/y",
-            "s3://",
-            "s3://b/../x",
-            "s3://b/a//c",
-            "file://x/y",
-        ] {
+        for text in ["", "gs://b/x", "https://x/y", "s3://", "s3://b/../x", "s3://b/a//c", "file://x/y"] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid, "{text}");
         }
@@ -284,15 +250,9 @@ mod tests {
 
     #[test]
     fn credentials_in_an_address_are_refused_unseen() {
-        for text in [
-            "s3://AKIAX:topsecret@bucket/x",
-            "https://me:topsecret@host/x",
-        ] {
+        for text in ["s3://AKIAX:topsecret@bucket/x", "https://me:topsecret@host/x"] {
             let error = parse(text).unwrap_err();
-            assert!(
-                !format!("{error} {error:?}").contains("topsecret"),
-                "{error}"
-            );
+            assert!(!format!("{error} {error:?}").contains("topsecret"), "{error}");
         }
     }
 

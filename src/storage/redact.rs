@@ -1,17 +1,9 @@
 //! Removes credentials from error texts: S3 servers and HTTP clients quote requests back.
 
 const LONGEST: usize = 600;
-const SECRETS: [&str; 4] = [
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-];
-const SIGNED: [&str; 3] = [
-    "X-Amz-Signature=",
-    "X-Amz-Credential=",
-    "X-Amz-Security-Token=",
-];
+const SECRETS: [&str; 4] =
+    ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+const SIGNED: [&str; 3] = ["X-Amz-Signature=", "X-Amz-Credential=", "X-Amz-Security-Token="];
 
 /// `text` on one line, at most 600 characters, S3's XML cut to code and message, credentials starred out.
 pub(super) fn redact(text: &str) -> String {
@@ -44,15 +36,12 @@ fn shorten_xml(text: &str) -> String {
     };
     let code = element(xml, "Code").unwrap_or("an error");
     let message = element(xml, "Message").unwrap_or_default();
-    format!("{before}{code}: {message}")
-        .trim_end_matches([':', ' '])
-        .to_owned()
+    format!("{before}{code}: {message}").trim_end_matches([':', ' ']).to_owned()
 }
 
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>"))
-        .map(|(inner, _)| inner)
+    rest.split_once(&format!("</{name}>")).map(|(inner, _)| inner)
 }
 
 fn star_values(text: &str, marker: &str) -> String {
@@ -75,20 +64,14 @@ mod tests {
     fn keys_and_signatures_vanish() {
         let text = "PUT http://s3/b?X-Amz-Signature=abc123&x=1 with hunter22 failed";
         let out = redact_with(text, ["hunter22".to_owned()].into_iter());
-        assert_eq!(
-            out,
-            "PUT http://s3/b?X-Amz-Signature=***&x=1 with *** failed"
-        );
+        assert_eq!(out, "PUT http://s3/b?X-Amz-Signature=***&x=1 with *** failed");
     }
 
     #[test]
     fn xml_is_cut_to_code_and_message() {
         let text = "403: <?xml version=\"1.0\"?>\n<Error><Code>SignatureDoesNotMatch</Code>\
                     <Message>no</Message><AWSAccessKeyId>AKIA</AWSAccessKeyId></Error>";
-        assert_eq!(
-            redact_with(text, std::iter::empty()),
-            "403: SignatureDoesNotMatch: no"
-        );
+        assert_eq!(redact_with(text, std::iter::empty()), "403: SignatureDoesNotMatch: no");
     }
 
     #[test]

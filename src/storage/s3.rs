@@ -9,9 +9,7 @@ use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 /// A client for one bucket. Reads keys, region, endpoint and the rest from `AWS_*` (also those of a
 /// pod or instance role); no request is made here.
 pub(super) fn bucket(name: &str) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(name)
-        .with_retry(retry());
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(retry());
     // A part of 8 MiB has to fit through a slow uplink; the client's own limit is 30 seconds.
     if std::env::var_os("AWS_TIMEOUT").is_none() {
         builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), "120s");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType as Arrow;
 use polars::prelude::{
-    DataType, Engine, Expr, IntoLazy, LazyFrame, ParquetCompression, ParquetWriteOptions, PlRefPath, PolarsResult,
-    ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit, UnifiedSinkArgs, FileWriteFormat, UnionArgs, col, concat, lit,
+    DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, ParquetCompression, ParquetWriteOptions, PlRefPath,
+    PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit, UnifiedSinkArgs, UnionArgs, col, concat, lit,
 };
 
 use super::{Footer, SourceFile};
@@ -35,7 +35,9 @@ pub fn compatible(found: &Arrow, declared: &DataType) -> bool {
         DataType::Float64 => matches!(found, Arrow::Float64 | Arrow::Float32),
         DataType::Float32 => *found == Arrow::Float32,
         DataType::List(inner) => match found {
-            Arrow::List(field) | Arrow::LargeList(field) | Arrow::FixedSizeList(field, _) => compatible(field.data_type(), inner),
+            Arrow::List(field) | Arrow::LargeList(field) | Arrow::FixedSizeList(field, _) => {
+                compatible(field.data_type(), inner)
+            }
             _ => false,
         },
         integer => fits(found, integer),
@@ -138,7 +140,9 @@ pub fn write_parquet(frame: LazyFrame, path: &Path) -> PolarsResult<u64> {
     };
     let target = SinkDestination::File { target: SinkTarget::Path(PlRefPath::new(path.to_string_lossy())) };
     let arguments = UnifiedSinkArgs { maintain_order: true, ..UnifiedSinkArgs::default() };
-    frame.sink(target, FileWriteFormat::Parquet(Arc::new(options)), arguments)?.collect_with_engine(Engine::Streaming)?;
+    frame
+        .sink(target, FileWriteFormat::Parquet(Arc::new(options)), arguments)?
+        .collect_with_engine(Engine::Streaming)?;
     rows(path)
 }
 

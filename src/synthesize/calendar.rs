@@ -4,9 +4,7 @@ use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 use rand::Rng;
 
 /// Demand by month, January first; the year's mean is 1.
-const MONTHS: [f64; 12] = [
-    0.82, 0.82, 0.90, 0.95, 0.96, 0.94, 0.90, 0.90, 1.02, 1.12, 1.42, 1.25,
-];
+const MONTHS: [f64; 12] = [0.82, 0.82, 0.90, 0.95, 0.96, 0.94, 0.90, 0.90, 1.02, 1.12, 1.42, 1.25];
 
 /// Demand by weekday, Monday first; the week's mean is 1.
 const WEEKDAYS: [f64; 7] = [1.02, 1.02, 1.02, 1.08, 1.12, 0.98, 0.76];
@@ -25,17 +23,9 @@ pub struct Calendar {
 impl Calendar {
     /// The days `from` to `to`, both within it; empty if `to` is before `from`.
     pub fn new(from: NaiveDate, to: NaiveDate) -> Self {
-        let demand: Vec<f64> = from
-            .iter_days()
-            .take_while(|date| *date <= to)
-            .map(demand_on)
-            .collect();
+        let demand: Vec<f64> = from.iter_days().take_while(|date| *date <= to).map(demand_on).collect();
         let demand_max = demand.iter().copied().fold(0.0, f64::max);
-        Self {
-            from,
-            demand,
-            demand_max,
-        }
+        Self { from, demand, demand_max }
     }
 
     pub fn days(&self) -> usize {
@@ -45,9 +35,7 @@ impl Calendar {
     /// Demand on a day as a share of the busiest day's, to a power: 0 takes the seasons away,
     /// above 1 sharpens them. In (0, 1]; 0 after the last day.
     pub fn busyness(&self, day: usize, power: f64) -> f64 {
-        self.demand
-            .get(day)
-            .map_or(0.0, |demand| (demand / self.demand_max).powf(power))
+        self.demand.get(day).map_or(0.0, |demand| (demand / self.demand_max).powf(power))
     }
 
     /// The factor by which [`Calendar::busyness`] was scaled down.
@@ -57,10 +45,7 @@ impl Calendar {
 
     /// Microseconds from 1970-01-01 (UTC) to the start of a day.
     pub fn start_micros(&self, day: usize) -> i64 {
-        let date = self
-            .from
-            .checked_add_days(Days::new(day as u64))
-            .unwrap_or(NaiveDate::MAX);
+        let date = self.from.checked_add_days(Days::new(day as u64)).unwrap_or(NaiveDate::MAX);
         date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
     }
 }

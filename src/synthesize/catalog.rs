@@ -36,12 +36,7 @@ pub struct Product {
 impl Product {
     /// Something that is on a bill but not on a shelf.
     fn service(id: &str, description: &str) -> Self {
-        Self {
-            id: id.into(),
-            description: description.into(),
-            list_cents: 0,
-            number: 0,
-        }
+        Self { id: id.into(), description: description.into(), list_cents: 0, number: 0 }
     }
 
     /// The depth of this week's promotion: 0 for most products in most weeks.
@@ -103,9 +98,7 @@ impl Catalog {
 fn product(number: usize, cells: usize, rng: &mut impl Rng) -> Product {
     let (cell, place) = (number % cells, number / cells);
     let (category, style) = (cell / STYLES, cell % STYLES);
-    let median_cents = words::ALL
-        .get(category)
-        .map_or(500.0, |category| category.price_cents);
+    let median_cents = words::ALL.get(category).map_or(500.0, |category| category.price_cents);
     let price = (random::log_normal(rng, median_cents, PRICE_SIGMA) / 100.0).clamp(0.5, 500.0);
     Product {
         // Its category and style can be read from its number, its popularity cannot.
@@ -126,14 +119,8 @@ mod tests {
     fn ids_and_descriptions_are_unique_at_the_greatest_size() {
         let count = product_count(u32::MAX);
         let catalog = Catalog::new(1, count);
-        let ids: HashSet<&str> = catalog
-            .products()
-            .map(|product| product.id.as_str())
-            .collect();
-        let names: HashSet<&str> = catalog
-            .products()
-            .map(|product| product.description.as_str())
-            .collect();
+        let ids: HashSet<&str> = catalog.products().map(|product| product.id.as_str()).collect();
+        let names: HashSet<&str> = catalog.products().map(|product| product.description.as_str()).collect();
         assert_eq!((count, ids.len(), names.len()), (9_600, 9_600, 9_600));
         assert!(catalog.products().all(|product| product.list_cents > 0));
     }
@@ -141,10 +128,8 @@ mod tests {
     #[test]
     fn six_percent_of_product_weeks_are_on_promotion() {
         let catalog = Catalog::new(1, 400);
-        let depths: Vec<f64> = catalog
-            .products()
-            .flat_map(|product| (0..100).map(|week| product.promotion(9, 7 * week)))
-            .collect();
+        let depths: Vec<f64> =
+            catalog.products().flat_map(|product| (0..100).map(|week| product.promotion(9, 7 * week))).collect();
         let share = depths.iter().filter(|depth| **depth > 0.0).count() as f64 / 40_000.0;
         assert!((share - PROMOTION_SHARE).abs() < 0.005, "{share}");
         assert!(PROMOTION_DEPTHS.iter().all(|depth| depths.contains(depth)));
@@ -152,10 +137,7 @@ mod tests {
 
     #[test]
     fn a_promotion_lowers_the_price_to_the_cent() {
-        let product = Product {
-            list_cents: 1_295,
-            ..Product::service("1", "Mug")
-        };
+        let product = Product { list_cents: 1_295, ..Product::service("1", "Mug") };
         assert_eq!(product.price_cents(0.0), 1_295);
         assert_eq!(product.price_cents(0.15), 1_101); // 1,100.75 rounded
     }

@@ -50,11 +50,7 @@ impl<'w> Customer<'w> {
         let segment = world.segments.draw(&mut rng)?;
         let country = world.countries.draw(&mut rng)?;
         let arrival_day = arrival_day(&world.calendar, segment.seasonality, &mut rng);
-        let rate = random::gamma(
-            &mut rng,
-            segment.rate_shape,
-            segment.orders_per_year / DAYS_PER_YEAR,
-        );
+        let rate = random::gamma(&mut rng, segment.rate_shape, segment.orders_per_year / DAYS_PER_YEAR);
         let drop_out = random::gamma(&mut rng, DROP_OUT_SHAPE, 1.0 / segment.life_days);
         let lives = random::exponential(&mut rng, drop_out);
         let one_time = rng.r#gen::<f64>() < segment.one_time_share;
@@ -62,9 +58,7 @@ impl<'w> Customer<'w> {
         let units = 1.0 + random::gamma(&mut rng, 2.0, segment.units - 1.0);
         let elasticity = random::log_normal(&mut rng, segment.elasticity, 0.35);
         let likes: f64 = segment.likes.iter().sum();
-        let alpha = segment
-            .likes
-            .map(|like| CATEGORY_CONCENTRATION * like / likes);
+        let alpha = segment.likes.map(|like| CATEGORY_CONCENTRATION * like / likes);
         let mut customer = Self {
             segment,
             country,

@@ -35,10 +35,7 @@ pub fn generate<'w, E>(
             continue;
         };
         if let Some(bucket) = due.get_mut(customer.arrival_day) {
-            bucket.push(Due {
-                customer: number,
-                order: 0,
-            });
+            bucket.push(Due { customer: number, order: 0 });
         }
     }
     for day in 0..days {
@@ -55,10 +52,7 @@ pub fn generate<'w, E>(
                 }
             }
             if let Some(bucket) = next.and_then(|day| due.get_mut(day)) {
-                bucket.push(Due {
-                    customer: comer.customer,
-                    order: comer.order + 1,
-                });
+                bucket.push(Due { customer: comer.customer, order: comer.order + 1 });
             }
         }
         today.sort_unstable_by_key(Order::place);
@@ -74,19 +68,8 @@ fn visits<'w>(world: &'w World, due: &Due, day: usize) -> (Vec<Visit<'w>>, Optio
     let Some(customer) = Customer::draw(world, Purpose::Customer, due.customer, 0) else {
         return (visits, None);
     };
-    visits.push(Visit::draw(
-        world,
-        &customer,
-        Purpose::Customer,
-        origin,
-        day,
-    ));
-    let rng = &mut random::stream(
-        world.seed,
-        Purpose::Timing,
-        due.customer.into(),
-        due.order.into(),
-    );
+    visits.push(Visit::draw(world, &customer, Purpose::Customer, origin, day));
+    let rng = &mut random::stream(world.seed, Purpose::Timing, due.customer.into(), due.order.into());
     if rng.r#gen::<f64>() < GUEST_SHARE
         && let Some(guest) = Customer::draw(world, Purpose::Guest, due.customer, due.order)
     {

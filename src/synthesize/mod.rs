@@ -107,18 +107,11 @@ impl Summary {
     fn count(&mut self, order: &Order<'_>) {
         let rows = order.lines.len() as u64;
         self.rows += rows;
-        *(if order.is_return {
-            &mut self.returns
-        } else {
-            &mut self.orders
-        }) += 1;
+        *(if order.is_return { &mut self.returns } else { &mut self.orders }) += 1;
         if order.customer.is_none() {
             self.guest_rows += rows;
         }
-        let amounts = order
-            .lines
-            .iter()
-            .map(|line| i64::from(line.quantity) * line.price_cents);
+        let amounts = order.lines.iter().map(|line| i64::from(line.quantity) * line.price_cents);
         self.amount_cents += amounts.sum::<i64>();
     }
 }
@@ -145,10 +138,7 @@ pub enum SynthesizeError {
 /// Options that describe no history, and failures to write.
 pub fn synthesize(options: &Options, out: &Path) -> Result<Summary, SynthesizeError> {
     check(options)?;
-    fs::create_dir_all(out).map_err(|source| SynthesizeError::Io {
-        path: out.into(),
-        source,
-    })?;
+    fs::create_dir_all(out).map_err(|source| SynthesizeError::Io { path: out.into(), source })?;
     let path = out.join(TRANSACTIONS);
     let partial = out.join(format!(".{TRANSACTIONS}.partial"));
     let written = write_to(options, &partial).and_then(|summary| {
@@ -163,12 +153,7 @@ pub fn synthesize(options: &Options, out: &Path) -> Result<Summary, SynthesizeEr
 }
 
 fn check(options: &Options) -> Result<(), SynthesizeError> {
-    let &Options {
-        customers,
-        from,
-        to,
-        ..
-    } = options;
+    let &Options { customers, from, to, .. } = options;
     if customers == 0 {
         return Err(SynthesizeError::NoCustomers);
     }
@@ -181,35 +166,18 @@ fn check(options: &Options) -> Result<(), SynthesizeError> {
 }
 
 fn write_to(options: &Options, path: &Path) -> Result<Summary, SynthesizeError> {
-    let io = |source| SynthesizeError::Io {
-        path: path.into(),
-        source,
-    };
-    let parquet = |source| SynthesizeError::Parquet {
-        path: path.into(),
-        source,
-    };
+    let io = |source| SynthesizeError::Io { path: path.into(), source };
+    let parquet = |source| SynthesizeError::Parquet { path: path.into(), source };
     let calendar = Calendar::new(options.from, options.to);
-    let world = World::new(
-        options.seed,
-        calendar,
-        catalog::product_count(options.customers),
-    );
-    let mut summary = Summary {
-        customers: options.customers,
-        products: world.catalog.products().count(),
-        ..Summary::default()
-    };
+    let world = World::new(options.seed, calendar, catalog::product_count(options.customers));
+    let mut summary =
+        Summary { customers: options.customers, products: world.catalog.products().count(), ..Summary::default() };
     let mut writer = TransactionWriter::new(File::create(path).map_err(io)?).map_err(parquet)?;
     history::generate(&world, options.customers, |day, order| {
         summary.count(order);
         let number = ORDER_NUMBER_BEFORE + summary.orders + summary.returns;
         let prefix = if order.is_return { "C" } else { "" };
-        writer.write(
-            &format!("{prefix}{number}"),
-            world.calendar.start_micros(day),
-            order,
-        )
+        writer.write(&format!("{prefix}{number}"), world.calendar.start_micros(day), order)
     })
     .map_err(parquet)?;
     writer.finish().map_err(parquet)?.sync_all().map_err(io)?;

@@ -48,13 +48,7 @@ pub struct Order<'w> {
 impl<'w> Order<'w> {
     /// What sorts the orders of one day, unlike for any two.
     pub fn place(&self) -> (u32, bool, u32, u32, bool) {
-        (
-            self.second,
-            self.is_return,
-            self.origin.0,
-            self.origin.1,
-            self.customer.is_none(),
-        )
+        (self.second, self.is_return, self.origin.0, self.origin.1, self.customer.is_none())
     }
 }
 
@@ -66,22 +60,11 @@ pub struct Visit<'w> {
 
 impl<'w> Visit<'w> {
     /// Draws the order that `origin` (customer number, order number) makes on `day`.
-    pub fn draw(
-        world: &'w World,
-        customer: &Customer<'w>,
-        purpose: Purpose,
-        origin: (u32, u32),
-        day: usize,
-    ) -> Self {
+    pub fn draw(world: &'w World, customer: &Customer<'w>, purpose: Purpose, origin: (u32, u32), day: usize) -> Self {
         // Guests have their own profile stream; their baskets use the other half of the keys.
         let is_guest = matches!(purpose, Purpose::Guest);
         let half = u64::from(is_guest) << 32;
-        let rng = &mut random::stream(
-            world.seed,
-            Purpose::Order,
-            half | u64::from(origin.0),
-            origin.1.into(),
-        );
+        let rng = &mut random::stream(world.seed, Purpose::Order, half | u64::from(origin.0), origin.1.into());
         let mut order = Order {
             second: calendar::second_of_day(rng),
             is_return: false,
@@ -91,32 +74,19 @@ impl<'w> Visit<'w> {
             lines: goods(world, customer, day, rng),
         };
         let returned = returned(&order, rng);
-        spoil(
-            &mut order.lines,
-            returned.as_ref().map(|(_, order)| order.lines.as_slice()),
-            rng,
-        );
+        spoil(&mut order.lines, returned.as_ref().map(|(_, order)| order.lines.as_slice()), rng);
         services(world, &mut order, rng);
         Self { order, returned }
     }
 }
 
 /// One line per product: 1 + Poisson(lines − 1) draws, repeated products dropped.
-fn goods<'w>(
-    world: &'w World,
-    customer: &Customer<'w>,
-    day: usize,
-    rng: &mut Stream,
-) -> Vec<Line<'w>> {
+fn goods<'w>(world: &'w World, customer: &Customer<'w>, day: usize, rng: &mut Stream) -> Vec<Line<'w>> {
     let wanted = 1 + random::poisson(rng, (customer.lines - 1.0).max(0.0)).min(LINES_MAX - 1);
     let mut lines: Vec<Line<'w>> = Vec::with_capacity(wanted as usize + 1);
     for _ in 0..wanted {
         let favorite = rng.r#gen::<f64>() < FAVORITE_SHARE;
-        let drawn = if favorite {
-            customer.favorite(rng)
-        } else {
-            customer.taste(&world.catalog, rng)
-        };
+        let drawn = if favorite { customer.favorite(rng) } else { customer.taste(&world.catalog, rng) };
         let Some(product) = drawn else { continue };
         if lines.iter().any(|line| std::ptr::eq(line.product, product)) {
             continue;
@@ -125,12 +95,7 @@ fn goods<'w>(
         let lift = (1.0 - depth).powf(-customer.elasticity);
         let quantity = 1 + random::poisson(rng, (customer.units - 1.0) * lift);
         let price_cents = product.price_cents(depth);
-        lines.push(Line {
-            product,
-            described: true,
-            quantity: quantity as i32,
-            price_cents,
-        });
+        lines.push(Line { product, described: true, quantity: quantity as i32, price_cents });
     }
     lines
 }
@@ -141,10 +106,7 @@ fn returned<'w>(order: &Order<'w>, rng: &mut Stream) -> Option<(usize, Order<'w>
     for line in &order.lines {
         if rng.r#gen::<f64>() < RETURN_SHARE {
             let quantity = -rng.gen_range(1..=line.quantity.max(1));
-            lines.push(Line {
-                quantity,
-                ..line.clone()
-            });
+            lines.push(Line { quantity, ..line.clone() });
         }
     }
     if lines.is_empty() {
@@ -152,15 +114,7 @@ fn returned<'w>(order: &Order<'w>, rng: &mut Stream) -> Option<(usize, Order<'w>
     }
     let delay = 1 + random::exponential(rng, 1.0 / RETURN_DELAY_DAYS) as usize;
     let second = calendar::second_of_day(rng);
-    Some((
-        delay,
-        Order {
-            second,
-            is_return: true,
-            lines,
-            ..order.clone()
-        },
-    ))
+    Some((delay, Order { second, is_return: true, lines, ..order.clone() }))
 }
 
 /// Makes a few lines wrong; never one that comes back, so that a return shows what was paid.
@@ -168,10 +122,7 @@ fn spoil(lines: &mut [Line<'_>], kept: Option<&[Line<'_>]>, rng: &mut Stream) {
     for line in lines {
         let at = rng.r#gen::<f64>();
         let kept = kept.unwrap_or_default();
-        if kept
-            .iter()
-            .any(|other| std::ptr::eq(other.product, line.product))
-        {
+        if kept.iter().any(|other| std::ptr::eq(other.product, line.product)) {
             continue;
         }
         if at < ZERO_PRICE_SHARE {
@@ -186,25 +137,14 @@ fn spoil(lines: &mut [Line<'_>], kept: Option<&[Line<'_>]>, rng: &mut Stream) {
 
 /// Postage and manual entries: lines of an order that are no goods.
 fn services<'w>(world: &'w World, order: &mut Order<'w>, rng: &mut Stream) {
-    let share = if order.country == HOME {
-        POSTAGE_SHARE_HOME
-    } else {
-        POSTAGE_SHARE_ABROAD
-    };
+    let share = if order.country == HOME { POSTAGE_SHARE_HOME } else { POSTAGE_SHARE_ABROAD };
     let (post, manual) = (rng.r#gen::<f64>(), rng.r#gen::<f64>());
-    let line = |product, price_cents| Line {
-        product,
-        described: true,
-        quantity: 1,
-        price_cents,
-    };
+    let line = |product, price_cents| Line { product, described: true, quantity: 1, price_cents };
     if post < share {
         let price_cents = if order.country == HOME { 395 } else { 1_450 };
         order.lines.push(line(&world.catalog.postage, price_cents));
     }
     if manual < MANUAL_SHARE {
-        order
-            .lines
-            .push(line(&world.catalog.manual, 50 * rng.gen_range(1..=60)));
+        order.lines.push(line(&world.catalog.manual, 50 * rng.gen_range(1..=60)));
     }
 }

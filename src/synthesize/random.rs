@@ -22,9 +22,7 @@ pub enum Purpose {
 /// A well-mixed 64-bit number for (seed, purpose, a, b): the output function of SplitMix64
 /// (Steele, Lea, Flood 2014) folded over the parts.
 pub fn key(seed: u64, purpose: Purpose, a: u64, b: u64) -> u64 {
-    [purpose as u64, a, b]
-        .into_iter()
-        .fold(mix(seed), |state, part| mix(state ^ mix(part)))
+    [purpose as u64, a, b].into_iter().fold(mix(seed), |state, part| mix(state ^ mix(part)))
 }
 
 fn mix(value: u64) -> u64 {
@@ -41,21 +39,13 @@ pub fn stream(seed: u64, purpose: Purpose, a: u64, b: u64) -> Stream {
 
 /// Exponential with mean 1 / `rate`; infinite when the rate is not positive.
 pub fn exponential(rng: &mut impl Rng, rate: f64) -> f64 {
-    if rate > 0.0 {
-        -(1.0 - rng.r#gen::<f64>()).ln() / rate
-    } else {
-        f64::INFINITY
-    }
+    if rate > 0.0 { -(1.0 - rng.r#gen::<f64>()).ln() / rate } else { f64::INFINITY }
 }
 
 /// Gamma with `shape` > 0 and the given mean (Marsaglia and Tsang 2000; below shape 1 by their
 /// boost, G(a) = G(a + 1) · U^(1/a)).
 pub fn gamma(rng: &mut impl Rng, shape: f64, mean: f64) -> f64 {
-    let boost = if shape < 1.0 {
-        rng.r#gen::<f64>().powf(1.0 / shape)
-    } else {
-        1.0
-    };
+    let boost = if shape < 1.0 { rng.r#gen::<f64>().powf(1.0 / shape) } else { 1.0 };
     let d = if shape < 1.0 { shape + 1.0 } else { shape } - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
@@ -90,11 +80,7 @@ pub fn log_normal(rng: &mut impl Rng, median: f64, sigma: f64) -> f64 {
 /// running sum that [`choose`] reads. Equal shares if every gamma underflowed to 0.
 pub fn dirichlet<const N: usize>(rng: &mut impl Rng, alpha: [f64; N]) -> [f64; N] {
     let draws = alpha.map(|shape| gamma(rng, shape, shape));
-    let draws = if draws.iter().sum::<f64>() > 0.0 {
-        draws
-    } else {
-        [1.0; N]
-    };
+    let draws = if draws.iter().sum::<f64>() > 0.0 { draws } else { [1.0; N] };
     let mut total = 0.0;
     draws.map(|draw| {
         total += draw;
@@ -106,9 +92,7 @@ pub fn dirichlet<const N: usize>(rng: &mut impl Rng, alpha: [f64; N]) -> [f64; N
 pub fn choose(rng: &mut impl Rng, running: &[f64]) -> usize {
     let total = running.last().copied().unwrap_or(0.0);
     let at = rng.r#gen::<f64>() * total;
-    running
-        .partition_point(|&sum| sum <= at)
-        .min(running.len().saturating_sub(1))
+    running.partition_point(|&sum| sum <= at).min(running.len().saturating_sub(1))
 }
 
 /// Items with weights, drawn in logarithmic time.
@@ -162,30 +146,19 @@ mod tests {
         for (shape, mean) in [(0.3, 2.0), (2.5, 4.0)] {
             let (m, v) = moments(|| gamma(&mut rng, shape, mean));
             assert!((m / mean - 1.0).abs() < 0.05, "gamma mean {m}");
-            assert!(
-                (v / (mean * mean / shape) - 1.0).abs() < 0.1,
-                "gamma variance {v}"
-            );
+            assert!((v / (mean * mean / shape) - 1.0).abs() < 0.1, "gamma variance {v}");
         }
         let (m, v) = moments(|| f64::from(poisson(&mut rng, 3.0)));
-        assert!(
-            (m - 3.0).abs() < 0.05 && (v - 3.0).abs() < 0.15,
-            "poisson {m} {v}"
-        );
+        assert!((m - 3.0).abs() < 0.05 && (v - 3.0).abs() < 0.15, "poisson {m} {v}");
         let (m, v) = moments(|| exponential(&mut rng, 0.5));
-        assert!(
-            (m - 2.0).abs() < 0.05 && (v - 4.0).abs() < 0.3,
-            "exponential {m} {v}"
-        );
+        assert!((m - 2.0).abs() < 0.05 && (v - 4.0).abs() < 0.3, "exponential {m} {v}");
     }
 
     #[test]
     fn weights_are_kept_and_no_items_give_none() {
         let weighted = Weighted::new([("a", 1.0), ("b", 0.0), ("c", 3.0)]);
         let mut rng = stream(7, Purpose::Order, 0, 1);
-        let drawn: Vec<&str> = (0..DRAWS)
-            .filter_map(|_| weighted.draw(&mut rng).copied())
-            .collect();
+        let drawn: Vec<&str> = (0..DRAWS).filter_map(|_| weighted.draw(&mut rng).copied()).collect();
         let share = drawn.iter().filter(|&&item| item == "c").count() as f64 / DRAWS as f64;
         assert!((share - 0.75).abs() < 0.01, "{share}");
         assert!(!drawn.contains(&"b"));

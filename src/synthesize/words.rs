@@ -13,73 +13,34 @@ pub struct Category {
 }
 
 const fn category(price_cents: f64, things: &'static str) -> Category {
-    Category {
-        things,
-        price_cents,
-    }
+    Category { things, price_cents }
 }
 
 pub const ALL: [Category; CATEGORIES] = [
     // Kitchen
-    category(
-        780.0,
-        "mug, mixing bowl, apron, tea towel, cutting board, storage jar, whisk, teapot",
-    ),
+    category(780.0, "mug, mixing bowl, apron, tea towel, cutting board, storage jar, whisk, teapot"),
     // Bath
-    category(
-        640.0,
-        "soap dish, hand towel, bath mat, sponge, shower caddy, bathrobe, toothbrush cup, laundry bag",
-    ),
+    category(640.0, "soap dish, hand towel, bath mat, sponge, shower caddy, bathrobe, toothbrush cup, laundry bag"),
     // Decoration
-    category(
-        990.0,
-        "picture frame, wall clock, vase, cushion, mirror, doorstop, bookend, wall hook",
-    ),
+    category(990.0, "picture frame, wall clock, vase, cushion, mirror, doorstop, bookend, wall hook"),
     // Gift wrap
-    category(
-        310.0,
-        "gift bag, ribbon, wrapping paper, gift box, gift tag, tissue paper, bow, card holder",
-    ),
+    category(310.0, "gift bag, ribbon, wrapping paper, gift box, gift tag, tissue paper, bow, card holder"),
     // Garden
-    category(
-        1150.0,
-        "watering can, plant pot, seed tin, bird feeder, trowel, lantern, garden gloves, plant marker",
-    ),
+    category(1150.0, "watering can, plant pot, seed tin, bird feeder, trowel, lantern, garden gloves, plant marker"),
     // Toys
-    category(
-        890.0,
-        "puzzle, building blocks, toy train, doll, kite, spinning top, board game, skittles",
-    ),
+    category(890.0, "puzzle, building blocks, toy train, doll, kite, spinning top, board game, skittles"),
     // Candles
-    category(
-        560.0,
-        "candle, candle holder, scented candle, tealight, incense, reed diffuser, snuffer, wax melt",
-    ),
+    category(560.0, "candle, candle holder, scented candle, tealight, incense, reed diffuser, snuffer, wax melt"),
     // Storage
-    category(
-        720.0,
-        "basket, storage box, shelf, hanger, drawer divider, crate, key rack, letter tray",
-    ),
+    category(720.0, "basket, storage box, shelf, hanger, drawer divider, crate, key rack, letter tray"),
     // Jewelry
-    category(
-        1350.0,
-        "necklace, bracelet, ring dish, brooch, earrings, hair clip, jewelry box, charm",
-    ),
+    category(1350.0, "necklace, bracelet, ring dish, brooch, earrings, hair clip, jewelry box, charm"),
     // Children
-    category(
-        930.0,
-        "lunch box, backpack, night light, growth chart, blanket, rain hat, water bottle, bib",
-    ),
+    category(930.0, "lunch box, backpack, night light, growth chart, blanket, rain hat, water bottle, bib"),
     // Stationery
-    category(
-        420.0,
-        "notebook, pencil case, calendar, fountain pen, sticker set, postcard set, eraser, ruler",
-    ),
+    category(420.0, "notebook, pencil case, calendar, fountain pen, sticker set, postcard set, eraser, ruler"),
     // Dining
-    category(
-        860.0,
-        "dinner plate, tablecloth, napkin set, coaster, serving tray, salad bowl, glass, egg cup",
-    ),
+    category(860.0, "dinner plate, tablecloth, napkin set, coaster, serving tray, salad bowl, glass, egg cup"),
 ];
 
 /// Each style has its own six looks, so that text alone tells what a customer may like.
@@ -99,11 +60,7 @@ pub fn describe(category: usize, style: usize, place: usize) -> String {
     let things = ALL.get(category).map_or("", |category| category.things);
     let looks = LOOKS.get(style).copied().unwrap_or_default();
     // The shift keeps (thing, look) from repeating after lcm(8, 6) = 24 places.
-    let phrase = [
-        pick(SIZES, place / 48),
-        pick(looks, place + place / 24),
-        pick(things, place),
-    ];
+    let phrase = [pick(SIZES, place / 48), pick(looks, place + place / 24), pick(things, place)];
     let words: Vec<&str> = phrase.into_iter().filter(|word| !word.is_empty()).collect();
     let words = words.join(" ");
     let mut letters = words.chars();

@@ -3,10 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
+use arrow::array::{ArrayRef, Float64Builder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -85,25 +82,13 @@ impl TransactionWriter {
             .build();
         let schema = schema();
         let parquet = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))?;
-        Ok(Self {
-            schema,
-            columns: Columns::default(),
-            buffered: 0,
-            parquet,
-        })
+        Ok(Self { schema, columns: Columns::default(), buffered: 0, parquet })
     }
 
     /// Adds one row for each line. `start_micros` is the start of the day.
-    pub fn write(
-        &mut self,
-        order_id: &str,
-        start_micros: i64,
-        order: &Order<'_>,
-    ) -> Result<(), ParquetError> {
+    pub fn write(&mut self, order_id: &str, start_micros: i64, order: &Order<'_>) -> Result<(), ParquetError> {
         let ordered_at = start_micros + i64::from(order.second) * 1_000_000;
-        let customer_id = order
-            .customer
-            .map(|number| FIRST_CUSTOMER_ID + i64::from(number));
+        let customer_id = order.customer.map(|number| FIRST_CUSTOMER_ID + i64::from(number));
         for line in &order.lines {
             let columns = &mut self.columns;
             columns.order_id.append_value(order_id);
@@ -112,9 +97,7 @@ impl TransactionWriter {
             columns.description.append_option(description);
             columns.quantity.append_value(line.quantity);
             columns.ordered_at.append_value(ordered_at);
-            columns
-                .unit_price
-                .append_value(line.price_cents as f64 / 100.0);
+            columns.unit_price.append_value(line.price_cents as f64 / 100.0);
             columns.customer_id.append_option(customer_id);
             columns.country.append_value(order.country);
             self.buffered += 1;

@@ -61,8 +61,22 @@ mod tests {
     #[test]
     fn names_and_types_are_inverse() {
         for name in [
-            "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
-            "string", "date", "datetime", "decimal(12,2)", "list(float32)",
+            "bool",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "uint16",
+            "uint32",
+            "uint64",
+            "float32",
+            "float64",
+            "string",
+            "date",
+            "datetime",
+            "decimal(12,2)",
+            "list(float32)",
         ] {
             assert_eq!(type_name(&parse_type(name).unwrap()), name);
         }

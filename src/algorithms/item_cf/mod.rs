@@ -49,15 +49,7 @@ pub fn cost(interactions: &Csr) -> u64 {
 /// `neighbors`, and two numbers an item for each thread.
 pub fn fit(interactions: &Csr, neighbors: usize, shrinkage: f64) -> ItemNeighbors {
     let by_item = interactions.transpose();
-    let norm = |item| {
-        by_item
-            .row(item)
-            .1
-            .iter()
-            .map(|v| v * v)
-            .sum::<f64>()
-            .sqrt()
-    };
+    let norm = |item| by_item.row(item).1.iter().map(|v| v * v).sum::<f64>().sqrt();
     let norms: Vec<f64> = (0..by_item.rows()).map(norm).collect();
     let shrinkage = shrinkage.max(0.0);
     let neighbors = (0..by_item.rows())
@@ -70,15 +62,9 @@ pub fn fit(interactions: &Csr, neighbors: usize, shrinkage: f64) -> ItemNeighbor
                         products.add(other, weight * other_weight);
                     }
                 }
-                let similar = products
-                    .drain()
-                    .filter(|(other, _)| *other as usize != item);
-                let cosine = |(other, product): (u32, f64)| {
-                    (
-                        other,
-                        product / (norms[item] * norms[other as usize] + shrinkage),
-                    )
-                };
+                let similar = products.drain().filter(|(other, _)| *other as usize != item);
+                let cosine =
+                    |(other, product): (u32, f64)| (other, product / (norms[item] * norms[other as usize] + shrinkage));
                 let mut found: Vec<_> = similar.map(cosine).filter(|(_, s)| *s > 0.0).collect();
                 keep_best(&mut found, neighbors);
                 found.shrink_to_fit();
@@ -113,9 +99,7 @@ pub fn recommend(
                 }
                 let seen = interactions.row(user).0;
                 let wanted = |item: &u32| !exclude_seen || seen.binary_search(item).is_err();
-                let scored = scores
-                    .drain()
-                    .filter(|(item, score)| *score > 0.0 && wanted(item));
+                let scored = scores.drain().filter(|(item, score)| *score > 0.0 && wanted(item));
                 let mut found: Vec<_> = scored.collect();
                 keep_best(&mut found, top);
                 found

@@ -17,10 +17,7 @@ fn interactions() -> Csr {
 fn assert_near(found: &[(u32, f64)], expected: &[(u32, f64)]) {
     assert_eq!(found.len(), expected.len(), "{found:?} is not {expected:?}");
     for (f, e) in found.iter().zip(expected) {
-        assert!(
-            f.0 == e.0 && (f.1 - e.1).abs() < 1e-11,
-            "{found:?} is not {expected:?}"
-        );
+        assert!(f.0 == e.0 && (f.1 - e.1).abs() < 1e-11, "{found:?} is not {expected:?}");
     }
 }
 
@@ -32,51 +29,14 @@ fn agrees_with_implicit() {
     assert_eq!(interactions.entries(), 46);
     let model = fit(&interactions, 3, 0.0);
     let expected = [
-        (
-            0,
-            [
-                (1, 0.798_197_050_011),
-                (6, 0.538_274_310_357),
-                (7, 0.491_680_731_121),
-            ],
-        ),
-        (
-            1,
-            [
-                (0, 0.798_197_050_011),
-                (6, 0.586_598_920_523),
-                (3, 0.517_230_925_574),
-            ],
-        ),
-        (
-            8,
-            [
-                (4, 0.870_379_656_832),
-                (6, 0.573_678_820_909),
-                (2, 0.499_407_333_398),
-            ],
-        ),
+        (0, [(1, 0.798_197_050_011), (6, 0.538_274_310_357), (7, 0.491_680_731_121)]),
+        (1, [(0, 0.798_197_050_011), (6, 0.586_598_920_523), (3, 0.517_230_925_574)]),
+        (8, [(4, 0.870_379_656_832), (6, 0.573_678_820_909), (2, 0.499_407_333_398)]),
     ];
-    expected
-        .iter()
-        .for_each(|(item, neighbors)| assert_near(model.of(*item), neighbors));
+    expected.iter().for_each(|(item, neighbors)| assert_near(model.of(*item), neighbors));
     let expected = [
-        (
-            0,
-            vec![
-                (8, 2.409_451_047_817_178),
-                (2, 1.619_946_289_951_902_8),
-                (0, 0.957_836_460_012_938_3),
-            ],
-        ),
-        (
-            1,
-            vec![
-                (8, 4.714_151_930_200_887),
-                (1, 3.401_667_931_726_306),
-                (4, 1.908_448_006_768_445_5),
-            ],
-        ),
+        (0, vec![(8, 2.409_451_047_817_178), (2, 1.619_946_289_951_902_8), (0, 0.957_836_460_012_938_3)]),
+        (1, vec![(8, 4.714_151_930_200_887), (1, 3.401_667_931_726_306), (4, 1.908_448_006_768_445_5)]),
         (
             7,
             vec![
@@ -88,9 +48,7 @@ fn agrees_with_implicit() {
         ),
     ];
     let found = recommend(&interactions, &model, 0..12, 4, true);
-    expected
-        .iter()
-        .for_each(|(user, items)| assert_near(&found[*user], items));
+    expected.iter().for_each(|(user, items)| assert_near(&found[*user], items));
 }
 
 #[test]
@@ -109,10 +67,7 @@ fn cost_and_empty_input() {
     let interactions = Csr::from_triples(3, 5, triples, Duplicates::Once).unwrap();
     assert_eq!(cost(&interactions), 10);
     let model = fit(&interactions, 10, 0.0);
-    assert_eq!(
-        (model.items(), model.of(3), model.of(99)),
-        (5, &[][..], &[][..])
-    );
+    assert_eq!((model.items(), model.of(3), model.of(99)), (5, &[][..], &[][..]));
     // A user without items and one who has seen all that is alike get nothing.
     let found = recommend(&interactions, &model, 0..3, 5, true);
     assert_eq!((found[0].len(), found[2].len()), (0, 0));

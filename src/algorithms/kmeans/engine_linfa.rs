@@ -11,11 +11,7 @@ use rand_xoshiro::Xoshiro256Plus;
 /// Fits with linfa (k-means++, Lloyd). Sizes and inertia are computed here from the centroids: the
 /// published `cluster_count()` is that of the last start rather than the best, and its inertia is
 /// a mean over rows taken one move before the end.
-pub(super) fn fit(
-    x: ArrayView2<'_, f64>,
-    params: &Params,
-    rng: &mut impl Rng,
-) -> Result<KMeans, KMeansError> {
+pub(super) fn fit(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> Result<KMeans, KMeansError> {
     let rng = Xoshiro256Plus::seed_from_u64(rng.r#gen());
     let fitted = linfa_clustering::KMeans::params_with_rng(params.clusters, rng)
         .n_runs(params.restarts.max(1))
@@ -25,17 +21,9 @@ pub(super) fn fit(
         .check()
         .map_err(|error| KMeansError::LinfaKMeans(error.into()))?
         .fit(&DatasetBase::from(x))?;
-    let centroids: Vec<Vec<f64>> = fitted
-        .centroids()
-        .rows()
-        .into_iter()
-        .map(|c| c.to_vec())
-        .collect();
+    let centroids: Vec<Vec<f64>> = fitted.centroids().rows().into_iter().map(|c| c.to_vec()).collect();
     let mut sizes = vec![0; centroids.len()];
-    let unordered = KMeans {
-        centroids,
-        ..KMeans::default()
-    };
+    let unordered = KMeans { centroids, ..KMeans::default() };
     let assignment = unordered.predict(x)?;
     for &label in &assignment.labels {
         if let Some(size) = sizes.get_mut(label) {
@@ -44,12 +32,7 @@ pub(super) fn fit(
     }
     let inertia = assignment.distances.iter().map(|d| d * d).sum();
     let clusters = unordered.centroids.into_iter().zip(sizes);
-    Ok(KMeans::canonical(
-        clusters,
-        inertia,
-        params.max_iterations.max(1),
-        true,
-    ))
+    Ok(KMeans::canonical(clusters, inertia, params.max_iterations.max(1), true))
 }
 
 /// [`Params`] with the state of a random number generator: what linfa's `Fit` needs to run.
@@ -65,11 +48,7 @@ impl<R: Rng + Clone, D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, KMeansErr
     type Object = KMeans;
 
     fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<KMeans, KMeansError> {
-        super::fit(
-            dataset.records().view(),
-            &self.params,
-            &mut self.rng.clone(),
-        )
+        super::fit(dataset.records().view(), &self.params, &mut self.rng.clone())
     }
 }
 

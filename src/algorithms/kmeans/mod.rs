@@ -58,13 +58,7 @@ pub struct Params {
 impl Params {
     /// `clusters` with 10 restarts, 300 iterations, a tolerance of 1e-4, the native engine.
     pub fn new(clusters: usize) -> Self {
-        Self {
-            clusters,
-            restarts: 10,
-            max_iterations: 300,
-            tolerance: 1e-4,
-            engine: Engine::Native,
-        }
+        Self { clusters, restarts: 10, max_iterations: 300, tolerance: 1e-4, engine: Engine::Native }
     }
 }
 
@@ -100,11 +94,7 @@ pub enum KMeansError {
 
 /// Clusters the rows of `x` (rows × columns). The same `x`, parameters and state of `rng` give the
 /// same model, whatever the number of threads.
-pub fn fit(
-    x: ArrayView2<'_, f64>,
-    params: &Params,
-    rng: &mut impl Rng,
-) -> Result<KMeans, KMeansError> {
+pub fn fit(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> Result<KMeans, KMeansError> {
     check(x)?;
     check_clusters(x, params.clusters)?;
     if !(params.tolerance >= 0.0 && params.tolerance.is_finite()) {
@@ -119,10 +109,7 @@ pub fn fit(
 fn fit_native(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> KMeans {
     let tiles = Tiles::new(x);
     let variance = seeding::mean_variance(&tiles, x);
-    let stop = lloyd::Stop {
-        max_iterations: params.max_iterations.max(1),
-        shift: params.tolerance * variance,
-    };
+    let stop = lloyd::Stop { max_iterations: params.max_iterations.max(1), shift: params.tolerance * variance };
     // Seeds are drawn beforehand, so that a start does not depend on those before it.
     let seeds: Vec<u64> = (0..params.restarts.max(1)).map(|_| rng.r#gen()).collect();
     let starts: Vec<lloyd::Start> = seeds
@@ -133,13 +120,9 @@ fn fit_native(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> KM
             lloyd::iterate(&tiles, centroids, &stop)
         })
         .collect();
-    let best = starts
-        .into_iter()
-        .reduce(|a, b| if b.inertia < a.inertia { b } else { a });
+    let best = starts.into_iter().reduce(|a, b| if b.inertia < a.inertia { b } else { a });
     let refined = best.map(|start| lloyd::refine(&tiles, start, stop.max_iterations));
-    refined
-        .map(|start| start.into_model(tiles.columns))
-        .unwrap_or_default()
+    refined.map(|start| start.into_model(tiles.columns)).unwrap_or_default()
 }
 
 /// Refuses k = 0 and k above the number of distinct rows; stops looking when k are found.
@@ -155,9 +138,5 @@ fn check_clusters(x: ArrayView2<'_, f64>, clusters: usize) -> Result<(), KMeansE
             return Ok(());
         }
     }
-    Err(KMeansError::TooFewRows {
-        clusters,
-        rows: x.nrows(),
-        distinct: seen.len(),
-    })
+    Err(KMeansError::TooFewRows { clusters, rows: x.nrows(), distinct: seen.len() })
 }

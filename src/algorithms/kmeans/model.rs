@@ -44,13 +44,7 @@ impl KMeans {
         let mut clusters: Vec<_> = clusters.collect();
         clusters.sort_by(|(a, a_size), (b, b_size)| b_size.cmp(a_size).then_with(|| lexical(a, b)));
         let (centroids, sizes) = clusters.into_iter().unzip();
-        Self {
-            centroids,
-            sizes,
-            inertia,
-            iterations,
-            converged,
-        }
+        Self { centroids, sizes, inertia, iterations, converged }
     }
 
     /// The nearest cluster of every row of `x`, of equally near ones the first. Errors on another
@@ -71,19 +65,13 @@ fn nearest_rows(tiles: &Tiles, centroids: &[f64]) -> (Vec<u32>, Vec<f64>) {
     let mut labels = vec![0; tiles.rows];
     let mut distances = vec![0.0; tiles.rows];
     let blocks = tiles.blocks().zip(labels.par_chunks_mut(BLOCK_ROWS));
-    blocks
-        .zip(distances.par_chunks_mut(BLOCK_ROWS))
-        .for_each(|((block, labels), distances)| {
-            nearest(block, tiles.columns, centroids, labels, distances);
-        });
+    blocks.zip(distances.par_chunks_mut(BLOCK_ROWS)).for_each(|((block, labels), distances)| {
+        nearest(block, tiles.columns, centroids, labels, distances);
+    });
     (labels, distances)
 }
 
 fn lexical(a: &[f64], b: &[f64]) -> Ordering {
-    let differing = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| a.total_cmp(b))
-        .find(|order| order.is_ne());
+    let differing = a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
     differing.unwrap_or(Ordering::Equal)
 }

@@ -17,9 +17,7 @@ pub(super) fn plus_plus(tiles: &Tiles, clusters: usize, rng: &mut impl Rng) -> V
     let mut point = centroids.clone();
     for _ in 1..clusters {
         let totals = lower_all(tiles, &point, &mut closest);
-        let drawn: Vec<f64> = (0..candidates)
-            .flat_map(|_| tiles.row(draw(&closest, &totals, rng.r#gen())))
-            .collect();
+        let drawn: Vec<f64> = (0..candidates).flat_map(|_| tiles.row(draw(&closest, &totals, rng.r#gen()))).collect();
         point = best_candidate(tiles, &drawn, &closest);
         centroids.extend_from_slice(&point);
     }
@@ -31,18 +29,14 @@ pub(super) fn plus_plus(tiles: &Tiles, clusters: usize, rng: &mut impl Rng) -> V
 pub(super) fn mean_variance(tiles: &Tiles, x: ArrayView2<'_, f64>) -> f64 {
     let mean = x.sum_axis(Axis(0)) / tiles.rows as f64;
     let mut distances = vec![f64::INFINITY; tiles.rows];
-    let total: f64 = lower_all(tiles, &mean.to_vec(), &mut distances)
-        .iter()
-        .sum();
+    let total: f64 = lower_all(tiles, &mean.to_vec(), &mut distances).iter().sum();
     total / x.len() as f64
 }
 
 /// Lowers every row's distance to that of `point`; the sums of the blocks, in order.
 fn lower_all(tiles: &Tiles, point: &[f64], closest: &mut [f64]) -> Vec<f64> {
     let blocks = tiles.blocks().zip(closest.par_chunks_mut(BLOCK_ROWS));
-    blocks
-        .map(|(block, closest)| lower(block, tiles.columns, point, closest))
-        .collect()
+    blocks.map(|(block, closest)| lower(block, tiles.columns, point, closest)).collect()
 }
 
 /// The candidate of least remaining inertia.
@@ -58,10 +52,7 @@ fn best_candidate(tiles: &Tiles, drawn: &[f64], closest: &[f64]) -> Vec<f64> {
         .collect();
     let mut best = (f64::INFINITY, &drawn[..columns]);
     for (candidate, point) in drawn.chunks_exact(columns).enumerate() {
-        let total: f64 = partial
-            .iter()
-            .filter_map(|totals| totals.get(candidate))
-            .sum();
+        let total: f64 = partial.iter().filter_map(|totals| totals.get(candidate)).sum();
         if total < best.0 {
             best = (total, point);
         }
@@ -76,16 +67,7 @@ fn draw(closest: &[f64], totals: &[f64], share: f64) -> usize {
     let rest = share * totals.iter().sum::<f64>();
     let (block, rest) = passing(totals.iter().copied().enumerate(), rest);
     let start = block * BLOCK_ROWS;
-    passing(
-        closest
-            .iter()
-            .copied()
-            .enumerate()
-            .skip(start)
-            .take(BLOCK_ROWS),
-        rest,
-    )
-    .0
+    passing(closest.iter().copied().enumerate().skip(start).take(BLOCK_ROWS), rest).0
 }
 
 /// Where the running sum passes `rest`, and what of `rest` is left before it. Where rounding keeps

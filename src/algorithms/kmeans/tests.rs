@@ -5,9 +5,7 @@ use proptest::prelude::*;
 /// 60 × 3 by a formula, for which reference values were computed elsewhere; the third column is
 /// constant.
 fn table() -> Array2<f64> {
-    Array2::from_shape_fn((60, 3), |(i, j)| {
-        ((i * (7 + 4 * j) + 3 * j) % (11 + 2 * j)) as f64 / (3 + j) as f64 - 1.0
-    })
+    Array2::from_shape_fn((60, 3), |(i, j)| ((i * (7 + 4 * j) + 3 * j) % (11 + 2 * j)) as f64 / (3 + j) as f64 - 1.0)
 }
 
 fn rng(seed: u64) -> Xoshiro256PlusPlus {
@@ -15,11 +13,7 @@ fn rng(seed: u64) -> Xoshiro256PlusPlus {
 }
 
 fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap()
-        .install(work)
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
 /// scikit-learn 1.9.1, KMeans(4, n_init=50, random_state=0, tol=0).fit(table()).
@@ -27,48 +21,27 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 fn both_engines_agree_with_scikit_learn() {
     // linfa counts the old centroid among the rows of its cluster, and so comes near slowly.
     for (engine, near) in [(Engine::Native, 1e-12), (Engine::Linfa, 1e-6)] {
-        let params = Params {
-            engine,
-            restarts: 50,
-            tolerance: 1e-9,
-            ..Params::new(4)
-        };
+        let params = Params { engine, restarts: 50, tolerance: 1e-9, ..Params::new(4) };
         let model = fit(table().view(), &params, &mut rng(1)).unwrap();
-        assert!(
-            (model.inertia - 29.362470821662).abs() < 1e-9,
-            "{engine:?}: {}",
-            model.inertia
-        );
+        assert!((model.inertia - 29.362470821662).abs() < 1e-9, "{engine:?}: {}", model.inertia);
         assert_eq!(model.sizes, [17, 15, 14, 14], "{engine:?}");
         let first = [-0.098_039_215_686_274_6, -0.220_588_235_294_117_8, 0.2];
         for (found, expected) in model.centroids[0].iter().zip(first) {
-            assert!(
-                (found - expected).abs() < near,
-                "{engine:?}: {found} is not {expected}"
-            );
+            assert!((found - expected).abs() < near, "{engine:?}: {found} is not {expected}");
         }
-        assert!(
-            model.centroids[2] < model.centroids[3],
-            "equal sizes go by coordinates"
-        );
+        assert!(model.centroids[2] < model.centroids[3], "equal sizes go by coordinates");
     }
 }
 
 #[test]
 fn linfa_sizes_are_those_of_the_best_start() {
-    let params = Params {
-        engine: Engine::Linfa,
-        ..Params::new(3)
-    };
+    let params = Params { engine: Engine::Linfa, ..Params::new(3) };
     let x = table();
     for seed in 0..20 {
         let model = fit(x.view(), &params, &mut rng(seed)).unwrap();
         let labels = model.predict(x.view()).unwrap().labels;
         for (cluster, &size) in model.sizes.iter().enumerate() {
-            assert_eq!(
-                labels.iter().filter(|&&label| label == cluster).count(),
-                size
-            );
+            assert_eq!(labels.iter().filter(|&&label| label == cluster).count(), size);
         }
     }
 }
@@ -76,11 +49,7 @@ fn linfa_sizes_are_those_of_the_best_start() {
 #[test]
 fn linfa_does_not_depend_on_the_threads() {
     let x = Array2::from_shape_fn((9000, 2), |(i, j)| ((i * (31 + j)) % 977) as f64 * 0.1);
-    let params = Params {
-        engine: Engine::Linfa,
-        restarts: 2,
-        ..Params::new(5)
-    };
+    let params = Params { engine: Engine::Linfa, restarts: 2, ..Params::new(5) };
     let one = with_threads(1, || fit(x.view(), &params, &mut rng(3)).unwrap());
     let two = with_threads(2, || fit(x.view(), &params, &mut rng(3)).unwrap());
     assert_eq!(one, two);
@@ -89,10 +58,7 @@ fn linfa_does_not_depend_on_the_threads() {
 #[test]
 fn native_does_not_depend_on_the_threads() {
     let x = Array2::from_shape_fn((9000, 3), |(i, j)| ((i * (31 + j)) % 977) as f64 * 0.1);
-    let params = Params {
-        restarts: 3,
-        ..Params::new(7)
-    };
+    let params = Params { restarts: 3, ..Params::new(7) };
     let one = with_threads(1, || fit(x.view(), &params, &mut rng(3)).unwrap());
     let four = with_threads(4, || fit(x.view(), &params, &mut rng(3)).unwrap());
     assert_eq!(one, four);
@@ -102,10 +68,7 @@ fn native_does_not_depend_on_the_threads() {
 fn empty_clusters_take_the_farthest_rows() {
     // Two centroids far from everything get no rows at first.
     let tiles = Tiles::new(array![[0.0], [1.0], [2.0], [50.0], [90.0]].view());
-    let stop = lloyd::Stop {
-        max_iterations: 50,
-        shift: 0.0,
-    };
+    let stop = lloyd::Stop { max_iterations: 50, shift: 0.0 };
     let start = lloyd::iterate(&tiles, vec![1.0, -500.0, 900.0], &stop).into_model(1);
     assert_eq!(start.sizes, [3, 1, 1]);
     assert_eq!(start.centroids, [[1.0], [50.0], [90.0]]);
@@ -126,37 +89,22 @@ fn k_equal_to_the_distinct_rows_leaves_nothing() {
 fn one_row_one_cluster_and_refusals() {
     let one = array![[3.0, 4.0]];
     let model = fit(one.view(), &Params::new(1), &mut rng(0)).unwrap();
-    assert_eq!(
-        (model.centroids.clone(), model.inertia),
-        (vec![vec![3.0, 4.0]], 0.0)
-    );
+    assert_eq!((model.centroids.clone(), model.inertia), (vec![vec![3.0, 4.0]], 0.0));
     let found = model.predict(array![[0.0, 0.0]].view()).unwrap();
     assert_eq!((found.labels[0], found.distances[0]), (0, 5.0));
     assert!(model.predict(array![[0.0]].view()).is_err());
     assert!(model.predict(array![[0.0, f64::NAN]].view()).is_err());
     let refused = |x: Array2<f64>, k| fit(x.view(), &Params::new(k), &mut rng(0)).unwrap_err();
     assert!(matches!(refused(one.clone(), 0), KMeansError::NoClusters));
-    assert!(matches!(
-        refused(one, 2),
-        KMeansError::TooFewRows { distinct: 1, .. }
-    ));
-    assert!(matches!(
-        refused(Array2::zeros((0, 2)), 1),
-        KMeansError::Input(InputError::NoRows)
-    ));
-    assert!(matches!(
-        refused(array![[f64::INFINITY]], 1),
-        KMeansError::Input(_)
-    ));
+    assert!(matches!(refused(one, 2), KMeansError::TooFewRows { distinct: 1, .. }));
+    assert!(matches!(refused(Array2::zeros((0, 2)), 1), KMeansError::Input(InputError::NoRows)));
+    assert!(matches!(refused(array![[f64::INFINITY]], 1), KMeansError::Input(_)));
 }
 
 #[test]
 fn linfa_traits_and_json() {
     use linfa::traits::{Fit, Predict};
-    let seeded = Seeded {
-        params: Params::new(4),
-        rng: rng(5),
-    };
+    let seeded = Seeded { params: Params::new(4), rng: rng(5) };
     let model = seeded.fit(&linfa::DatasetBase::from(table())).unwrap();
     let labels: ndarray::Array1<usize> = Predict::predict(&model, &table());
     assert_eq!(labels, model.predict(table().view()).unwrap().labels);

@@ -18,29 +18,15 @@ pub(super) struct Part {
 impl Part {
     /// Nothing yet, of `parameters` columns including the intercept.
     pub(super) fn zero(parameters: usize, curved: bool) -> Self {
-        let triangle = if curved {
-            parameters * (parameters + 1) / 2
-        } else {
-            0
-        };
-        Self {
-            loss: 0.0,
-            gradient: vec![0.0; parameters],
-            curvature: vec![0.0; triangle],
-        }
+        let triangle = if curved { parameters * (parameters + 1) / 2 } else { 0 };
+        Self { loss: 0.0, gradient: vec![0.0; parameters], curvature: vec![0.0; triangle] }
     }
 
     /// Adds another part.
     pub(super) fn add(&mut self, other: &Self) {
         self.loss += other.loss;
-        self.gradient
-            .iter_mut()
-            .zip(&other.gradient)
-            .for_each(|(sum, part)| *sum += part);
-        self.curvature
-            .iter_mut()
-            .zip(&other.curvature)
-            .for_each(|(sum, part)| *sum += part);
+        self.gradient.iter_mut().zip(&other.gradient).for_each(|(sum, part)| *sum += part);
+        self.curvature.iter_mut().zip(&other.curvature).for_each(|(sum, part)| *sum += part);
     }
 }
 
@@ -119,11 +105,7 @@ fn row_terms(margins: &[f64; LANES], targets: &[f64; LANES]) -> (f64, [f64; LANE
         let weight = targets[lane].abs();
         let margin = margins[lane] * targets[lane].signum();
         let small = (-margin.abs()).exp();
-        let wrong = if margin >= 0.0 {
-            small / (1.0 + small)
-        } else {
-            1.0 / (1.0 + small)
-        };
+        let wrong = if margin >= 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) };
         loss += weight * (small.ln_1p() - margin.min(0.0));
         residuals[lane] = -targets[lane] * wrong;
         roots[lane] = (weight * small).sqrt() / (1.0 + small);
@@ -150,12 +132,7 @@ fn add_products(weighted: &[f64], curvature: &mut [f64]) {
 #[inline(always)]
 fn product(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
-    for (a, b) in a
-        .as_chunks::<LANES>()
-        .0
-        .iter()
-        .zip(b.as_chunks::<LANES>().0)
-    {
+    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }

@@ -42,11 +42,7 @@ pub(super) fn minimize(objective: &Objective, start: Vec<f64>, params: &Params) 
         // The loss is convex, so only rounding makes this product vanish.
         if product > f64::EPSILON * dot(&change, &change).sqrt() * dot(&step, &step).sqrt() {
             pairs.truncate(MEMORY - 1);
-            pairs.push_front(Pair {
-                step,
-                change,
-                product,
-            });
+            pairs.push_front(Pair { step, change, product });
         }
         (parameters, here) = (there, at);
     }
@@ -64,19 +60,11 @@ fn direction(gradient: &[f64], pairs: &VecDeque<Pair>, diagonal: &[f64]) -> Vec<
         shares.push(share);
     }
     let scaled = |pair: &Pair| {
-        let norm: f64 = pair
-            .change
-            .iter()
-            .zip(diagonal)
-            .map(|(c, d)| c * c / d)
-            .sum();
+        let norm: f64 = pair.change.iter().zip(diagonal).map(|(c, d)| c * c / d).sum();
         pair.product / norm
     };
     let scale = pairs.front().map_or(1.0, scaled);
-    direction
-        .iter_mut()
-        .zip(diagonal)
-        .for_each(|(entry, d)| *entry *= scale / d);
+    direction.iter_mut().zip(diagonal).for_each(|(entry, d)| *entry *= scale / d);
     for (pair, share) in pairs.iter().zip(shares).rev() {
         let correction = dot(&pair.change, &direction) / pair.product;
         add(&mut direction, share - correction, &pair.step);
@@ -110,9 +98,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn add(to: &mut [f64], times: f64, what: &[f64]) {
-    to.iter_mut()
-        .zip(what)
-        .for_each(|(slot, value)| *slot += times * value);
+    to.iter_mut().zip(what).for_each(|(slot, value)| *slot += times * value);
 }
 
 fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {

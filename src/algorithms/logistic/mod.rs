@@ -70,13 +70,7 @@ pub struct Params {
 impl Default for Params {
     /// l2 = 1, no class weights, 200 steps, a tolerance of 1e-12, the native engine.
     fn default() -> Self {
-        Self {
-            l2: 1.0,
-            class_weight: ClassWeight::None,
-            max_iterations: 200,
-            tolerance: 1e-12,
-            engine: Engine::Native,
-        }
+        Self { l2: 1.0, class_weight: ClassWeight::None, max_iterations: 200, tolerance: 1e-12, engine: Engine::Native }
     }
 }
 
@@ -109,19 +103,11 @@ pub enum LogisticError {
 /// Fits on `x` (rows × columns); `positive` says which rows are of the class whose probability the
 /// model gives. The result does not depend on the number of threads. Not having converged is no
 /// error: see [`Logistic::converged`].
-pub fn fit(
-    x: ArrayView2<'_, f64>,
-    positive: &[bool],
-    params: &Params,
-) -> Result<Logistic, LogisticError> {
+pub fn fit(x: ArrayView2<'_, f64>, positive: &[bool], params: &Params) -> Result<Logistic, LogisticError> {
     check(x)?;
     let rows = x.nrows();
     if positive.len() != rows {
-        return Err(InputError::Length {
-            rows,
-            targets: positive.len(),
-        }
-        .into());
+        return Err(InputError::Length { rows, targets: positive.len() }.into());
     }
     let positives = positive.iter().filter(|&&p| p).count();
     if positives == 0 || positives == rows {

@@ -21,20 +21,9 @@ pub struct Logistic {
 
 impl Logistic {
     /// From the coefficients followed by the intercept.
-    pub(super) fn new(
-        mut parameters: Vec<f64>,
-        objective: f64,
-        iterations: usize,
-        converged: bool,
-    ) -> Self {
+    pub(super) fn new(mut parameters: Vec<f64>, objective: f64, iterations: usize, converged: bool) -> Self {
         let intercept = parameters.pop().unwrap_or(0.0);
-        Self {
-            coefficients: parameters,
-            intercept,
-            objective,
-            iterations,
-            converged,
-        }
+        Self { coefficients: parameters, intercept, objective, iterations, converged }
     }
 
     /// The log-odds of the positive class for every row of `x`. Errors on another width and on NaN

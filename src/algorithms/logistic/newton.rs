@@ -57,11 +57,7 @@ fn search(
 }
 
 fn moved(parameters: &[f64], step: &Array1<f64>, length: f64) -> Vec<f64> {
-    parameters
-        .iter()
-        .zip(step)
-        .map(|(p, s)| p + length * s)
-        .collect()
+    parameters.iter().zip(step).map(|(p, s)| p + length * s).collect()
 }
 
 /// −H⁻¹ g. Where H is singular (columns that repeat each other, without a penalty) its diagonal is
@@ -71,12 +67,7 @@ fn newton_step(here: &Part) -> Option<Array1<f64>> {
     let mut hessian = Array2::zeros((size, size));
     let mut entries = here.curvature.iter();
     for row in 0..size {
-        for (slot, &entry) in hessian
-            .row_mut(row)
-            .iter_mut()
-            .take(row + 1)
-            .zip(&mut entries)
-        {
+        for (slot, &entry) in hessian.row_mut(row).iter_mut().take(row + 1).zip(&mut entries) {
             *slot = entry;
         }
     }

@@ -16,23 +16,10 @@ pub(super) struct Objective {
 }
 
 impl Objective {
-    pub(super) fn new(
-        x: ArrayView2<'_, f64>,
-        positive: &[bool],
-        weight: f64,
-        weight_other: f64,
-        l2: f64,
-    ) -> Self {
-        let mut targets: Vec<f64> = positive
-            .iter()
-            .map(|&p| if p { weight } else { -weight_other })
-            .collect();
+    pub(super) fn new(x: ArrayView2<'_, f64>, positive: &[bool], weight: f64, weight_other: f64, l2: f64) -> Self {
+        let mut targets: Vec<f64> = positive.iter().map(|&p| if p { weight } else { -weight_other }).collect();
         targets.resize(positive.len().div_ceil(LANES) * LANES, 0.0);
-        Self {
-            tiles: Tiles::new(x),
-            targets,
-            l2,
-        }
+        Self { tiles: Tiles::new(x), targets, l2 }
     }
 
     /// Value, gradient and, if `curved`, the Hessian at `parameters` (the intercept last). Parts of
@@ -43,9 +30,7 @@ impl Objective {
         let count = blocks.len();
         for start in (0..count).step_by(BLOCKS_AT_ONCE) {
             let some = blocks.clone().skip(start).take(BLOCKS_AT_ONCE);
-            let parts: Vec<Part> = some
-                .map(|(block, targets)| evaluate(block, targets, parameters, curved))
-                .collect();
+            let parts: Vec<Part> = some.map(|(block, targets)| evaluate(block, targets, parameters, curved)).collect();
             parts.iter().for_each(|part| sum.add(part));
         }
         self.penalize(&mut sum, parameters);
@@ -74,14 +59,10 @@ impl Objective {
                 *sum += weight * value * value;
             }
         }
-        let (last, rest) = sums
-            .split_last_mut()
-            .map_or((None, &mut [][..]), |(l, r)| (Some(l), r));
+        let (last, rest) = sums.split_last_mut().map_or((None, &mut [][..]), |(l, r)| (Some(l), r));
         rest.iter_mut().for_each(|sum| *sum += self.l2);
         // A column of zeros without a penalty would be divided by zero.
-        rest.iter_mut()
-            .chain(last)
-            .for_each(|sum| *sum = if *sum > 0.0 { *sum } else { 1.0 });
+        rest.iter_mut().chain(last).for_each(|sum| *sum = if *sum > 0.0 { *sum } else { 1.0 });
         sums
     }
 }

@@ -8,9 +8,7 @@ fn table() -> (Array2<f64>, Vec<bool>) {
     let x = Array2::from_shape_fn((60, 3), |(i, j)| {
         ((i * (7 + 4 * j) + 3 * j) % (11 + 2 * j)) as f64 / (3 + j) as f64 - 1.0
     });
-    let y = (0..60)
-        .map(|i| ((i * 13) % 7) as f64 + x[[i, 0]] > 4.0)
-        .collect();
+    let y = (0..60).map(|i| ((i * 13) % 7) as f64 + x[[i, 0]] > 4.0).collect();
     (x, y)
 }
 
@@ -30,60 +28,24 @@ fn agrees_with_scikit_learn() {
         (
             1.0,
             none,
-            [
-                0.692_417_653_925_904_7,
-                0.391_247_523_404_089_4,
-                0.0,
-                -0.889_489_560_504_567_2,
-            ],
-            [
-                0.157_132_668_883_195_85,
-                0.435_437_047_087_126,
-                0.473_276_860_200_940_95,
-            ],
+            [0.692_417_653_925_904_7, 0.391_247_523_404_089_4, 0.0, -0.889_489_560_504_567_2],
+            [0.157_132_668_883_195_85, 0.435_437_047_087_126, 0.473_276_860_200_940_95],
         ),
         (
             0.25,
             none,
-            [
-                0.736_863_242_035_612_2,
-                0.425_484_965_619_653_7,
-                0.0,
-                -0.940_333_175_135_515_6,
-            ],
-            [
-                0.143_863_159_335_457_07,
-                0.431_198_597_629_674_1,
-                0.477_674_044_580_275,
-            ],
+            [0.736_863_242_035_612_2, 0.425_484_965_619_653_7, 0.0, -0.940_333_175_135_515_6],
+            [0.143_863_159_335_457_07, 0.431_198_597_629_674_1, 0.477_674_044_580_275],
         ),
         (
             1.0,
             ClassWeight::Balanced,
-            [
-                0.693_892_933_655_847_3,
-                0.400_485_450_875_744_3,
-                0.0,
-                -0.697_074_009_264_666_8,
-            ],
-            [
-                0.183_758_434_887_917_35,
-                0.481_945_972_570_136_1,
-                0.525_950_883_280_655_8,
-            ],
+            [0.693_892_933_655_847_3, 0.400_485_450_875_744_3, 0.0, -0.697_074_009_264_666_8],
+            [0.183_758_434_887_917_35, 0.481_945_972_570_136_1, 0.525_950_883_280_655_8],
         ),
     ];
     for (l2, class_weight, parameters, probabilities) in cases {
-        let model = fit(
-            x.view(),
-            &y,
-            &Params {
-                l2,
-                class_weight,
-                ..Params::default()
-            },
-        )
-        .unwrap();
+        let model = fit(x.view(), &y, &Params { l2, class_weight, ..Params::default() }).unwrap();
         assert!(model.converged);
         let found = [&model.coefficients[..], &[model.intercept]].concat();
         assert_near(&found, &parameters, 1e-9);
@@ -98,11 +60,7 @@ fn linfa_agrees_whichever_class_is_larger() {
     let flipped: Vec<bool> = y.iter().map(|y| !y).collect();
     for y in [y, flipped] {
         let native = fit(x.view(), &y, &Params::default()).unwrap();
-        let params = Params {
-            engine: Engine::Linfa,
-            tolerance: 1e-8,
-            ..Params::default()
-        };
+        let params = Params { engine: Engine::Linfa, tolerance: 1e-8, ..Params::default() };
         let linfa = fit(x.view(), &y, &params).unwrap();
         assert_near(&linfa.coefficients, &native.coefficients, 1e-6);
         assert_near(&[linfa.intercept], &[native.intercept], 1e-6);
@@ -114,15 +72,8 @@ fn linfa_agrees_whichever_class_is_larger() {
 fn linfa_refuses_weights() {
     let (x, y) = table();
     let class_weight = ClassWeight::Balanced;
-    let params = Params {
-        engine: Engine::Linfa,
-        class_weight,
-        ..Params::default()
-    };
-    assert!(matches!(
-        fit(x.view(), &y, &params),
-        Err(LogisticError::LinfaWeights)
-    ));
+    let params = Params { engine: Engine::Linfa, class_weight, ..Params::default() };
+    assert!(matches!(fit(x.view(), &y, &params), Err(LogisticError::LinfaWeights)));
 }
 
 #[test]
@@ -131,10 +82,7 @@ fn many_columns_agree_with_few() {
     let (x, y) = table();
     let wide = concatenate![ndarray::Axis(1), x, Array2::zeros((60, 207))];
     for class_weight in [ClassWeight::None, ClassWeight::Balanced] {
-        let params = Params {
-            class_weight,
-            ..Params::default()
-        };
+        let params = Params { class_weight, ..Params::default() };
         let newton = fit(x.view(), &y, &params).unwrap();
         let lbfgs = fit(wide.view(), &y, &params).unwrap();
         assert!(lbfgs.converged);
@@ -149,10 +97,7 @@ fn repeated_columns_without_a_penalty_have_a_minimum() {
     let (x, y) = table();
     let first = x.column(0).insert_axis(ndarray::Axis(1));
     let twice = concatenate![ndarray::Axis(1), first, first];
-    let params = Params {
-        l2: 0.0,
-        ..Params::default()
-    };
+    let params = Params { l2: 0.0, ..Params::default() };
     let one = fit(first, &y, &params).unwrap();
     let two = fit(twice.view(), &y, &params).unwrap();
     assert!(one.converged && two.converged);
@@ -164,15 +109,7 @@ fn separable_classes_and_large_values_stay_finite() {
     let x = array![[-4e5], [-1e5], [2e5], [3e5]];
     let y = [false, false, true, true];
     for l2 in [0.0, 1.0] {
-        let model = fit(
-            x.view(),
-            &y,
-            &Params {
-                l2,
-                ..Params::default()
-            },
-        )
-        .unwrap();
+        let model = fit(x.view(), &y, &Params { l2, ..Params::default() }).unwrap();
         let p = model.predict_proba(x.view()).unwrap();
         assert!(p.iter().all(|p| p.is_finite()) && p[0] < 0.01 && p[3] > 0.99);
     }
@@ -183,50 +120,16 @@ fn refusals() {
     let (x, y) = table();
     let params = Params::default();
     let one_class = fit(x.view(), &[true; 60], &params).unwrap_err();
-    assert_eq!(
-        one_class.to_string(),
-        "tell two classes apart: all 60 rows are of one class"
-    );
+    assert_eq!(one_class.to_string(), "tell two classes apart: all 60 rows are of one class");
     assert!(matches!(
         fit(x.view(), &y[1..], &params),
-        Err(LogisticError::Input(InputError::Length {
-            rows: 60,
-            targets: 59
-        }))
+        Err(LogisticError::Input(InputError::Length { rows: 60, targets: 59 }))
     ));
     assert!(fit(array![[f64::NAN], [1.0]].view(), &[true, false], &params).is_err());
     assert!(fit(Array2::zeros((0, 1)).view(), &[], &params).is_err());
-    assert!(
-        fit(
-            x.view(),
-            &y,
-            &Params {
-                l2: -1.0,
-                ..params.clone()
-            }
-        )
-        .is_err()
-    );
-    assert!(
-        fit(
-            x.view(),
-            &y,
-            &Params {
-                l2: f64::NAN,
-                ..params.clone()
-            }
-        )
-        .is_err()
-    );
-    let stopped = fit(
-        x.view(),
-        &y,
-        &Params {
-            max_iterations: 1,
-            ..params
-        },
-    )
-    .unwrap();
+    assert!(fit(x.view(), &y, &Params { l2: -1.0, ..params.clone() }).is_err());
+    assert!(fit(x.view(), &y, &Params { l2: f64::NAN, ..params.clone() }).is_err());
+    let stopped = fit(x.view(), &y, &Params { max_iterations: 1, ..params }).unwrap();
     assert!(!stopped.converged);
 }
 
@@ -235,10 +138,7 @@ fn threads_do_not_matter_and_json_keeps_every_bit() {
     let x = Array2::from_shape_fn((9000, 4), |(i, j)| ((i * (31 + j)) % 977) as f64 / 977.0);
     let y: Vec<bool> = (0..9000).map(|i| (i * 17) % 23 > 11).collect();
     let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| fit(x.view(), &y, &Params::default()).unwrap())
     };
     let model = run(1);

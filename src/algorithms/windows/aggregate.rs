@@ -76,7 +76,13 @@ impl Results {
     }
 
     /// Appends the call's value for each snapshot, in order.
-    pub fn add(&mut self, index: usize, call: &Call, series: &Series, snapshots: &[Snapshot]) -> Result<(), WindowError> {
+    pub fn add(
+        &mut self,
+        index: usize,
+        call: &Call,
+        series: &Series,
+        snapshots: &[Snapshot],
+    ) -> Result<(), WindowError> {
         let Some(column) = self.columns.get_mut(index) else { return Ok(()) };
         let mut running = Running::default();
         for snapshot in snapshots {
@@ -196,7 +202,13 @@ impl Running {
     }
 }
 
-fn total(aggregation: Aggregation, is_float: bool, integers: i128, floats: f64, count: usize) -> Result<Cell, WindowError> {
+fn total(
+    aggregation: Aggregation,
+    is_float: bool,
+    integers: i128,
+    floats: f64,
+    count: usize,
+) -> Result<Cell, WindowError> {
     if aggregation == Aggregation::Average {
         let sum = if is_float { floats } else { integers as f64 };
         return Ok(if count == 0 { Cell::Missing } else { Cell::Float(sum / count as f64) });

@@ -21,7 +21,13 @@ pub enum SeriesValues {
 
 impl Series {
     /// Collects the rows that are valid and kept by the mask.
-    pub fn gather(events: &Events<'_>, rows: &[u32], argument: Option<usize>, mask: Option<usize>, distinct: bool) -> Series {
+    pub fn gather(
+        events: &Events<'_>,
+        rows: &[u32],
+        argument: Option<usize>,
+        mask: Option<usize>,
+        distinct: bool,
+    ) -> Series {
         let mask = mask.and_then(|index| events.masks.get(index));
         let values = argument.and_then(|index| events.values.get(index));
         let kept = |row: usize| {

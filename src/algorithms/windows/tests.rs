@@ -8,7 +8,14 @@ fn call(aggregation: Aggregation, argument: Option<usize>, mask: Option<usize>, 
     Call { aggregation, argument, mask, window }
 }
 
-fn run(keys: &[i64], times: &[i64], values: &[Values], masks: &[Vec<bool>], moments: &[i64], calls: &[Call]) -> Aggregated {
+fn run(
+    keys: &[i64],
+    times: &[i64],
+    values: &[Values],
+    masks: &[Vec<bool>],
+    moments: &[i64],
+    calls: &[Call],
+) -> Aggregated {
     let order = order_events(keys, times);
     let snapshots: Vec<Snapshot> =
         moments.iter().map(|moment| Snapshot { moment: *moment, known: vec![true; calls.len()] }).collect();
@@ -82,7 +89,14 @@ fn an_integer_sum_beyond_64_bits_is_an_error() {
 }
 
 /// The same by definition: filter the events of each window, then aggregate.
-fn by_definition(keys: &[i64], times: &[i64], values: &[f64], mask: &[bool], moments: &[i64], call: &Call) -> Vec<(i64, usize, Option<f64>)> {
+fn by_definition(
+    keys: &[i64],
+    times: &[i64],
+    values: &[f64],
+    mask: &[bool],
+    moments: &[i64],
+    call: &Call,
+) -> Vec<(i64, usize, Option<f64>)> {
     let mut entities: Vec<i64> = keys.to_vec();
     entities.sort_unstable();
     entities.dedup();

@@ -14,12 +14,9 @@ pub fn to_value(node: &Node) -> Yaml {
         Value::Float(value) => Yaml::Number((*value).into()),
         Value::String(text) => Yaml::String(text.text.clone()),
         Value::Sequence(items) => Yaml::Sequence(items.iter().map(to_value).collect()),
-        Value::Mapping(entries) => Yaml::Mapping(
-            entries
-                .iter()
-                .map(|(key, value)| (to_value(key), to_value(value)))
-                .collect(),
-        ),
+        Value::Mapping(entries) => {
+            Yaml::Mapping(entries.iter().map(|(key, value)| (to_value(key), to_value(value))).collect())
+        }
     }
 }
 
@@ -33,9 +30,8 @@ pub fn to_json(node: &Node) -> Json {
         Value::Float(value) => Json::from(*value),
         Value::String(text) => Json::String(text.text.clone()),
         Value::Sequence(items) => items.iter().map(to_json).collect(),
-        Value::Mapping(entries) => entries
-            .iter()
-            .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value))))
-            .collect(),
+        Value::Mapping(entries) => {
+            entries.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), to_json(value)))).collect()
+        }
     }
 }

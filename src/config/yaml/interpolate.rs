@@ -27,12 +27,7 @@ pub trait Resolver {
 /// nothing else takes the type that its value would have in YAML; all else stays a text. A text
 /// with a problem is left as it was. What aliases repeat is reported once.
 pub fn interpolate(node: &mut Node, resolver: &dyn Resolver) -> Vec<Problem> {
-    let mut run = Run {
-        resolver,
-        path: Vec::new(),
-        seen: HashSet::new(),
-        problems: Vec::new(),
-    };
+    let mut run = Run { resolver, path: Vec::new(), seen: HashSet::new(), problems: Vec::new() };
     run.visit(node);
     run.problems
 }
@@ -61,8 +56,7 @@ impl Run<'_> {
             }
             Value::Mapping(entries) => {
                 for (key, value) in entries {
-                    self.path
-                        .push(Step::Key(key.as_str().unwrap_or_default().to_owned()));
+                    self.path.push(Step::Key(key.as_str().unwrap_or_default().to_owned()));
                     self.visit(value);
                     self.path.pop();
                 }
@@ -75,10 +69,7 @@ impl Run<'_> {
     fn text(&mut self, text: &Text) -> Option<Value> {
         let pieces = pieces(&text.text);
         let typed = text.style == Style::Plain && matches!(*pieces, [(0, Piece::Variable(_))]);
-        let mut filled = Filled {
-            from_process: text.from_process,
-            ..Filled::default()
-        };
+        let mut filled = Filled { from_process: text.from_process, ..Filled::default() };
         let mut sound = true;
         for (at, piece) in &pieces {
             let before = text.text.get(..*at).unwrap_or_default();
@@ -87,9 +78,7 @@ impl Run<'_> {
             let result = match piece {
                 Piece::Literal(literal) => {
                     filled.text.push_str(literal);
-                    filled
-                        .marks
-                        .extend(marks.iter().take(literal.chars().count()));
+                    filled.marks.extend(marks.iter().take(literal.chars().count()));
                     Ok(())
                 }
                 Piece::Dollar => {
@@ -105,13 +94,7 @@ impl Run<'_> {
             if let Err(problem) = result {
                 sound = false;
                 let line = before.matches('\n').count() + 1;
-                let column = before
-                    .rsplit('\n')
-                    .next()
-                    .unwrap_or_default()
-                    .chars()
-                    .count()
-                    + 1;
+                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
                 self.report(problem.within(line, column), marks.first().copied());
             }
         }
@@ -137,15 +120,13 @@ impl Run<'_> {
         let unset = |message: String| Problem::new(Code::UnsetVariable, message);
         match otherwise {
             Otherwise::Default(default) => Ok(full.unwrap_or_else(|| (*default).to_owned())),
-            Otherwise::FailWith(message) if !message.trim().is_empty() => full
-                .ok_or_else(|| unset(format!("the process has no `{name}`: {}", message.trim()))),
-            Otherwise::FailWith(_) => {
-                full.ok_or_else(|| unset(format!("the process has no `{name}`, or it is empty")))
+            Otherwise::FailWith(message) if !message.trim().is_empty() => {
+                full.ok_or_else(|| unset(format!("the process has no `{name}`: {}", message.trim())))
             }
+            Otherwise::FailWith(_) => full.ok_or_else(|| unset(format!("the process has no `{name}`, or it is empty"))),
             Otherwise::Fail => value.ok_or_else(|| {
-                unset(format!("the process has no variable `{name}`")).help(format!(
-                    "export it, or give a default: `${{env.{name}:-…}}`"
-                ))
+                unset(format!("the process has no variable `{name}`"))
+                    .help(format!("export it, or give a default: `${{env.{name}:-…}}`"))
             }),
         }
     }
@@ -154,9 +135,7 @@ impl Run<'_> {
         let message = format!("the environment file gives no `{name}`");
         let problem = Problem::new(Code::UnsetVariable, message);
         if self.resolver.process(name).is_some() {
-            return problem.help(format!(
-                "the process has one; did you mean `${{env.{name}}}`?"
-            ));
+            return problem.help(format!("the process has one; did you mean `${{env.{name}}}`?"));
         }
         let names = self.resolver.names();
         problem.nearest(name, names.iter().map(String::as_str))
@@ -179,22 +158,13 @@ impl Filled {
     }
 
     fn finish(self, style: Style, typed: bool) -> Value {
-        let Self {
-            text,
-            marks,
-            from_process,
-        } = self;
+        let Self { text, marks, from_process } = self;
         match if typed { resolve(&text) } else { Plain::Text } {
             Plain::Null => Value::Null,
             Plain::Bool(value) => Value::Bool(value),
             Plain::Int(value) => Value::Int(value),
             Plain::Float(value) => Value::Float(value),
-            Plain::Huge | Plain::Text => Value::String(Text {
-                text,
-                style,
-                marks: marks.into(),
-                from_process,
-            }),
+            Plain::Huge | Plain::Text => Value::String(Text { text, style, marks: marks.into(), from_process }),
         }
     }
 }

@@ -9,29 +9,15 @@ use super::source::{Source, is_blank, is_break};
 
 /// One mark for each character of `text`, whose scalar the parser saw starting at `start`: at its
 /// anchor or tag if it is `decorated` with one, else a block scalar at its first line with content.
-pub(super) fn layout(
-    source: &Source,
-    start: Mark,
-    decorated: bool,
-    style: Style,
-    text: &str,
-) -> Vec<Mark> {
+pub(super) fn layout(source: &Source, start: Mark, decorated: bool, style: Style, text: &str) -> Vec<Mark> {
     let given = source.index(start);
-    let inner = if decorated {
-        source.skip_properties(given)
-    } else {
-        given
-    };
+    let inner = if decorated { source.skip_properties(given) } else { given };
     match style {
         Style::Plain => flowing(source, inner, None, text),
         Style::Quoted => flowing(source, inner + 1, source.get(inner), text),
         Style::Literal | Style::Folded => {
             let leading = text.chars().take_while(|&c| c == '\n').count();
-            let first = if decorated {
-                block_start(source, source.mark(inner).line + 1, style, text)
-            } else {
-                start
-            };
+            let first = if decorated { block_start(source, source.mark(inner).line + 1, style, text) } else { start };
             match style {
                 Style::Literal => literal(first, leading, text),
                 _ => flowing(source, source.index(first), None, text),
@@ -46,11 +32,7 @@ fn block_start(source: &Source, mut line: usize, style: Style, text: &str) -> Ma
         line += 1;
     }
     let written = source.line(line);
-    let first = text
-        .trim_start_matches('\n')
-        .split('\n')
-        .next()
-        .unwrap_or("");
+    let first = text.trim_start_matches('\n').split('\n').next().unwrap_or("");
     // In a literal block all but the indentation is content, blanks included.
     let indent = match style {
         Style::Literal => written.len().saturating_sub(first.chars().count()),

@@ -8,19 +8,13 @@ use crate::problem::Code;
 
 /// Pairs up keys and values. A key of the mapping itself wins over a merged one, and of merged
 /// ones the first; what is merged takes the place of the `<<`.
-pub(super) fn mapping(
-    children: impl Iterator<Item = Node>,
-    failures: &mut Vec<ParseFailure>,
-) -> Vec<(Node, Node)> {
+pub(super) fn mapping(children: impl Iterator<Item = Node>, failures: &mut Vec<ParseFailure>) -> Vec<(Node, Node)> {
     let pairs = pairs(children, failures);
     if !pairs.iter().any(|(key, _)| is_merge(key)) {
         return pairs;
     }
-    let mut seen: HashSet<&str> = pairs
-        .iter()
-        .filter(|(key, _)| !is_merge(key))
-        .filter_map(|(key, _)| key.as_str())
-        .collect();
+    let mut seen: HashSet<&str> =
+        pairs.iter().filter(|(key, _)| !is_merge(key)).filter_map(|(key, _)| key.as_str()).collect();
     let mut merged: Vec<(Node, Node)> = Vec::with_capacity(pairs.len());
     for (key, value) in &pairs {
         if !is_merge(key) {
@@ -36,10 +30,7 @@ pub(super) fn mapping(
     merged
 }
 
-fn pairs(
-    mut children: impl Iterator<Item = Node>,
-    failures: &mut Vec<ParseFailure>,
-) -> Vec<(Node, Node)> {
+fn pairs(mut children: impl Iterator<Item = Node>, failures: &mut Vec<ParseFailure>) -> Vec<(Node, Node)> {
     // A quoted `<<` is a key like any other, beside a merge key.
     let mut first: HashMap<(String, bool), Mark> = HashMap::new();
     let mut pairs = Vec::new();
@@ -63,14 +54,10 @@ fn pairs(
 
 fn not_text(key: &Node) -> ParseFailure {
     let (found, help) = match &key.value {
-        Value::Mapping(_) | Value::Sequence(_) => (
-            "found a value in brackets".to_owned(),
-            "text with `${…}` or `{…}` needs quotes",
-        ),
-        Value::Null => (
-            "found nothing before the colon".to_owned(),
-            "write `\"\"` or `\"null\"`",
-        ),
+        Value::Mapping(_) | Value::Sequence(_) => {
+            ("found a value in brackets".to_owned(), "text with `${…}` or `{…}` needs quotes")
+        }
+        Value::Null => ("found nothing before the colon".to_owned(), "write `\"\"` or `\"null\"`"),
         Value::Bool(value) => (format!("found `{value}`"), "put it in quotes"),
         Value::Int(value) => (format!("found the number {value}"), "put it in quotes"),
         Value::Float(value) => (format!("found the number {value}"), "put it in quotes"),

@@ -93,9 +93,7 @@ impl Node {
 
     /// The entry of a mapping with this key.
     pub fn entry(&self, key: &str) -> Option<&(Node, Node)> {
-        self.entries()
-            .iter()
-            .find(|(name, _)| name.as_str() == Some(key))
+        self.entries().iter().find(|(name, _)| name.as_str() == Some(key))
     }
 
     /// The value behind this key of a mapping.
@@ -117,9 +115,7 @@ impl Node {
             (Value::Mapping(one), Value::Mapping(two)) => {
                 one.len() == two.len()
                     && one.iter().all(|(key, value)| {
-                        key.as_str()
-                            .and_then(|key| other.get(key))
-                            .is_some_and(|match_| value.same(match_))
+                        key.as_str().and_then(|key| other.get(key)).is_some_and(|match_| value.same(match_))
                     })
             }
             _ => false,

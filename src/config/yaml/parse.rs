@@ -28,10 +28,7 @@ pub struct ParseFailure {
 
 impl ParseFailure {
     pub(super) fn new(mark: Mark, code: Code, message: impl Into<String>) -> Self {
-        Self {
-            mark,
-            problem: Problem::new(code, message),
-        }
+        Self { mark, problem: Problem::new(code, message) }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -53,20 +50,14 @@ pub fn parse(text: &str) -> Result<Node, Vec<ParseFailure>> {
     }
     let mut builder = Builder::new(&source);
     builder.read(text);
-    let Builder {
-        root, mut failures, ..
-    } = builder;
+    let Builder { root, mut failures, .. } = builder;
     match root {
         Some(root) if failures.is_empty() => Ok(root),
         _ if !failures.is_empty() => {
             failures.sort_by_key(|failure| failure.mark);
             Err(failures)
         }
-        _ => Err(vec![ParseFailure::new(
-            Mark::START,
-            Code::YamlSyntax,
-            "the file is empty",
-        )]),
+        _ => Err(vec![ParseFailure::new(Mark::START, Code::YamlSyntax, "the file is empty")]),
     }
 }
 
@@ -101,14 +92,7 @@ struct Builder<'s> {
 impl<'s> Builder<'s> {
     fn new(source: &'s Source) -> Self {
         let (open, anchors, failures) = (Vec::new(), HashMap::new(), Vec::new());
-        Self {
-            source,
-            open,
-            anchors,
-            nodes: 0,
-            root: None,
-            failures,
-        }
+        Self { source, open, anchors, nodes: 0, root: None, failures }
     }
 
     fn read(&mut self, text: &str) {
@@ -135,9 +119,7 @@ impl<'s> Builder<'s> {
         }
         let message = "a second document starts here; a file holds one";
         let failure = ParseFailure::new(mark(span.start), Code::YamlSyntax, message);
-        Err(Box::new(failure.help(
-            "remove the `---`, or move what follows into a file of its own",
-        )))
+        Err(Box::new(failure.help("remove the `---`, or move what follows into a file of its own")))
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Reading {
@@ -149,15 +131,7 @@ impl<'s> Builder<'s> {
                     return Ok(());
                 }
                 let node = self.scalar(&text, style, anchor != 0, tag.as_deref(), span);
-                self.add(
-                    Measured {
-                        node,
-                        nodes: 1,
-                        height: 0,
-                    },
-                    anchor,
-                    start,
-                )
+                self.add(Measured { node, nodes: 1, height: 0 }, anchor, start)
             }
             Event::SequenceStart(anchor, tag) => self.begin(false, anchor, tag.as_deref(), start),
             Event::MappingStart(anchor, tag) => self.begin(true, anchor, tag.as_deref(), start),
@@ -166,11 +140,7 @@ impl<'s> Builder<'s> {
                 Some(target) => self.add(target, 0, start),
                 None => {
                     let message = "the alias stands for a value that it is itself a part of";
-                    Err(Box::new(ParseFailure::new(
-                        start,
-                        Code::YamlSyntax,
-                        message,
-                    )))
+                    Err(Box::new(ParseFailure::new(start, Code::YamlSyntax, message)))
                 }
             },
             _ => Ok(()),
@@ -185,32 +155,17 @@ impl<'s> Builder<'s> {
         if self.open.len() >= NESTING_MAX {
             return Err(Box::new(too_deep(start)));
         }
-        self.open.push(Open {
-            children: Vec::new(),
-            start,
-            mapping,
-            anchor,
-        });
+        self.open.push(Open { children: Vec::new(), start, mapping, anchor });
         Ok(())
     }
 
     fn finish(&mut self, span: Span) -> Reading {
-        let Some(Open {
-            children,
-            start,
-            mapping,
-            anchor,
-        }) = self.open.pop()
-        else {
+        let Some(Open { children, start, mapping, anchor }) = self.open.pop() else {
             return Ok(());
         };
         // A block ends, for the parser, where the next thing starts.
         let last = children.last().map_or(start, |child| child.node.end);
-        let end = if span.is_empty() {
-            last
-        } else {
-            mark(span.end)
-        };
+        let end = if span.is_empty() { last } else { mark(span.end) };
         let nodes = 1 + children.iter().map(|child| child.nodes).sum::<usize>();
         let height = 1 + children.iter().map(|child| child.height).max().unwrap_or(0);
         let children = children.into_iter().map(|child| child.node);
@@ -221,15 +176,7 @@ impl<'s> Builder<'s> {
         };
         // The children were counted one by one when they came.
         self.nodes -= nodes - 1;
-        self.add(
-            Measured {
-                node: Node { value, start, end },
-                nodes,
-                height,
-            },
-            anchor,
-            start,
-        )
+        self.add(Measured { node: Node { value, start, end }, nodes, height }, anchor, start)
     }
 
     fn add(&mut self, new: Measured, anchor: usize, at: Mark) -> Reading {
@@ -254,14 +201,7 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        anchored: bool,
-        tag: Option<&Tag>,
-        span: Span,
-    ) -> Node {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchored: bool, tag: Option<&Tag>, span: Span) -> Node {
         let (start, mut end) = (mark(span.start), mark(span.end));
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
@@ -282,27 +222,19 @@ impl<'s> Builder<'s> {
             Plain::Huge => {
                 let message = format!("the number `{text}` does not fit in 64 bits");
                 let failure = ParseFailure::new(start, Code::BadValue, message);
-                self.failures
-                    .push(failure.help("put it in quotes if it is a text"));
+                self.failures.push(failure.help("put it in quotes if it is a text"));
                 Value::Null
             }
             Plain::Text => {
                 let decorated = anchored || tag.is_some();
                 let marks = layout(self.source, start, decorated, style, text).into();
-                Value::String(Text {
-                    text: text.to_owned(),
-                    style,
-                    marks,
-                    from_process: false,
-                })
+                Value::String(Text { text: text.to_owned(), style, marks, from_process: false })
             }
         };
         // A block scalar ends, for the parser, where the next thing starts.
         if let (Style::Literal | Style::Folded, Value::String(text)) = (style, &value) {
             let visible = text.text.trim_end_matches('\n').chars().count();
-            let last = visible
-                .checked_sub(1)
-                .and_then(|index| text.marks.get(index));
+            let last = visible.checked_sub(1).and_then(|index| text.marks.get(index));
             end = last.map_or(start, |last| Mark::new(last.line, last.column + 1));
         }
         Node { value, start, end }
@@ -310,18 +242,13 @@ impl<'s> Builder<'s> {
 
     fn tagged(&mut self, text: &str, tag: &Tag, start: Mark) -> Plain {
         let meaning = resolve(text);
-        match (
-            tag.is_yaml_core_schema().then_some(tag.suffix.as_str()),
-            meaning,
-        ) {
+        match (tag.is_yaml_core_schema().then_some(tag.suffix.as_str()), meaning) {
             (Some("str"), _) => Plain::Text,
             (Some("null"), Plain::Null) | (Some("bool"), Plain::Bool(_)) => meaning,
             (Some("int"), Plain::Int(_) | Plain::Huge) => meaning,
             (Some("float"), Plain::Float(_)) => meaning,
             // At most 53 bits of a whole number survive, as in any YAML reader.
-            (Some("float"), Plain::Int(_) | Plain::Huge) => {
-                text.parse().map_or(meaning, Plain::Float)
-            }
+            (Some("float"), Plain::Int(_) | Plain::Huge) => text.parse().map_or(meaning, Plain::Float),
             (None, _) if tag.handle.is_empty() && tag.suffix == "!" => Plain::Text,
             _ => {
                 self.failures.push(unknown_tag(tag, start));
@@ -332,17 +259,9 @@ impl<'s> Builder<'s> {
 }
 
 fn unknown_tag(tag: &Tag, start: Mark) -> ParseFailure {
-    let name = if tag.is_yaml_core_schema() {
-        format!("!!{}", tag.suffix)
-    } else {
-        tag.to_string()
-    };
-    ParseFailure::new(
-        start,
-        Code::YamlSyntax,
-        format!("the tag `{name}` cannot be used here"),
-    )
-    .help("remove it; the kind of a value follows from how it is written")
+    let name = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+    ParseFailure::new(start, Code::YamlSyntax, format!("the tag `{name}` cannot be used here"))
+        .help("remove it; the kind of a value follows from how it is written")
 }
 
 fn too_deep(at: Mark) -> ParseFailure {

@@ -41,11 +41,7 @@ fn number(text: &str) -> Plain {
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_or(Plain::Huge, Plain::Int);
     }
-    if is_float(unsigned) {
-        text.parse().map_or(Plain::Text, Plain::Float)
-    } else {
-        Plain::Text
-    }
+    if is_float(unsigned) { text.parse().map_or(Plain::Text, Plain::Float) } else { Plain::Text }
 }
 
 /// `( "." [0-9]+ | [0-9]+ ( "." [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`, the sign already taken off.

@@ -19,26 +19,17 @@ impl Source {
                 line_starts.push(index + 1);
             }
         }
-        Self {
-            characters,
-            line_starts,
-        }
+        Self { characters, line_starts }
     }
 
     pub fn index(&self, mark: Mark) -> usize {
         let start = self.line_starts.get(mark.line.saturating_sub(1)).copied();
-        start.map_or(self.characters.len(), |start| {
-            start + mark.column.saturating_sub(1)
-        })
+        start.map_or(self.characters.len(), |start| start + mark.column.saturating_sub(1))
     }
 
     pub fn mark(&self, index: usize) -> Mark {
         let line = self.line_starts.partition_point(|&start| start <= index);
-        let start = self
-            .line_starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(0);
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         Mark::new(line.max(1), index - start + 1)
     }
 
@@ -54,9 +45,7 @@ impl Source {
     /// The line without its line break.
     pub fn line(&self, line: usize) -> &[char] {
         let start = self.line_starts.get(line.saturating_sub(1)).copied();
-        let rest = start
-            .and_then(|start| self.characters.get(start..))
-            .unwrap_or(&[]);
+        let rest = start.and_then(|start| self.characters.get(start..)).unwrap_or(&[]);
         let end = rest.iter().position(|&c| is_break(c)).unwrap_or(rest.len());
         rest.get(..end).unwrap_or(&[])
     }

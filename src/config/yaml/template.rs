@@ -16,10 +16,7 @@ pub(super) enum Variable<'t> {
     /// `${name}`.
     Environment(&'t str),
     /// `${env.VAR}`, `${env.VAR:-default}`, `${env.VAR:?message}`.
-    Process {
-        name: &'t str,
-        otherwise: Otherwise<'t>,
-    },
+    Process { name: &'t str, otherwise: Otherwise<'t> },
 }
 
 /// What to do when a variable of the process is unset or, for the last two, empty.
@@ -57,10 +54,7 @@ pub(super) fn pieces(text: &str) -> Vec<(usize, Piece<'_>)> {
 /// Bytes up to the next `${` or `$$`; at least one character.
 fn literal_length(text: &str) -> usize {
     let mut dollars = text.match_indices('$').map(|(at, _)| at);
-    let special = |at: &usize| {
-        text.get(at + 1..)
-            .is_some_and(|behind| behind.starts_with(['{', '$']))
-    };
+    let special = |at: &usize| text.get(at + 1..).is_some_and(|behind| behind.starts_with(['{', '$']));
     dollars.find(special).unwrap_or(text.len())
 }
 
@@ -84,9 +78,7 @@ fn variable(inside: &str) -> Piece<'_> {
             (Some(default), _) => (name, Otherwise::Default(default)),
             (_, Some(message)) => (name, Otherwise::FailWith(message)),
             _ => {
-                return Piece::Bad(
-                    "`:` must be followed by `-` and a default or `?` and a message",
-                );
+                return Piece::Bad("`:` must be followed by `-` and a default or `?` and a message");
             }
         },
     };
@@ -98,9 +90,7 @@ fn variable(inside: &str) -> Piece<'_> {
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 #[cfg(test)]
@@ -117,28 +107,13 @@ mod tests {
         for (text, expected) in [
             ("", vec![]),
             ("a $ b $1 c$", vec![(0, Piece::Literal("a $ b $1 c$"))]),
-            (
-                "${lake}/é${lake}",
-                vec![(0, lake()), (7, Piece::Literal("/é")), (10, lake())],
-            ),
-            (
-                "$${lake}",
-                vec![(0, Piece::Dollar), (2, Piece::Literal("{lake}"))],
-            ),
+            ("${lake}/é${lake}", vec![(0, lake()), (7, Piece::Literal("/é")), (10, lake())]),
+            ("$${lake}", vec![(0, Piece::Dollar), (2, Piece::Literal("{lake}"))]),
             ("$$$", vec![(0, Piece::Dollar), (2, Piece::Literal("$"))]),
             ("${env.A}", vec![(0, process("A", Otherwise::Fail))]),
-            (
-                "${env.A:-}",
-                vec![(0, process("A", Otherwise::Default("")))],
-            ),
-            (
-                "${env.A:-b:-c}",
-                vec![(0, process("A", Otherwise::Default("b:-c")))],
-            ),
-            (
-                "${env.A:?set A}",
-                vec![(0, process("A", Otherwise::FailWith("set A")))],
-            ),
+            ("${env.A:-}", vec![(0, process("A", Otherwise::Default("")))]),
+            ("${env.A:-b:-c}", vec![(0, process("A", Otherwise::Default("b:-c")))]),
+            ("${env.A:?set A}", vec![(0, process("A", Otherwise::FailWith("set A")))]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");
         }
@@ -159,10 +134,7 @@ mod tests {
             "${a.b}",
             "${env.A:-${b}}",
         ] {
-            assert!(
-                matches!(pieces(text).first(), Some((0, Piece::Bad(_)))),
-                "{text}"
-            );
+            assert!(matches!(pieces(text).first(), Some((0, Piece::Bad(_)))), "{text}");
         }
     }
 }

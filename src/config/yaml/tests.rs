@@ -1,50 +1,31 @@
 use proptest::prelude::*;
 use serde_yaml::Value as Yaml;
 
-use super::{
-    Mark, NESTING_MAX, NODES_MAX, Node, Resolver, Value, interpolate, parse, to_json, to_value,
-};
+use super::{Mark, NESTING_MAX, NODES_MAX, Node, Resolver, Value, interpolate, parse, to_json, to_value};
 use crate::problem::{Place, Problem, Step};
 
 fn failures(text: &str) -> Vec<String> {
     let failures = parse(text).expect_err(text);
     let line = |failure: super::ParseFailure| {
         let Mark { line, column } = failure.mark;
-        let help = failure
-            .problem
-            .help
-            .map(|help| format!(" | {help}"))
-            .unwrap_or_default();
-        format!(
-            "{line}:{column} {} {}{help}",
-            failure.problem.code.id(),
-            failure.problem.message
-        )
+        let help = failure.problem.help.map(|help| format!(" | {help}")).unwrap_or_default();
+        format!("{line}:{column} {} {}{help}", failure.problem.code.id(), failure.problem.message)
     };
     failures.into_iter().map(line).collect()
 }
 
 fn place(path: &[&str], within: Option<(usize, usize)>) -> Place {
-    let step = |step: &&str| {
-        step.parse()
-            .map_or(Step::Key((*step).to_owned()), Step::Index)
-    };
-    Place {
-        path: path.iter().map(step).collect(),
-        at_key: false,
-        within,
-    }
+    let step = |step: &&str| step.parse().map_or(Step::Key((*step).to_owned()), Step::Index);
+    Place { path: path.iter().map(step).collect(), at_key: false, within }
 }
 
 /// Where `needle`, which the text at `path` holds, is found to be in the file.
 fn locate(text: &str, path: &[&str], needle: &str) -> (usize, usize) {
     let root = parse(text).unwrap();
-    let node = path
-        .iter()
-        .fold(&root, |node, step| match step.parse::<usize>() {
-            Ok(index) => &node.items()[index],
-            Err(_) => node.get(step).unwrap(),
-        });
+    let node = path.iter().fold(&root, |node, step| match step.parse::<usize>() {
+        Ok(index) => &node.items()[index],
+        Err(_) => node.get(step).unwrap(),
+    });
     let before = node.as_str().unwrap().split_once(needle).unwrap().0;
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap().chars().count() + 1;
@@ -65,16 +46,9 @@ fn every_value_knows_its_place() {
         (&["c", "0", "nothing", "x"], 5, 5),
         (&["c", "9"], 5, 3),
     ] {
-        assert_eq!(
-            root.locate(&place(path, None)),
-            Mark::new(line, column),
-            "{path:?}"
-        );
+        assert_eq!(root.locate(&place(path, None)), Mark::new(line, column), "{path:?}");
     }
-    let key = Place {
-        at_key: true,
-        ..place(&["c", "0", "d"], None)
-    };
+    let key = Place { at_key: true, ..place(&["c", "0", "d"], None) };
     assert_eq!(root.locate(&key), Mark::new(6, 5));
 }
 
@@ -163,28 +137,15 @@ fn what_is_not_yaml_is_told() {
         ),
         (
             "{{a: 1}: 2}",
-            &[
-                "1:2 P103 a key must be a text; found a value in brackets | text with `${…}` or `{…}` needs quotes",
-            ],
+            &["1:2 P103 a key must be a text; found a value in brackets | text with `${…}` or `{…}` needs quotes"],
         ),
-        (
-            "a: b\u{0}\nc: d",
-            &["1:5 P100 the character U+0000 is not allowed in YAML"],
-        ),
-        (
-            "a:\n\tb: 1",
-            &["2:1 P100 a tab where YAML wants spaces | indent with spaces"],
-        ),
+        ("a: b\u{0}\nc: d", &["1:5 P100 the character U+0000 is not allowed in YAML"]),
+        ("a:\n\tb: 1", &["2:1 P100 a tab where YAML wants spaces | indent with spaces"]),
         (
             "a: b: c",
-            &[
-                "1:5 P100 a `:` where no key can be | text with `: ` needs quotes; or the line is indented too far",
-            ],
+            &["1:5 P100 a `:` where no key can be | text with `: ` needs quotes; or the line is indented too far"],
         ),
-        (
-            "a: 'b",
-            &["1:4 P100 a quote is not closed | close it, and double a quote within single quotes"],
-        ),
+        ("a: 'b", &["1:4 P100 a quote is not closed | close it, and double a quote within single quotes"]),
     ] {
         assert_eq!(failures(text), expected, "{text:?}");
     }
@@ -195,23 +156,12 @@ fn what_is_not_yaml_is_told() {
 #[test]
 fn aliases_and_tags_that_mean_nothing_are_told() {
     for (text, expected) in [
-        (
-            "a: *b",
-            &["1:4 P100 an alias to an anchor that does not exist | define it above as `&name`"][..],
-        ),
-        (
-            "a: &a [*a]",
-            &["1:8 P100 the alias stands for a value that it is itself a part of"],
-        ),
-        (
-            "a: {<<: 1}",
-            &["1:9 P103 `<<` merges a mapping or a list of mappings, such as `<<: *defaults`"],
-        ),
+        ("a: *b", &["1:4 P100 an alias to an anchor that does not exist | define it above as `&name`"][..]),
+        ("a: &a [*a]", &["1:8 P100 the alias stands for a value that it is itself a part of"]),
+        ("a: {<<: 1}", &["1:9 P103 `<<` merges a mapping or a list of mappings, such as `<<: *defaults`"]),
         (
             "a: 99999999999999999999",
-            &[
-                "1:4 P104 the number `99999999999999999999` does not fit in 64 bits | put it in quotes if it is a text",
-            ],
+            &["1:4 P104 the number `99999999999999999999` does not fit in 64 bits | put it in quotes if it is a text"],
         ),
         (
             "a: !secret b\nc: !!int x",
@@ -302,11 +252,7 @@ fn variables_are_filled_in() {
     ] {
         let (root, problems) = filled(&format!("v: {text}\n${{count}}: 1"));
         assert_eq!(problems, [], "{text}");
-        assert_eq!(
-            to_json(root.get("v").unwrap()).to_string(),
-            expected,
-            "{text}"
-        );
+        assert_eq!(to_json(root.get("v").unwrap()).to_string(), expected, "{text}");
         assert!(root.get("${count}").is_some(), "keys stay as they are");
     }
 }
@@ -321,13 +267,7 @@ fn variables_that_have_no_value_are_told_once_each() {
         .map(|problem| {
             let mark = root.locate(&problem.place);
             let help = problem.help.clone().unwrap_or_default();
-            format!(
-                "{}:{} {} {} | {help}",
-                mark.line,
-                mark.column,
-                problem.code.id(),
-                problem.message
-            )
+            format!("{}:{} {} {} | {help}", mark.line, mark.column, problem.code.id(), problem.message)
         })
         .collect();
     assert_eq!(
@@ -341,15 +281,7 @@ fn variables_that_have_no_value_are_told_once_each() {
             "7:4 P106 the process has no variable `NONE` | export it, or give a default: `${env.NONE:-…}`",
         ]
     );
-    assert!(
-        root.get("b")
-            .unwrap()
-            .get("q")
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .contains("${count}")
-    );
+    assert!(root.get("b").unwrap().get("q").unwrap().as_str().unwrap().contains("${count}"));
 }
 
 #[test]
@@ -368,10 +300,7 @@ fn what_the_process_gives_is_not_repeated_in_messages() {
     let (root, _) = filled("v: a${env.SHARE}");
     let schema = serde_json::json!({"properties": {"v": {"type": "integer"}}});
     let problems = super::validate(&root, &schema);
-    assert_eq!(
-        problems[0].message,
-        "expected a whole number, found a text from `${env.…}`"
-    );
+    assert_eq!(problems[0].message, "expected a whole number, found a text from `${env.…}`");
 }
 
 fn yaml() -> impl Strategy<Value = Yaml> {
@@ -381,16 +310,13 @@ fn yaml() -> impl Strategy<Value = Yaml> {
         any::<i64>().prop_map(|value| Yaml::Number(value.into())),
         (-1e9..1e9f64).prop_map(|value| Yaml::Number(value.into())),
         "[ -~éß\\n\\t]{0,12}".prop_map(Yaml::String),
-        "(true|null|~|1e3|0x1f|yes|\\.inf|- a|a: b|#c|<<|12|!x|&y|\\*z| |\\|)"
-            .prop_map(Yaml::String),
+        "(true|null|~|1e3|0x1f|yes|\\.inf|- a|a: b|#c|<<|12|!x|&y|\\*z| |\\|)".prop_map(Yaml::String),
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Yaml::Sequence),
             prop::collection::btree_map("[a-z0-9 ]{0,6}|<|true|1", inner, 0..5).prop_map(|map| {
-                let pairs = map
-                    .into_iter()
-                    .map(|(key, value)| (Yaml::String(key), value));
+                let pairs = map.into_iter().map(|(key, value)| (Yaml::String(key), value));
                 Yaml::Mapping(pairs.collect())
             }),
         ]
@@ -403,14 +329,9 @@ fn assert_marks(node: &Node, lines: usize) {
     assert!(node.end.line <= lines + 1, "{node:?}");
     if let Value::String(text) = &node.value {
         assert_eq!(text.marks.len(), text.text.chars().count());
-        assert!(
-            text.marks.windows(2).all(|pair| pair[0] <= pair[1]),
-            "{text:?}"
-        );
+        assert!(text.marks.windows(2).all(|pair| pair[0] <= pair[1]), "{text:?}");
     }
-    node.items()
-        .iter()
-        .for_each(|item| assert_marks(item, lines));
+    node.items().iter().for_each(|item| assert_marks(item, lines));
 }
 
 proptest! {

@@ -52,12 +52,8 @@ impl Predictions {
             })
         };
         let bins: Vec<CalibrationBin> = sums.into_iter().enumerate().filter_map(bin).collect();
-        let error =
-            |b: &CalibrationBin| b.rows as f64 * (b.mean_probability - b.positive_share).abs();
+        let error = |b: &CalibrationBin| b.rows as f64 * (b.mean_probability - b.positive_share).abs();
         let expected_error = bins.iter().map(error).sum::<f64>() / self.rows() as f64;
-        Calibration {
-            bins,
-            expected_error,
-        }
+        Calibration { bins, expected_error }
     }
 }

@@ -44,19 +44,13 @@ impl Predictions {
         if positives == 0.0 || negatives == 0.0 {
             return Vec::new();
         }
-        let origin = RocPoint {
-            threshold: None,
-            false_positive_rate: 0.0,
-            true_positive_rate: 0.0,
-        };
+        let origin = RocPoint { threshold: None, false_positive_rate: 0.0, true_positive_rate: 0.0 };
         let point = |reached: Reached| RocPoint {
             threshold: Some(reached.threshold),
             false_positive_rate: reached.negatives / negatives,
             true_positive_rate: reached.positives / positives,
         };
-        std::iter::once(origin)
-            .chain(self.thinned(POINTS_MAX - 1).into_iter().map(point))
-            .collect()
+        std::iter::once(origin).chain(self.thinned(POINTS_MAX - 1).into_iter().map(point)).collect()
     }
 
     /// The precision–recall curve from the highest threshold to the lowest, at most 200 points
@@ -91,11 +85,7 @@ impl Predictions {
                 if before > 0.0 && !first && part(before) == part(positives + negatives) {
                     levels.pop();
                 }
-                levels.push(Reached {
-                    threshold,
-                    positives,
-                    negatives,
-                });
+                levels.push(Reached { threshold, positives, negatives });
             },
         );
         levels

@@ -58,10 +58,7 @@ impl Predictions {
             |_| 1,
             |probability, positives, negatives| {
                 let rows = positives + negatives;
-                shares.resize(
-                    shares.len() + rows as usize,
-                    (positives / rows, probability),
-                );
+                shares.resize(shares.len() + rows as usize, (positives / rows, probability));
             },
         );
         shares

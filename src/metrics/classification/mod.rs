@@ -27,21 +27,14 @@ impl Predictions {
     /// Errors on no rows, differing lengths, and probabilities that are NaN or outside 0 to 1.
     pub fn new(truth: Vec<bool>, probability: Vec<f64>) -> Result<Self, MetricError> {
         check_lengths(truth.len(), probability.len())?;
-        let invalid = probability
-            .iter()
-            .filter(|p| !(0.0..=1.0).contains(*p))
-            .count();
+        let invalid = probability.iter().filter(|p| !(0.0..=1.0).contains(*p)).count();
         if invalid > 0 || truth.len() > u32::MAX as usize {
             return Err(MetricError::Invalid(invalid));
         }
         let key = |row: u32| probability.get(row as usize).copied().unwrap_or(0.0);
         let mut order: Vec<u32> = (0..truth.len() as u32).collect();
         order.sort_by(|&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
-        Ok(Self {
-            truth,
-            probability,
-            order,
-        })
+        Ok(Self { truth, probability, order })
     }
 
     /// The number of rows.
@@ -56,10 +49,7 @@ impl Predictions {
 
     /// Outcomes with their probabilities, in the order of the rows.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (bool, f64)> + '_ {
-        self.truth
-            .iter()
-            .copied()
-            .zip(self.probability.iter().copied())
+        self.truth.iter().copied().zip(self.probability.iter().copied())
     }
 
     /// Rows with outcome and probability, most probable first.
@@ -83,9 +73,7 @@ impl Predictions {
 
     /// Squared difference of probability and outcome (1 or 0), by row.
     pub fn brier_losses(&self) -> Vec<f64> {
-        self.pairs()
-            .map(|(truth, p)| (p - f64::from(u8::from(truth))).powi(2))
-            .collect()
+        self.pairs().map(|(truth, p)| (p - f64::from(u8::from(truth))).powi(2)).collect()
     }
 
     /// Mean of [`Predictions::log_losses`].
@@ -147,11 +135,7 @@ impl Predictions {
                 (positives, negatives) = (0.0, 0.0);
             }
             level = Some(probability);
-            *(if truth {
-                &mut positives
-            } else {
-                &mut negatives
-            }) += f64::from(times(row));
+            *(if truth { &mut positives } else { &mut negatives }) += f64::from(times(row));
         }
         if let Some(last) = level {
             visit(last, positives, negatives);

@@ -6,28 +6,19 @@ use proptest::prelude::*;
 fn predictions() -> Predictions {
     let outcome = |i: usize| ((i * 13) % 7) as f64 + ((i * 7) % 11) as f64 / 3.0 - 1.0 > 4.0;
     let truth = (0..60).map(outcome).collect();
-    let probability = (0..60)
-        .map(|i| (((i * 37) % 50) as f64 + 0.5) / 50.0)
-        .collect();
+    let probability = (0..60).map(|i| (((i * 37) % 50) as f64 + 0.5) / 50.0).collect();
     Predictions::new(truth, probability).unwrap()
 }
 
 /// The same rounded to eighths (half to even), which makes large ties and zeros and ones.
 fn tied() -> Predictions {
     let all = predictions();
-    let rounded = all
-        .probability
-        .iter()
-        .map(|p| (p * 8.0).round_ties_even() / 8.0)
-        .collect();
+    let rounded = all.probability.iter().map(|p| (p * 8.0).round_ties_even() / 8.0).collect();
     Predictions::new(all.truth, rounded).unwrap()
 }
 
 fn assert_near(found: f64, expected: f64) {
-    assert!(
-        (found - expected).abs() < 1e-12,
-        "{found} is not {expected}"
-    );
+    assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
 }
 
 /// scikit-learn 1.9.1: log_loss, brier_score_loss, roc_auc_score, average_precision_score.
@@ -50,12 +41,7 @@ fn agrees_with_scikit_learn() {
 #[test]
 fn decisions_agree_with_scikit_learn() {
     let found = predictions().confusion(0.5);
-    let expected = Confusion {
-        true_positive: 14,
-        false_positive: 16,
-        true_negative: 17,
-        false_negative: 13,
-    };
+    let expected = Confusion { true_positive: 14, false_positive: 16, true_negative: 17, false_negative: 13 };
     assert_eq!(found, expected);
     assert_near(found.accuracy().unwrap(), 0.516_666_666_666_666_7);
     assert_near(found.precision().unwrap(), 0.466_666_666_666_666_7);
@@ -85,9 +71,7 @@ fn slices_by_hand() {
 #[test]
 fn calibration_by_hand() {
     let truth = vec![false, true, true, true];
-    let found = Predictions::new(truth, vec![0.1, 0.3, 0.9, 1.0])
-        .unwrap()
-        .calibration(2);
+    let found = Predictions::new(truth, vec![0.1, 0.3, 0.9, 1.0]).unwrap().calibration(2);
     assert_eq!((found.bins[0].rows, found.bins[1].rows), (2, 2));
     assert_near(found.bins[0].mean_probability, 0.2);
     assert_near(found.bins[0].positive_share, 0.5);
@@ -97,26 +81,17 @@ fn calibration_by_hand() {
 #[test]
 fn curves_are_thin_and_end_where_they_must() {
     let truth = (0..5000).map(|i| (i * 7) % 13 > 8).collect();
-    let probability = (0..5000)
-        .map(|i| f64::from((i * 37) % 4999) / 4999.0)
-        .collect();
+    let probability = (0..5000).map(|i| f64::from((i * 37) % 4999) / 4999.0).collect();
     let all = Predictions::new(truth, probability).unwrap();
     let roc = all.roc_curve();
     assert!(roc.len() > 150 && roc.len() <= 200, "{}", roc.len());
-    assert_eq!(
-        (roc[0].false_positive_rate, roc[0].true_positive_rate),
-        (0.0, 0.0)
-    );
+    assert_eq!((roc[0].false_positive_rate, roc[0].true_positive_rate), (0.0, 0.0));
     let last = roc[roc.len() - 1];
-    assert_eq!(
-        (last.false_positive_rate, last.true_positive_rate),
-        (1.0, 1.0)
-    );
+    assert_eq!((last.false_positive_rate, last.true_positive_rate), (1.0, 1.0));
     let area: f64 = roc
         .windows(2)
         .map(|w| {
-            (w[1].false_positive_rate - w[0].false_positive_rate)
-                * (w[1].true_positive_rate + w[0].true_positive_rate)
+            (w[1].false_positive_rate - w[0].false_positive_rate) * (w[1].true_positive_rate + w[0].true_positive_rate)
                 / 2.0
         })
         .sum();
@@ -132,22 +107,13 @@ fn one_class_and_no_input() {
     assert_eq!((one.roc_auc(), one.average_precision()), (None, Some(1.0)));
     assert!(one.roc_curve().is_empty());
     let none = Predictions::new(vec![false], vec![0.2]).unwrap();
-    assert_eq!(
-        (none.average_precision(), none.slices(1)[0].lift),
-        (None, None)
-    );
+    assert_eq!((none.average_precision(), none.slices(1)[0].lift), (None, None));
     assert!(none.precision_recall_curve().is_empty());
     let error = |truth: Vec<bool>, p: Vec<f64>| Predictions::new(truth, p).unwrap_err();
     assert_eq!(error(vec![], vec![]), MetricError::Empty);
     assert_eq!(error(vec![true], vec![f64::NAN]), MetricError::Invalid(1));
     assert_eq!(error(vec![true], vec![1.5]), MetricError::Invalid(1));
-    assert_eq!(
-        error(vec![true], vec![]),
-        MetricError::Length {
-            truth: 1,
-            predicted: 0
-        }
-    );
+    assert_eq!(error(vec![true], vec![]), MetricError::Length { truth: 1, predicted: 0 });
 }
 
 proptest! {

@@ -38,35 +38,23 @@ impl Confusion {
     /// The share of rows decided rightly.
     pub fn accuracy(&self) -> Option<f64> {
         let right = self.true_positive + self.true_negative;
-        ratio(
-            right as f64,
-            (right + self.false_positive + self.false_negative) as f64,
-        )
+        ratio(right as f64, (right + self.false_positive + self.false_negative) as f64)
     }
 
     /// The share of the predicted that happened; `None` when nothing was predicted.
     pub fn precision(&self) -> Option<f64> {
-        ratio(
-            self.true_positive as f64,
-            (self.true_positive + self.false_positive) as f64,
-        )
+        ratio(self.true_positive as f64, (self.true_positive + self.false_positive) as f64)
     }
 
     /// The share of what happened that was predicted; `None` when nothing happened.
     pub fn recall(&self) -> Option<f64> {
-        ratio(
-            self.true_positive as f64,
-            (self.true_positive + self.false_negative) as f64,
-        )
+        ratio(self.true_positive as f64, (self.true_positive + self.false_negative) as f64)
     }
 
     /// The harmonic mean of precision and recall, 2TP / (2TP + FP + FN); `None` when nothing was
     /// predicted and nothing happened.
     pub fn f1(&self) -> Option<f64> {
         let twice = 2 * self.true_positive;
-        ratio(
-            twice as f64,
-            (twice + self.false_positive + self.false_negative) as f64,
-        )
+        ratio(twice as f64, (twice + self.false_positive + self.false_negative) as f64)
     }
 }

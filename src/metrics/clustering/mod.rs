@@ -22,21 +22,14 @@ impl Clusters {
     /// Errors on no rows, a number of labels other than that of rows, and NaN or infinite values.
     fn new(x: ArrayView2<'_, f64>, labels: &[usize]) -> Result<Self, MetricError> {
         check_lengths(x.nrows(), labels.len())?;
-        let bad = x
-            .rows()
-            .into_iter()
-            .filter(|row| row.iter().any(|v| !v.is_finite()))
-            .count();
+        let bad = x.rows().into_iter().filter(|row| row.iter().any(|v| !v.is_finite())).count();
         if bad > 0 {
             return Err(MetricError::Invalid(bad));
         }
         let mut rows: Vec<usize> = (0..labels.len()).collect();
         let label = |row: &usize| labels.get(*row).copied();
         rows.sort_by_key(label);
-        let members = rows
-            .chunk_by(|a, b| label(a) == label(b))
-            .map(<[usize]>::to_vec)
-            .collect();
+        let members = rows.chunk_by(|a, b| label(a) == label(b)).map(<[usize]>::to_vec).collect();
         Ok(Self { members })
     }
 
@@ -59,38 +52,23 @@ impl Clusters {
 /// The Davies–Bouldin index (1979): the mean over clusters of the largest (sᵢ + sⱼ)/dᵢⱼ, s being the
 /// mean distance of rows to their centroid and d that of centroids. Less is better, 0 the least;
 /// pairs of equal centroids are passed over, as in scikit-learn. `None` where it does not exist.
-pub fn davies_bouldin(
-    x: ArrayView2<'_, f64>,
-    labels: &[usize],
-) -> Result<Option<f64>, MetricError> {
+pub fn davies_bouldin(x: ArrayView2<'_, f64>, labels: &[usize]) -> Result<Option<f64>, MetricError> {
     let clusters = Clusters::new(x, labels)?;
     if !clusters.is_measurable(x.nrows()) {
         return Ok(None);
     }
     let centroids = clusters.centroids(x);
     let spread = |(rows, centroid): (&Vec<usize>, ndarray::ArrayView1<'_, f64>)| {
-        let sum: f64 = rows
-            .iter()
-            .map(|&row| distance(&x.row(row), &centroid))
-            .sum();
+        let sum: f64 = rows.iter().map(|&row| distance(&x.row(row), &centroid)).sum();
         sum / rows.len() as f64
     };
-    let spreads: Array1<f64> = clusters
-        .members
-        .iter()
-        .zip(centroids.rows())
-        .map(spread)
-        .collect();
+    let spreads: Array1<f64> = clusters.members.iter().zip(centroids.rows()).map(spread).collect();
     let count = spreads.len();
     let mut sum = 0.0;
     for i in 0..count {
         let likeness = (0..count).filter(|&j| j != i).map(|j| {
             let apart = distance(&centroids.row(i), &centroids.row(j));
-            if apart > 0.0 {
-                (spreads[i] + spreads[j]) / apart
-            } else {
-                0.0
-            }
+            if apart > 0.0 { (spreads[i] + spreads[j]) / apart } else { 0.0 }
         });
         sum += likeness.fold(0.0, f64::max);
     }
@@ -100,10 +78,7 @@ pub fn davies_bouldin(
 /// The Caliński–Harabasz index (1974): (B/(k − 1)) / (W/(n − k)), B and W being the sums of squared
 /// distances of centroids (times their rows) to the common mean, and of rows to their centroids.
 /// More is better; 1 when W is 0, as in scikit-learn. `None` where it does not exist.
-pub fn calinski_harabasz(
-    x: ArrayView2<'_, f64>,
-    labels: &[usize],
-) -> Result<Option<f64>, MetricError> {
+pub fn calinski_harabasz(x: ArrayView2<'_, f64>, labels: &[usize]) -> Result<Option<f64>, MetricError> {
     let clusters = Clusters::new(x, labels)?;
     if !clusters.is_measurable(x.nrows()) {
         return Ok(None);
@@ -114,10 +89,7 @@ pub fn calinski_harabasz(
     let (mut between, mut within) = (0.0, 0.0);
     for (rows, centroid) in clusters.members.iter().zip(clusters.centroids(x).rows()) {
         between += rows.len() as f64 * distance(&centroid, &center.view()).powi(2);
-        within += rows
-            .iter()
-            .map(|&row| distance(&x.row(row), &centroid).powi(2))
-            .sum::<f64>();
+        within += rows.iter().map(|&row| distance(&x.row(row), &centroid).powi(2)).sum::<f64>();
     }
     let (rows, count) = (x.nrows() as f64, clusters.members.len() as f64);
     let index = between * (rows - count) / (within * (count - 1.0));
@@ -126,9 +98,5 @@ pub fn calinski_harabasz(
 
 /// The Euclidean distance.
 fn distance(a: &ndarray::ArrayView1<'_, f64>, b: &ndarray::ArrayView1<'_, f64>) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b) * (a - b))
-        .sum::<f64>()
-        .sqrt()
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }

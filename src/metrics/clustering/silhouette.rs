@@ -40,10 +40,7 @@ pub fn silhouette(
     }
     let mut rows = index::sample(rng, x.nrows(), rows_max).into_vec();
     rows.sort_unstable();
-    let labels: Vec<usize> = rows
-        .iter()
-        .filter_map(|&row| labels.get(row).copied())
-        .collect();
+    let labels: Vec<usize> = rows.iter().filter_map(|&row| labels.get(row).copied()).collect();
     let x = x.select(Axis(0), &rows);
     let found = exact(x.view(), &Clusters::new(x.view(), &labels)?);
     Ok(Silhouette { sampled, ..found })
@@ -51,17 +48,9 @@ pub fn silhouette(
 
 fn exact(x: ArrayView2<'_, f64>, clusters: &Clusters) -> Silhouette {
     if !clusters.is_measurable(x.nrows()) {
-        return Silhouette {
-            mean: None,
-            values: Vec::new(),
-            sampled: false,
-        };
+        return Silhouette { mean: None, values: Vec::new(), sampled: false };
     }
-    let tiled: Vec<Tiled> = clusters
-        .members
-        .iter()
-        .map(|rows| Tiled::new(x, rows))
-        .collect();
+    let tiled: Vec<Tiled> = clusters.members.iter().map(|rows| Tiled::new(x, rows)).collect();
     let mut own = vec![0; x.nrows()];
     for (cluster, rows) in clusters.members.iter().enumerate() {
         rows.iter().for_each(|&row| own[row] = cluster);
@@ -79,19 +68,11 @@ fn exact(x: ArrayView2<'_, f64>, clusters: &Clusters) -> Silhouette {
         }
         let largest = within.max(nearest);
         let alone = tiled.get(own).is_none_or(|rows| rows.rows == 1);
-        if alone || largest == 0.0 {
-            0.0
-        } else {
-            (nearest - within) / largest
-        }
+        if alone || largest == 0.0 { 0.0 } else { (nearest - within) / largest }
     };
     let values: Vec<f64> = own.par_iter().enumerate().map(value).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    Silhouette {
-        mean: Some(mean),
-        values,
-        sampled: false,
-    }
+    Silhouette { mean: Some(mean), values, sampled: false }
 }
 
 /// The rows of a cluster, [`LANES`] side by side, padded with zeros.
@@ -106,16 +87,11 @@ impl Tiled {
             let mut tile = vec![0.0; LANES * x.ncols()];
             for (lane, &row) in rows.iter().enumerate() {
                 let slots = tile.iter_mut().skip(lane).step_by(LANES);
-                slots
-                    .zip(x.row(row))
-                    .for_each(|(slot, &value)| *slot = value);
+                slots.zip(x.row(row)).for_each(|(slot, &value)| *slot = value);
             }
             tile
         };
-        Self {
-            tiles: rows.chunks(LANES).flat_map(tile_of).collect(),
-            rows: rows.len(),
-        }
+        Self { tiles: rows.chunks(LANES).flat_map(tile_of).collect(), rows: rows.len() }
     }
 }
 

@@ -10,9 +10,7 @@ fn rng() -> Xoshiro256PlusPlus {
 
 /// 60 × 3 by a formula, for which reference values were computed elsewhere.
 fn table() -> Array2<f64> {
-    Array2::from_shape_fn((60, 3), |(i, j)| {
-        ((i * (7 + 4 * j) + 3 * j) % (11 + 2 * j)) as f64 / (3 + j) as f64 - 1.0
-    })
+    Array2::from_shape_fn((60, 3), |(i, j)| ((i * (7 + 4 * j) + 3 * j) % (11 + 2 * j)) as f64 / (3 + j) as f64 - 1.0)
 }
 
 fn exactly(x: &Array2<f64>, labels: &[usize]) -> Silhouette {
@@ -25,24 +23,11 @@ fn exactly(x: &Array2<f64>, labels: &[usize]) -> Silhouette {
 fn agrees_with_scikit_learn() {
     let x = table();
     let by_turn: Vec<usize> = (0..60).map(|i| i % 3).collect();
-    let by_place: Vec<usize> = x
-        .rows()
-        .into_iter()
-        .map(|r| usize::from(r[0] > 0.0) + 2 * usize::from(r[1] > 0.5))
-        .collect();
+    let by_place: Vec<usize> =
+        x.rows().into_iter().map(|r| usize::from(r[0] > 0.0) + 2 * usize::from(r[1] > 0.5)).collect();
     let cases = [
-        (
-            by_turn,
-            -0.043_695_919_890_303_4,
-            17.583_238_574_683_68,
-            0.236_462_325_510_852_86,
-        ),
-        (
-            by_place,
-            0.349_959_160_889_502_6,
-            0.809_105_404_690_961_5,
-            50.179_614_931_711_48,
-        ),
+        (by_turn, -0.043_695_919_890_303_4, 17.583_238_574_683_68, 0.236_462_325_510_852_86),
+        (by_place, 0.349_959_160_889_502_6, 0.809_105_404_690_961_5, 50.179_614_931_711_48),
     ];
     for (labels, mean, bouldin, harabasz) in cases {
         assert!((exactly(&x, &labels).mean.unwrap() - mean).abs() < 1e-12);
@@ -73,30 +58,19 @@ fn what_does_not_exist() {
     assert_eq!(exactly(&same, &[0, 0, 1]).mean, Some(0.0));
     assert_eq!(davies_bouldin(same.view(), &[0, 0, 1]), Ok(Some(0.0)));
     assert_eq!(calinski_harabasz(same.view(), &[0, 0, 1]), Ok(Some(1.0)));
-    let lengths = MetricError::Length {
-        truth: 3,
-        predicted: 2,
-    };
+    let lengths = MetricError::Length { truth: 3, predicted: 2 };
     assert_eq!(silhouette(x.view(), &[0, 1], 1, &mut rng()), Err(lengths));
     let bad = array![[f64::NAN], [1.0]];
-    assert_eq!(
-        davies_bouldin(bad.view(), &[0, 1]),
-        Err(MetricError::Invalid(1))
-    );
+    assert_eq!(davies_bouldin(bad.view(), &[0, 1]), Err(MetricError::Invalid(1)));
 }
 
 #[test]
 fn a_sample_is_near_the_whole_and_the_same_every_time() {
-    let x = Array2::from_shape_fn((3000, 2), |(i, j)| {
-        ((i * (37 + j)) % 101) as f64 / 50.0 + 10.0 * (i % 3) as f64
-    });
+    let x = Array2::from_shape_fn((3000, 2), |(i, j)| ((i * (37 + j)) % 101) as f64 / 50.0 + 10.0 * (i % 3) as f64);
     let labels: Vec<usize> = (0..3000).map(|i| i % 3).collect();
     let whole = silhouette(x.view(), &labels, 3000, &mut rng()).unwrap();
     let sample = || silhouette(x.view(), &labels, 500, &mut rng()).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let one = pool.install(sample);
     assert_eq!(one, sample());
     assert!(one.sampled && !whole.sampled && one.values.len() == 500);

@@ -61,18 +61,10 @@ fn subscriber<W>(filter: EnvFilter, format: Format, color: bool, writer: W) -> i
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
-        .with_ansi(color);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(color);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Text => Box::new(layer.event_format(text::Lines)),
-        Format::Json => Box::new(
-            layer
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false),
-        ),
+        Format::Json => Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)),
     };
     tracing_subscriber::registry().with(layer.with_filter(filter))
 }
@@ -84,72 +76,28 @@ pub struct LogListener;
 impl Listener for LogListener {
     fn on_event(&self, event: &Event) {
         match event {
-            Event::RunStarted {
-                run_id,
-                pipeline,
-                run_date,
-                nodes,
-            } => {
+            Event::RunStarted { run_id, pipeline, run_date, nodes } => {
                 info!(pipeline, %run_date, nodes, run_id, "started");
             }
             Event::NodeStarted { node } => debug!(node = node.id, kind = node.kind, "started"),
             Event::NodeSkipped { node, reason } => {
                 info!(node = node.id, kind = node.kind, reason, "skipped");
             }
-            Event::NodeFinished {
-                node,
-                outputs,
-                elapsed,
-            } => finished(node, outputs, *elapsed),
-            Event::NodeFailed {
-                node,
-                code,
-                message,
-                elapsed,
-            } => {
+            Event::NodeFinished { node, outputs, elapsed } => finished(node, outputs, *elapsed),
+            Event::NodeFailed { node, code, message, elapsed } => {
                 let elapsed_seconds = seconds(*elapsed);
-                error!(
-                    node = node.id,
-                    kind = node.kind,
-                    elapsed_seconds,
-                    code,
-                    error = message,
-                    "failed"
-                );
+                error!(node = node.id, kind = node.kind, elapsed_seconds, code, error = message, "failed");
             }
             Event::NodeBlocked { node, because } => {
-                warn!(
-                    node = node.id,
-                    kind = node.kind,
-                    reason = because,
-                    "blocked"
-                );
+                warn!(node = node.id, kind = node.kind, reason = because, "blocked");
             }
-            Event::Warning {
-                node: Some(node),
-                message,
-            } => warn!(node = node.id, "{message}"),
-            Event::Warning {
-                node: None,
-                message,
-            } => warn!("{message}"),
-            Event::RunFinished {
-                run_id,
-                success: true,
-                elapsed,
-            } => {
+            Event::Warning { node: Some(node), message } => warn!(node = node.id, "{message}"),
+            Event::Warning { node: None, message } => warn!("{message}"),
+            Event::RunFinished { run_id, success: true, elapsed } => {
                 info!(run_id, elapsed_seconds = seconds(*elapsed), "finished");
             }
-            Event::RunFinished {
-                run_id,
-                success: false,
-                elapsed,
-            } => {
-                error!(
-                    run_id,
-                    elapsed_seconds = seconds(*elapsed),
-                    "the run failed"
-                );
+            Event::RunFinished { run_id, success: false, elapsed } => {
+                error!(run_id, elapsed_seconds = seconds(*elapsed), "the run failed");
             }
         }
     }
@@ -159,19 +107,10 @@ impl Listener for LogListener {
 fn finished(node: &NodeRef, outputs: &[OutputRows], elapsed: Duration) {
     let rows = outputs.first().map(|output| output.rows);
     let ports = (outputs.len() > 1).then(|| {
-        let ports = outputs
-            .iter()
-            .map(|output| format!("{}:{}", output.port, output.rows));
+        let ports = outputs.iter().map(|output| format!("{}:{}", output.port, output.rows));
         ports.collect::<Vec<_>>().join(",")
     });
-    info!(
-        node = node.id,
-        kind = node.kind,
-        rows,
-        elapsed_seconds = seconds(elapsed),
-        ports,
-        "done"
-    );
+    info!(node = node.id, kind = node.kind, rows, elapsed_seconds = seconds(elapsed), ports, "done");
 }
 
 /// To the millisecond: more is noise.

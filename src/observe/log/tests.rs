@@ -22,9 +22,7 @@ impl Write for Page {
 fn log(format: Format, level: LevelFilter, color: bool) -> String {
     let page = Page::default();
     let sink = page.clone();
-    let subscriber = subscriber(filter(level, None).unwrap(), format, color, move || {
-        sink.clone()
-    });
+    let subscriber = subscriber(filter(level, None).unwrap(), format, color, move || sink.clone());
     with_default(subscriber, || {
         for event in sample::events() {
             LogListener.on_event(&event);
@@ -57,10 +55,7 @@ fn lines_for_people() {
 #[test]
 fn objects_for_programs() {
     let text = log(Format::Json, LevelFilter::INFO, false);
-    let objects: Vec<serde_json::Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects.len(), 8);
     let done = &objects[2];
     assert_eq!(done["level"], "INFO");
@@ -73,13 +68,8 @@ fn objects_for_programs() {
 
 #[test]
 fn level_and_color() {
-    assert!(
-        log(Format::Text, LevelFilter::DEBUG, false).contains("stage.sales                started")
-    );
-    assert_eq!(
-        log(Format::Text, LevelFilter::ERROR, false).lines().count(),
-        2
-    );
+    assert!(log(Format::Text, LevelFilter::DEBUG, false).contains("stage.sales                started"));
+    assert_eq!(log(Format::Text, LevelFilter::ERROR, false).lines().count(), 2);
     assert_eq!(log(Format::Text, LevelFilter::OFF, false), "");
     let colored = log(Format::Text, LevelFilter::ERROR, true);
     assert!(colored.contains("\u{1b}[31m") && colored.ends_with("\u{1b}[0m\n"));
@@ -87,21 +77,8 @@ fn level_and_color() {
 
 #[test]
 fn the_variable_overrides_the_level() {
-    assert_eq!(
-        filter(LevelFilter::INFO, Some("debug"))
-            .unwrap()
-            .to_string(),
-        "debug"
-    );
-    assert_eq!(
-        filter(LevelFilter::INFO, Some(" ")).unwrap().to_string(),
-        "patronage=info,warn"
-    );
+    assert_eq!(filter(LevelFilter::INFO, Some("debug")).unwrap().to_string(), "debug");
+    assert_eq!(filter(LevelFilter::INFO, Some(" ")).unwrap().to_string(), "patronage=info,warn");
     let error = filter(LevelFilter::INFO, Some("patronage=loud")).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("read the filter in PATRONAGE_LOG: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("read the filter in PATRONAGE_LOG: "), "{error}");
 }

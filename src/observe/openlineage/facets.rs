@@ -13,24 +13,16 @@ type Named = (String, Value);
 pub fn of_run(run_date: NaiveDate) -> Map<String, Value> {
     let nominal = json!({"nominalStartTime": format!("{run_date}T00:00:00Z")});
     let version = env!("CARGO_PKG_VERSION");
-    let engine =
-        json!({"name": "patronage", "version": version, "openlineageAdapterVersion": version});
+    let engine = json!({"name": "patronage", "version": version, "openlineageAdapterVersion": version});
     Map::from_iter([
         facet("nominalTime", "1-0-1/NominalTimeRunFacet.json", nominal),
-        facet(
-            "processing_engine",
-            "1-1-1/ProcessingEngineRunFacet.json",
-            engine,
-        ),
+        facet("processing_engine", "1-1-1/ProcessingEngineRunFacet.json", engine),
     ])
 }
 
 /// The run that a node's run is part of.
 pub fn parent(run_id: &Uuid, namespace: &str, name: &str) -> Named {
-    let (run, job) = (
-        json!({"runId": run_id.to_string()}),
-        json!({"namespace": namespace, "name": name}),
-    );
+    let (run, job) = (json!({"runId": run_id.to_string()}), json!({"namespace": namespace, "name": name}));
     let fields = json!({"run": run, "job": job, "root": {"run": run, "job": job}});
     facet("parent", "1-2-0/ParentRunFacet.json", fields)
 }
@@ -56,11 +48,7 @@ pub fn rows(count: u64) -> Value {
 
 /// Adds producer and schema; the definition in a schema file bears the file's name.
 fn facet(name: &str, path: &str, mut fields: Value) -> Named {
-    let definition = path
-        .split('/')
-        .next_back()
-        .unwrap_or(path)
-        .trim_end_matches(".json");
+    let definition = path.split('/').next_back().unwrap_or(path).trim_end_matches(".json");
     let schema = format!("https://openlineage.io/spec/facets/{path}#/$defs/{definition}");
     if let Some(fields) = fields.as_object_mut() {
         fields.insert("_producer".to_owned(), Value::from(PRODUCER));

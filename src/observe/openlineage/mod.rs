@@ -57,10 +57,7 @@ impl OpenLineage {
 
     fn to(sink: Option<Box<dyn Write + Send>>, namespace: impl Into<String>) -> OpenLineage {
         let state = Mutex::new(State { sink, run: None });
-        OpenLineage {
-            namespace: namespace.into(),
-            state,
-        }
+        OpenLineage { namespace: namespace.into(), state }
     }
 
     /// What an event says, as zero or more OpenLineage events.
@@ -75,12 +72,7 @@ impl OpenLineage {
                 run.open.remove(&node.id);
                 vec![self.of_node(run, node, "COMPLETE", outputs, None)]
             }
-            Event::NodeFailed {
-                node,
-                code,
-                message,
-                ..
-            } => {
+            Event::NodeFailed { node, code, message, .. } => {
                 run.open.remove(&node.id);
                 run.failed.push(node.id.clone());
                 let message = format!("{code}: {message}");
@@ -89,9 +81,7 @@ impl OpenLineage {
             Event::RunFinished { success, .. } => {
                 // Who is still open was interrupted; every START needs its end.
                 let open = std::mem::take(&mut run.open);
-                let aborted = open
-                    .values()
-                    .map(|node| self.of_node(run, node, "ABORT", &[], None));
+                let aborted = open.values().map(|node| self.of_node(run, node, "ABORT", &[], None));
                 let mut events: Vec<Value> = aborted.collect();
                 events.push(match success {
                     true => self.of_run(run, "COMPLETE", None),
@@ -122,14 +112,7 @@ impl OpenLineage {
         })
     }
 
-    fn of_node(
-        &self,
-        run: &Run,
-        node: &NodeRef,
-        kind: &str,
-        rows: &[OutputRows],
-        error: Option<&str>,
-    ) -> Value {
+    fn of_node(&self, run: &Run, node: &NodeRef, kind: &str, rows: &[OutputRows], error: Option<&str>) -> Value {
         let mut facets = facets::of_run(run.date);
         facets.extend([facets::parent(&run.id, &self.namespace, &run.pipeline)]);
         facets.extend(error.map(facets::error));
@@ -155,23 +138,13 @@ impl Listener for OpenLineage {
         // A panic elsewhere leaves at worst a line half written; the next ones still count.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { sink, run } = &mut *state;
-        if let Event::RunStarted {
-            run_id,
-            pipeline,
-            run_date,
-            ..
-        } = event
-        {
+        if let Event::RunStarted { run_id, pipeline, run_date, .. } = event {
             *run = Some(Run::new(run_id, pipeline, *run_date));
         }
         let (Some(open), Some(run)) = (sink.as_mut(), run.as_mut()) else {
             return;
         };
-        let lines: String = self
-            .translate(run, event)
-            .iter()
-            .map(|event| format!("{event}\n"))
-            .collect();
+        let lines: String = self.translate(run, event).iter().map(|event| format!("{event}\n")).collect();
         if let Err(error) = open.write_all(lines.as_bytes()).and_then(|()| open.flush()) {
             warn(&error);
             *sink = None;

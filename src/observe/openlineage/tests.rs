@@ -16,9 +16,7 @@ fn written() -> Vec<Value> {
         listener.on_event(&event);
     }
     let text = std::fs::read_to_string(&path).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -26,10 +24,7 @@ fn every_start_has_one_end() {
     let mut states: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for event in written() {
         let name = event["job"]["name"].as_str().unwrap().to_owned();
-        states
-            .entry(name)
-            .or_default()
-            .push(event["eventType"].as_str().unwrap().to_owned());
+        states.entry(name).or_default().push(event["eventType"].as_str().unwrap().to_owned());
     }
     let wanted = [
         ("nightly", "FAIL"),
@@ -37,8 +32,7 @@ fn every_start_has_one_end() {
         ("nightly.stage.products", "ABORT"),
         ("nightly.stage.sales", "COMPLETE"),
     ];
-    let wanted =
-        wanted.map(|(job, end)| (job.to_owned(), vec!["START".to_owned(), end.to_owned()]));
+    let wanted = wanted.map(|(job, end)| (job.to_owned(), vec!["START".to_owned(), end.to_owned()]));
     assert_eq!(states, BTreeMap::from(wanted));
 }
 
@@ -55,10 +49,7 @@ fn events_have_what_the_specification_requires() {
         for facet in run_facets.values().chain(job_facets.values()) {
             assert_eq!(facet["_producer"], PRODUCER);
             let schema = facet["_schemaURL"].as_str().unwrap();
-            assert!(
-                schema.starts_with("https://openlineage.io/spec/facets/"),
-                "{schema}"
-            );
+            assert!(schema.starts_with("https://openlineage.io/spec/facets/"), "{schema}");
         }
     }
 }
@@ -67,39 +58,20 @@ fn events_have_what_the_specification_requires() {
 fn nodes_name_their_parent_rows_and_errors() {
     let events = written();
     let find = |name: &str, state: &str| {
-        let found = events
-            .iter()
-            .find(|event| event["job"]["name"] == *name && event["eventType"] == *state);
+        let found = events.iter().find(|event| event["job"]["name"] == *name && event["eventType"] == *state);
         found.unwrap()
     };
     let done = find("nightly.stage.sales", "COMPLETE");
-    assert_eq!(
-        done["run"]["facets"]["parent"]["run"]["runId"],
-        sample::RUN_ID
-    );
-    assert_eq!(
-        done["run"]["facets"]["nominalTime"]["nominalStartTime"],
-        "2011-12-10T00:00:00Z"
-    );
-    assert_eq!(
-        done["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"],
-        52_000
-    );
+    assert_eq!(done["run"]["facets"]["parent"]["run"]["runId"], sample::RUN_ID);
+    assert_eq!(done["run"]["facets"]["nominalTime"]["nominalStartTime"], "2011-12-10T00:00:00Z");
+    assert_eq!(done["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"], 52_000);
     assert_eq!(done["inputs"][0]["name"], "/lake/transactions");
-    assert_eq!(
-        done["run"]["runId"],
-        find("nightly.stage.sales", "START")["run"]["runId"]
-    );
+    assert_eq!(done["run"]["runId"], find("nightly.stage.sales", "START")["run"]["runId"]);
     let failed = find("nightly.stage.customers", "FAIL");
-    let message = failed["run"]["facets"]["errorMessage"]["message"]
-        .as_str()
-        .unwrap();
+    let message = failed["run"]["facets"]["errorMessage"]["message"].as_str().unwrap();
     assert!(message.starts_with("stage_failed: column `spend`"));
     let run = find("nightly", "FAIL");
-    assert_eq!(
-        run["run"]["facets"]["errorMessage"]["message"],
-        "failed: stage.customers"
-    );
+    assert_eq!(run["run"]["facets"]["errorMessage"]["message"], "failed: stage.customers");
     assert!(run["run"]["facets"].get("parent").is_none());
 }
 
@@ -132,6 +104,5 @@ fn a_full_disk_is_met_once() {
     }
     assert_eq!(tries.load(Ordering::Relaxed), 1);
     // Nor does a folder that is not there stop anyone.
-    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage")
-        .on_event(&sample::events()[0]);
+    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage").on_event(&sample::events()[0]);
 }

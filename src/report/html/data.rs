@@ -83,15 +83,8 @@ fn read(sources: &[SourceReport]) -> Markup {
 }
 
 fn checks(sources: &[SourceReport]) -> Markup {
-    let mut checks: Vec<(&str, &CheckReport)> = sources
-        .iter()
-        .flat_map(|source| {
-            source
-                .checks
-                .iter()
-                .map(|check| (source.name.as_str(), check))
-        })
-        .collect();
+    let mut checks: Vec<(&str, &CheckReport)> =
+        sources.iter().flat_map(|source| source.checks.iter().map(|check| (source.name.as_str(), check))).collect();
     // What failed comes first, so that no limit can hide it behind what passed.
     checks.sort_by_key(|(_, check)| check.failed_rows == 0);
     let row = |(source, check): &(&str, &CheckReport)| {
@@ -103,12 +96,7 @@ fn checks(sources: &[SourceReport]) -> Markup {
         }
     };
     let rows: Vec<Markup> = checks.iter().take(ROWS_MAX).map(row).collect();
-    let heads = [
-        Head::Text("Check"),
-        Head::Text("Found"),
-        Head::Text("On failure"),
-        Head::Text("Source"),
-    ];
+    let heads = [Head::Text("Check"), Head::Text("Found"), Head::Text("On failure"), Head::Text("Source")];
     html! {
         @if checks.is_empty() {
             p.soft { "The sources have no checks." }
@@ -119,11 +107,7 @@ fn checks(sources: &[SourceReport]) -> Markup {
 }
 
 fn outcome(check: &CheckReport) -> Markup {
-    let class = if check.severity == "error" {
-        "mark bad"
-    } else {
-        "mark doubt"
-    };
+    let class = if check.severity == "error" { "mark bad" } else { "mark doubt" };
     html! {
         @if check.failed_rows == 0 {
             span.good { "✓ passed" }

@@ -18,112 +18,28 @@ pub fn explain(name: &str) -> (String, Option<&'static str>) {
 /// Key, printed name, meaning.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("accuracy", "Accuracy", "The share of right answers."),
-    (
-        "balanced_accuracy",
-        "Balanced accuracy",
-        "The share of right answers, averaged over the classes.",
-    ),
-    (
-        "brier",
-        "Brier score",
-        "The mean squared error of the probabilities.",
-    ),
-    (
-        "calinski_harabasz",
-        "Calinski–Harabasz index",
-        "Spread between the segments over spread within them.",
-    ),
-    (
-        "coverage",
-        "Coverage",
-        "The share of the catalog that is recommended to anyone.",
-    ),
-    (
-        "davies_bouldin",
-        "Davies–Bouldin index",
-        "How alike each segment is to its nearest neighbor.",
-    ),
-    (
-        "ece",
-        "Calibration error",
-        "How far stated probabilities are from what then happens.",
-    ),
+    ("balanced_accuracy", "Balanced accuracy", "The share of right answers, averaged over the classes."),
+    ("brier", "Brier score", "The mean squared error of the probabilities."),
+    ("calinski_harabasz", "Calinski–Harabasz index", "Spread between the segments over spread within them."),
+    ("coverage", "Coverage", "The share of the catalog that is recommended to anyone."),
+    ("davies_bouldin", "Davies–Bouldin index", "How alike each segment is to its nearest neighbor."),
+    ("ece", "Calibration error", "How far stated probabilities are from what then happens."),
     ("f1", "F1", "The harmonic mean of precision and recall."),
-    (
-        "hit_rate",
-        "Hit rate",
-        "The share of customers with at least one right recommendation.",
-    ),
-    (
-        "inertia",
-        "Inertia",
-        "The summed squared distance to the centers of the segments.",
-    ),
-    (
-        "lift",
-        "Lift",
-        "How many times more hits among the highest scores than at random.",
-    ),
-    (
-        "log_loss",
-        "Log loss",
-        "The penalty for probabilities that were confident and wrong.",
-    ),
-    (
-        "mae",
-        "Mean absolute error",
-        "How far the predictions are off, on average.",
-    ),
-    (
-        "map",
-        "Mean average precision",
-        "How early in the list the right items come.",
-    ),
-    (
-        "mrr",
-        "Mean reciprocal rank",
-        "How early in the list the first right item comes.",
-    ),
-    (
-        "ndcg",
-        "NDCG",
-        "How close the order of the list is to the ideal one; 1 is ideal.",
-    ),
-    (
-        "pr_auc",
-        "Average precision",
-        "Precision over all thresholds; chance is the share of positives.",
-    ),
-    (
-        "precision",
-        "Precision",
-        "The share of what was named that was right.",
-    ),
-    (
-        "r2",
-        "R²",
-        "The share of the variance that is explained; 0 for the plain mean.",
-    ),
-    (
-        "recall",
-        "Recall",
-        "The share of what was right that was named.",
-    ),
-    (
-        "rmse",
-        "Root mean squared error",
-        "How far the predictions are off; large errors weigh more.",
-    ),
-    (
-        "roc_auc",
-        "ROC AUC",
-        "How often a positive is ranked above a negative; chance is 0.5.",
-    ),
-    (
-        "silhouette",
-        "Silhouette",
-        "How well apart the segments are, from −1 to 1.",
-    ),
+    ("hit_rate", "Hit rate", "The share of customers with at least one right recommendation."),
+    ("inertia", "Inertia", "The summed squared distance to the centers of the segments."),
+    ("lift", "Lift", "How many times more hits among the highest scores than at random."),
+    ("log_loss", "Log loss", "The penalty for probabilities that were confident and wrong."),
+    ("mae", "Mean absolute error", "How far the predictions are off, on average."),
+    ("map", "Mean average precision", "How early in the list the right items come."),
+    ("mrr", "Mean reciprocal rank", "How early in the list the first right item comes."),
+    ("ndcg", "NDCG", "How close the order of the list is to the ideal one; 1 is ideal."),
+    ("pr_auc", "Average precision", "Precision over all thresholds; chance is the share of positives."),
+    ("precision", "Precision", "The share of what was named that was right."),
+    ("r2", "R²", "The share of the variance that is explained; 0 for the plain mean."),
+    ("recall", "Recall", "The share of what was right that was named."),
+    ("rmse", "Root mean squared error", "How far the predictions are off; large errors weigh more."),
+    ("roc_auc", "ROC AUC", "How often a positive is ranked above a negative; chance is 0.5."),
+    ("silhouette", "Silhouette", "How well apart the segments are, from −1 to 1."),
 ];
 
 #[cfg(test)]

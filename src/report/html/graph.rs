@@ -22,19 +22,11 @@ pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
     if nodes.len() < 2 || nodes.len() > NODES_MAX || edges.len() > EDGES_MAX {
         return html! {};
     }
-    let index: BTreeMap<&str, usize> = nodes
-        .iter()
-        .enumerate()
-        .map(|(place, node)| (node.id.as_str(), place))
-        .collect();
+    let index: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(place, node)| (node.id.as_str(), place)).collect();
     let arrows: Vec<(usize, usize)> = edges
         .iter()
-        .filter_map(|edge| {
-            Some((
-                *index.get(edge.from.as_str())?,
-                *index.get(edge.to.as_str())?,
-            ))
-        })
+        .filter_map(|edge| Some((*index.get(edge.from.as_str())?, *index.get(edge.to.as_str())?)))
         .collect();
     let layers = layers(nodes.len(), &arrows);
     let highest = layers.iter().map(Vec::len).max().unwrap_or(1);
@@ -82,23 +74,14 @@ fn layers(nodes: usize, arrows: &[(usize, usize)]) -> Vec<Vec<usize>> {
     for layer in &mut layers {
         let key = |node: usize| {
             let reads = arrows.iter().filter(|(_, to)| *to == node);
-            let read: Vec<f64> = reads
-                .filter_map(|(from, _)| heights.get(from).copied())
-                .collect();
-            if read.is_empty() {
-                0.5
-            } else {
-                read.iter().sum::<f64>() / read.len() as f64
-            }
+            let read: Vec<f64> = reads.filter_map(|(from, _)| heights.get(from).copied()).collect();
+            if read.is_empty() { 0.5 } else { read.iter().sum::<f64>() / read.len() as f64 }
         };
         let mut keyed: Vec<(f64, usize)> = layer.iter().map(|node| (key(*node), *node)).collect();
         keyed.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
         *layer = keyed.into_iter().map(|(_, node)| node).collect();
         let count = layer.len() as f64;
-        let middles = layer
-            .iter()
-            .enumerate()
-            .map(|(row, node)| (*node, (row as f64 + 0.5) / count));
+        let middles = layer.iter().enumerate().map(|(row, node)| (*node, (row as f64 + 0.5) / count));
         heights.extend(middles);
     }
     layers
@@ -112,10 +95,7 @@ fn spots(layers: &[Vec<usize>], nodes: usize, height: usize) -> Vec<(usize, usiz
         let top = height.saturating_sub(used) / 2;
         for (row, node) in layer.iter().enumerate() {
             if let Some(spot) = spots.get_mut(*node) {
-                *spot = (
-                    2 + column * (BOX_WIDTH + GAP_ACROSS),
-                    top + row * (BOX_HEIGHT + GAP_DOWN),
-                );
+                *spot = (2 + column * (BOX_WIDTH + GAP_ACROSS), top + row * (BOX_HEIGHT + GAP_DOWN));
             }
         }
     }
@@ -128,12 +108,8 @@ fn arrow(spots: &[(usize, usize)], from: usize, to: usize) -> Markup {
     };
     let (start_x, start_y) = (from_x + BOX_WIDTH, from_y + BOX_HEIGHT / 2);
     let (end_x, end_y) = (to_x.saturating_sub(6), to_y + BOX_HEIGHT / 2);
-    let (bend_out, bend_in) = (
-        start_x + GAP_ACROSS / 2,
-        end_x.saturating_sub(GAP_ACROSS / 2),
-    );
-    let way =
-        format!("M{start_x} {start_y} C{bend_out} {start_y} {bend_in} {end_y} {end_x} {end_y}");
+    let (bend_out, bend_in) = (start_x + GAP_ACROSS / 2, end_x.saturating_sub(GAP_ACROSS / 2));
+    let way = format!("M{start_x} {start_y} C{bend_out} {start_y} {bend_in} {end_y} {end_x} {end_y}");
     let (top, bottom) = (end_y.saturating_sub(4), end_y + 4);
     let tip = format!("M{end_x} {top} L{to_x} {end_y} L{end_x} {bottom} Z");
     html! {
@@ -154,10 +130,7 @@ fn draw(node: &NodeReport, (x, y): (usize, usize)) -> Markup {
         "publish" => " box-publish",
         _ => "",
     };
-    let name = node
-        .id
-        .split_once('.')
-        .map_or(node.id.as_str(), |(_, name)| name);
+    let name = node.id.split_once('.').map_or(node.id.as_str(), |(_, name)| name);
     html! {
         g {
             title { (clip(&node.id, 120)) }
@@ -175,10 +148,7 @@ mod tests {
     #[test]
     fn a_node_stands_right_of_all_it_reads() {
         // 0 → 1 → 2 → 3 and 0 → 3: node 3 is in the fourth layer, not the second.
-        assert_eq!(
-            layers(4, &[(0, 1), (1, 2), (2, 3), (0, 3)]),
-            [[0], [1], [2], [3]]
-        );
+        assert_eq!(layers(4, &[(0, 1), (1, 2), (2, 3), (0, 3)]), [[0], [1], [2], [3]]);
     }
 
     #[test]

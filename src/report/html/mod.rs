@@ -79,32 +79,16 @@ fn header(report: &Report) -> Markup {
 /// How the run went, what it published, how many models are worth using.
 fn headline(report: &Report) -> String {
     let mut sentences = vec![parts::capital(&outcome(report))];
-    let changed = report
-        .publications
-        .iter()
-        .filter(|publication| publication.changed)
-        .count();
+    let changed = report.publications.iter().filter(|publication| publication.changed).count();
     if changed > 0 {
         let tables = format::count(changed as u64, "table was", "tables were");
         sentences.push(format!("{tables} published."));
     }
-    let judged = report
-        .models
-        .iter()
-        .filter(|model| model.verdict.is_some())
-        .count();
+    let judged = report.models.iter().filter(|model| model.verdict.is_some()).count();
     if judged > 0 {
         let beats = |verdict: Option<Verdict>| verdict == Some(Verdict::Beats);
-        let better = report
-            .models
-            .iter()
-            .filter(|model| beats(model.verdict))
-            .count();
-        let verb = if better == 1 {
-            "beats its"
-        } else {
-            "beat their"
-        };
+        let better = report.models.iter().filter(|model| beats(model.verdict)).count();
+        let verb = if better == 1 { "beats its" } else { "beat their" };
         let models = format::count(judged as u64, "model", "models");
         sentences.push(format!("{better} of {models} {verb} baseline."));
     }
@@ -112,12 +96,7 @@ fn headline(report: &Report) -> String {
 }
 
 fn problems(report: &Report) -> Markup {
-    let failed = || {
-        report
-            .nodes
-            .iter()
-            .filter(|node| node.status == NodeStatus::Error)
-    };
+    let failed = || report.nodes.iter().filter(|node| node.status == NodeStatus::Error);
     html! {
         @if failed().next().is_some() {
             div.note.bad role="note" {
@@ -155,10 +134,7 @@ fn run(report: &Report) -> Markup {
         ("Run date", report.run_date.to_string()),
         ("Run id", report.run_id.clone()),
         ("Environment", report.environment.clone()),
-        (
-            "Started",
-            report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        ),
+        ("Started", report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
         ("Took", format::duration(report.elapsed_seconds)),
         ("Peak memory", memory),
         ("Threads", format::thousands(report.threads as u64)),

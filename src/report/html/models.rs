@@ -70,41 +70,18 @@ fn article(place: usize, model: &ModelReport, charts: Option<Markup>) -> Markup 
 }
 
 fn facts(model: &ModelReport) -> Markup {
-    let said = model
-        .evaluation
-        .facts
-        .iter()
-        .map(|fact| (fact.name.as_str(), fact.value.as_str()));
+    let said = model.evaluation.facts.iter().map(|fact| (fact.name.as_str(), fact.value.as_str()));
     let version = model.version.as_deref().unwrap_or("none");
-    let own = [
-        ("stage kind", model.kind.as_str()),
-        ("mode", model.mode.as_str()),
-        ("version", version),
-    ];
+    let own = [("stage kind", model.kind.as_str()), ("mode", model.mode.as_str()), ("version", version)];
     parts::facts(said.chain(own))
 }
 
 fn measures(stage: &str, evaluation: &Evaluation) -> Markup {
     let shown = evaluation.measures.iter().take(ROWS_MAX);
-    let rows: Vec<Markup> = shown
-        .map(|measure| row(measure, &evaluation.headline))
-        .collect();
-    let caption = format!(
-        "All measures of {}; baseline: {}",
-        stage, evaluation.baseline
-    );
-    let heads = [
-        Head::Text("Measure"),
-        Head::Number("Model"),
-        Head::Number("Baseline"),
-        Head::Number("Difference"),
-    ];
-    parts::table(
-        &format::clip(&caption, MESSAGE_MAX),
-        &heads,
-        &rows,
-        evaluation.measures.len(),
-    )
+    let rows: Vec<Markup> = shown.map(|measure| row(measure, &evaluation.headline)).collect();
+    let caption = format!("All measures of {}; baseline: {}", stage, evaluation.baseline);
+    let heads = [Head::Text("Measure"), Head::Number("Model"), Head::Number("Baseline"), Head::Number("Difference")];
+    parts::table(&format::clip(&caption, MESSAGE_MAX), &heads, &rows, evaluation.measures.len())
 }
 
 fn row(measure: &Measure, headline: &str) -> Markup {

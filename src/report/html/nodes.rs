@@ -12,20 +12,11 @@ use crate::report::format::{self, clip};
 pub fn section(report: &Report) -> Markup {
     let mut reads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for edge in &report.edges {
-        reads
-            .entry(edge.to.as_str())
-            .or_default()
-            .push(edge.from.as_str());
+        reads.entry(edge.to.as_str()).or_default().push(edge.from.as_str());
     }
     let shown = report.nodes.iter().take(ROWS_MAX);
-    let rows: Vec<Markup> = shown
-        .map(|node| {
-            row(
-                node,
-                reads.get(node.id.as_str()).map_or(&[][..], Vec::as_slice),
-            )
-        })
-        .collect();
+    let rows: Vec<Markup> =
+        shown.map(|node| row(node, reads.get(node.id.as_str()).map_or(&[][..], Vec::as_slice))).collect();
     let heads = [
         Head::Text("Step"),
         Head::Text("Kind"),

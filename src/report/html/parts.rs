@@ -66,12 +66,7 @@ pub fn facts<'a>(facts: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
 /// The text with a capital at its start.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .chain(letters)
-        .collect()
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// A value with its interval below it.

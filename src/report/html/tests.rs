@@ -45,13 +45,9 @@ fn names_are_escaped_and_nothing_is_loaded() {
     report.sources[0].checks[0].check = evil.to_owned();
     report.nodes[1].id = evil.to_owned();
     report.models[0].stage = evil.to_owned();
-    report.models[0]
-        .evaluation
-        .facts
-        .push(Fact::new(evil, evil));
+    report.models[0].evaluation.facts.push(Fact::new(evil, evil));
     for chart in &mut report.models[0].evaluation.charts {
-        let (Chart::Line { title, .. } | Chart::Bars { title, .. } | Chart::Table { title, .. }) =
-            chart;
+        let (Chart::Line { title, .. } | Chart::Bars { title, .. } | Chart::Table { title, .. }) = chart;
         evil.clone_into(title);
     }
     let page = render(&report);
@@ -64,11 +60,7 @@ fn names_are_escaped_and_nothing_is_loaded() {
 #[test]
 fn ids_are_unique() {
     let page = render(&sample::report());
-    let mut ids: Vec<&str> = page
-        .split(" id=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
+    let mut ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
@@ -96,9 +88,7 @@ fn a_huge_report_stays_under_a_megabyte() {
             title: long.clone(),
             x: long.clone(),
             y: long.clone(),
-            points: (0..2_000)
-                .map(|x| (f64::from(x), f64::from(x % 97)))
-                .collect(),
+            points: (0..2_000).map(|x| (f64::from(x), f64::from(x % 97))).collect(),
             reference: vec![],
         })
         .collect();
@@ -121,10 +111,7 @@ fn grow(report: &mut Report, long: &str) {
         })
         .collect();
     report.edges = (1..1_000)
-        .map(|number| Edge {
-            from: report.nodes[number - 1].id.clone(),
-            to: report.nodes[number].id.clone(),
-        })
+        .map(|number| Edge { from: report.nodes[number - 1].id.clone(), to: report.nodes[number].id.clone() })
         .collect();
     report.publications = vec![report.publications[0].clone(); 1_000];
     report.sources[0].checks = vec![report.sources[0].checks[1].clone(); 1_000];
@@ -145,11 +132,7 @@ fn what_is_not_finite_is_said_and_not_drawn() {
             points: vec![(f64::NAN, f64::INFINITY)],
             reference: vec![],
         },
-        Chart::Bars {
-            title: "b".into(),
-            unit: String::new(),
-            bars: vec![("n".into(), f64::NAN)],
-        },
+        Chart::Bars { title: "b".into(), unit: String::new(), bars: vec![("n".into(), f64::NAN)] },
     ];
     let page = render(&report);
     assert!(page.contains("There is nothing to draw."));

@@ -8,9 +8,7 @@ use serde::Deserialize;
 
 use crate::problem::{Code, Problem};
 use crate::sql::{self, Shape, TableFacts};
-use crate::stages::contract::{
-    Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext,
-};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::table::{Class, Column, TableSchema};
 
 /// One SELECT over the stage's inputs, each under the name of its port.
@@ -58,20 +56,17 @@ impl Stage for Sql {
     }
 
     fn schemas(&self, inputs: &InputSchemas, _: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
-        let tables: Vec<(&str, &TableSchema)> = inputs
-            .ports
-            .iter()
-            .filter_map(|(port, tables)| Some((port.as_str(), &tables.first()?.1)))
-            .collect();
+        let tables: Vec<(&str, &TableSchema)> =
+            inputs.ports.iter().filter_map(|(port, tables)| Some((port.as_str(), &tables.first()?.1))).collect();
         let tree = sql::query(&self.query).map_err(|problem| vec![in_query(problem)])?;
         let names: Vec<(&str, Vec<&str>)> = tables.iter().map(|(port, schema)| (*port, schema.names())).collect();
         let problems = sql::check_query(&tree, &names);
         if !problems.is_empty() {
             return Err(problems.into_iter().map(in_query).collect());
         }
-        let frames = tables.iter().map(|(port, schema)| {
-            (port.to_string(), DataFrame::empty_with_schema(&schema.to_polars()).lazy())
-        });
+        let frames = tables
+            .iter()
+            .map(|(port, schema)| (port.to_string(), DataFrame::empty_with_schema(&schema.to_polars()).lazy()));
         let columns = self.columns(frames, &tree, &tables)?;
         let shape = sql::shape(&tree, &facts(&tables));
         self.describe(columns, &shape, &tables).map(|schema| vec![schema])
@@ -86,10 +81,7 @@ impl Stage for Sql {
             .collect();
         let tables: Vec<(&str, &TableSchema)> = schemas.iter().map(|(port, schema)| (port.as_str(), schema)).collect();
         let shape = sql::shape(&tree, &facts(&tables));
-        let frames = inputs
-            .ports
-            .into_iter()
-            .filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame)));
+        let frames = inputs.ports.into_iter().filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame)));
         let mut frame = execute(frames, &tree)?;
         if shape.aggregates {
             // The streaming engine adds floats in an order that depends on the thread count.
@@ -134,11 +126,18 @@ impl Sql {
     }
 
     /// What the rows stand for: inherited where rows pass through, declared otherwise.
-    fn describe(&self, columns: Vec<Column>, shape: &Shape, tables: &[(&str, &TableSchema)]) -> Result<TableSchema, Vec<Problem>> {
+    fn describe(
+        &self,
+        columns: Vec<Column>,
+        shape: &Shape,
+        tables: &[(&str, &TableSchema)],
+    ) -> Result<TableSchema, Vec<Problem>> {
         let base = shape.rows_of.as_ref().and_then(|name| tables.iter().find(|(port, _)| port == name));
         let renamed = |column: &String| {
             let found = shape.unchanged.iter().find(|(output, input)| *input == column && output == input);
-            found.or_else(|| shape.unchanged.iter().find(|(_, input)| *input == column)).map(|(output, _)| output.clone())
+            found
+                .or_else(|| shape.unchanged.iter().find(|(_, input)| *input == column))
+                .map(|(output, _)| output.clone())
         };
         let mut schema = TableSchema { columns, fixed: self.fixed, ..TableSchema::default() };
         if let Some((_, base)) = base {
@@ -147,7 +146,8 @@ impl Sql {
             if key.len() == base.key.len() {
                 schema.key = key;
             }
-            let keeps_as_of = shape.unchanged.get(crate::table::AS_OF).is_some_and(|input| input == crate::table::AS_OF);
+            let keeps_as_of =
+                shape.unchanged.get(crate::table::AS_OF).is_some_and(|input| input == crate::table::AS_OF);
             schema.snapshots = if keeps_as_of { base.snapshots.clone() } else { vec![] };
             schema.fixed |= base.fixed;
         }
@@ -189,7 +189,10 @@ fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {
 }
 
 /// Plans the query over the frames; narrow numbers are widened on the way in and out.
-fn execute(frames: impl Iterator<Item = (String, LazyFrame)>, tree: &sql::ast::Query) -> Result<LazyFrame, polars::prelude::PolarsError> {
+fn execute(
+    frames: impl Iterator<Item = (String, LazyFrame)>,
+    tree: &sql::ast::Query,
+) -> Result<LazyFrame, polars::prelude::PolarsError> {
     let mut tree = tree.clone();
     sql::portable(&mut tree);
     let mut context = SQLContext::new();
@@ -206,8 +209,13 @@ pub(super) fn widened(mut frame: LazyFrame) -> Result<LazyFrame, polars::prelude
         .iter()
         .filter_map(|(name, dtype)| {
             let wide = match dtype {
-                DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16
-                | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+                DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::UInt8
+                | DataType::UInt16
+                | DataType::UInt32
+                | DataType::UInt64 => DataType::Int64,
                 DataType::Float32 => DataType::Float64,
                 _ => return None,
             };

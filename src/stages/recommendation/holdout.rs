@@ -38,7 +38,8 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Option<Evaluation>
     let relevant: Vec<Vec<u32>> = (0..users).map(|user| relevant(judged, user)).collect();
     let ranked = popular::rank(judged.before);
     let popular = popular::recommend(judged.before, &ranked, 0..users, longest(), judged.exclude_seen);
-    let popular: Vec<Vec<u32>> = popular.into_iter().map(|list| list.into_iter().map(|(item, _)| item).collect()).collect();
+    let popular: Vec<Vec<u32>> =
+        popular.into_iter().map(|list| list.into_iter().map(|(item, _)| item).collect()).collect();
     let items = ranked.len();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(judged.seed);
     let mut measures = Vec::new();

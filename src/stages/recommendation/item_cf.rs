@@ -13,9 +13,7 @@ use crate::algorithms::sparse::Csr;
 use crate::config::Span;
 use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::problem::{Code, Problem};
-use crate::stages::contract::{
-    Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext,
-};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::{AS_OF, Column, TableSchema, midnight_us, type_name};
@@ -155,10 +153,13 @@ impl Stage for ItemCf {
         for (option, name) in [("user", &self.user), ("item", &self.item)] {
             match interactions.column(name) {
                 None => {
-                    let problem = Problem::new(Code::UnknownColumn, format!("the table at `{PORT}` has no column `{name}`"));
+                    let problem =
+                        Problem::new(Code::UnknownColumn, format!("the table at `{PORT}` has no column `{name}`"));
                     problems.push(problem.nearest(name, interactions.names()).at(["with", option]));
                 }
-                Some(column) if column.dtype.is_integer() || column.dtype == DataType::String => ids.push(column.clone()),
+                Some(column) if column.dtype.is_integer() || column.dtype == DataType::String => {
+                    ids.push(column.clone())
+                }
                 Some(column) => {
                     let message = format!("`{name}` is {}; an id is a whole number or text", type_name(&column.dtype));
                     problems.push(Problem::new(Code::WrongColumnType, message).at(["with", option]));
@@ -229,7 +230,11 @@ impl ItemCf {
     }
 
     /// Fits before the split and judges after it.
-    fn judge(&self, interactions: &Interactions, context: &StageContext) -> Result<(Option<Lists>, Option<Evaluation>), Failure> {
+    fn judge(
+        &self,
+        interactions: &Interactions,
+        context: &StageContext,
+    ) -> Result<(Option<Lists>, Option<Evaluation>), Failure> {
         let Some(split) = self.split(context.run_date) else { return Ok((None, None)) };
         let before = interactions.before(split)?;
         let after = interactions.since(split)?;
@@ -238,7 +243,10 @@ impl ItemCf {
         let mut lists = item_cf::recommend(&before, &neighbors, 0..before.rows(), longest, self.exclude_seen);
         let facts = vec![
             Fact::new("split", format!("{split}: fitted before, judged after")),
-            Fact::new("interactions", format!("{} rows, {} user–item pairs before the split", interactions.len(), before.entries())),
+            Fact::new(
+                "interactions",
+                format!("{} rows, {} user–item pairs before the split", interactions.len(), before.entries()),
+            ),
             Fact::new("users and items", format!("{} and {}", interactions.users.len(), interactions.items.len())),
             Fact::new("neighbors", format!("{} an item, cosine", self.neighbors)),
         ];
@@ -258,18 +266,21 @@ impl ItemCf {
 
     /// Type names of user, item and time.
     fn id_types(&self, schema: &TableSchema) -> [String; 3] {
-        [&self.user, &self.item, &self.time].map(|name| schema.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default())
+        [&self.user, &self.item, &self.time]
+            .map(|name| schema.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default())
     }
 
-    fn model(&self, neighbors: &ItemNeighbors, interactions: &Interactions, dtypes: [String; 3], run_date: NaiveDate) -> Result<Model, Failure> {
+    fn model(
+        &self,
+        neighbors: &ItemNeighbors,
+        interactions: &Interactions,
+        dtypes: [String; 3],
+        run_date: NaiveDate,
+    ) -> Result<Model, Failure> {
         let [user, item, time] = dtypes;
         let signature = Signature {
             kind: Self::KIND.to_owned(),
-            inputs: vec![
-                Field::new(&self.user, &user),
-                Field::new(&self.item, &item),
-                Field::new(&self.time, time),
-            ],
+            inputs: vec![Field::new(&self.user, &user), Field::new(&self.item, &item), Field::new(&self.time, time)],
             outputs: vec![
                 Field::new(&self.user, user),
                 Field::new("rank", "int64"),
@@ -282,7 +293,9 @@ impl ItemCf {
         };
         let fitted = Fitted { items: neighbors.items(), parameters: self.clone() };
         let mut model = Model::new(run_date, signature, &fitted)?;
-        model.files.extend(BTreeMap::from([(NEIGHBORS.to_owned(), neighbors::to_parquet(neighbors, &interactions.items)?)]));
+        model
+            .files
+            .extend(BTreeMap::from([(NEIGHBORS.to_owned(), neighbors::to_parquet(neighbors, &interactions.items)?)]));
         Ok(model)
     }
 

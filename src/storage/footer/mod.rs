@@ -52,9 +52,8 @@ pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, Stora
     let metadata = metadata(file).await?;
     let corrupt = |error| StorageError::new(Kind::Corrupt, "read", &file.location, error);
     let descriptor = metadata.file_metadata();
-    let schema =
-        parquet_to_arrow_schema(descriptor.schema_descr(), descriptor.key_value_metadata())
-            .map_err(|error: ParquetError| corrupt(error.to_string()))?;
+    let schema = parquet_to_arrow_schema(descriptor.schema_descr(), descriptor.key_value_metadata())
+        .map_err(|error: ParquetError| corrupt(error.to_string()))?;
     let columns = schema.fields().iter().map(|field| Column {
         name: field.name().clone(),
         data_type: field.data_type().clone(),
@@ -63,8 +62,7 @@ pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, Stora
     Ok(Footer {
         location: file.location.clone(),
         size: file.size,
-        rows: u64::try_from(descriptor.num_rows())
-            .map_err(|_| corrupt("its row count is negative".to_owned()))?,
+        rows: u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?,
         columns: columns.collect(),
         time_range: time.and_then(|name| time_range::of(&metadata, name)),
     })
@@ -74,15 +72,9 @@ pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, Stora
 ///
 /// # Errors
 /// The first that [`read`] gives.
-pub async fn read_all(
-    files: &[SourceFile],
-    time: Option<&str>,
-) -> Result<Vec<Footer>, StorageError> {
+pub async fn read_all(files: &[SourceFile], time: Option<&str>) -> Result<Vec<Footer>, StorageError> {
     let footers: Vec<_> = files.iter().map(|file| read(file, time)).collect();
-    stream::iter(footers)
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await
+    stream::iter(footers).buffered(CONCURRENCY).try_collect().await
 }
 
 async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
@@ -95,11 +87,8 @@ async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
     let (mut decoder, mut ranges) = (decoder, vec![tail]);
     loop {
         let buffers = store.get_ranges(&path, &ranges).await;
-        let buffers =
-            buffers.map_err(|error| StorageError::store("read", &file.location, &error))?;
-        let (next, decoded) = decode(decoder, ranges, buffers)
-            .await
-            .map_err(|error| corrupt(not_parquet(&error)))?;
+        let buffers = buffers.map_err(|error| StorageError::store("read", &file.location, &error))?;
+        let (next, decoded) = decode(decoder, ranges, buffers).await.map_err(|error| corrupt(not_parquet(&error)))?;
         match decoded {
             DecodeResult::NeedsData(more) => (decoder, ranges) = (next, more),
             DecodeResult::Data(metadata) => return within(metadata, file.size).map_err(corrupt),
@@ -130,23 +119,14 @@ fn not_parquet(error: &ParquetError) -> String {
 
 /// A footer can outlive its data, for one in a file put together from parts: every column has to end inside.
 fn within(metadata: ParquetMetaData, size: u64) -> Result<ParquetMetaData, String> {
-    let chunks = metadata
-        .row_groups()
-        .iter()
-        .flat_map(|group| group.columns());
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
     for chunk in chunks {
-        let start = chunk
-            .dictionary_page_offset()
-            .unwrap_or_else(|| chunk.data_page_offset());
-        let end = u64::try_from(start)
-            .ok()
-            .zip(u64::try_from(chunk.compressed_size()).ok());
+        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+        let end = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
         let end = end.and_then(|(start, length)| start.checked_add(length));
         if end.is_none_or(|end| end > size) {
             let name = chunk.column_path().string();
-            return Err(format!(
-                "column `{name}` lies outside the file, which must be truncated"
-            ));
+            return Err(format!("column `{name}` lies outside the file, which must be truncated"));
         }
     }
     Ok(metadata)

@@ -24,10 +24,7 @@ enum Unit {
 pub(super) fn of(metadata: &ParquetMetaData, name: &str) -> Option<TimeRange> {
     let schema = metadata.file_metadata().schema_descr();
     let is_named = |column: &ColumnDescriptor| column.path().parts() == [name];
-    let index = schema
-        .columns()
-        .iter()
-        .position(|column| is_named(column))?;
+    let index = schema.columns().iter().position(|column| is_named(column))?;
     let unit = unit(&schema.column(index))?;
     let mut range: Option<TimeRange> = None;
     for group in metadata.row_groups() {
@@ -65,10 +62,7 @@ fn in_group(group: &RowGroupMetaData, index: usize, unit: Unit) -> Option<InGrou
         Statistics::Int64(values) => (*values.min_opt()?, *values.max_opt()?),
         _ => return None,
     };
-    let range = TimeRange {
-        min_us: microseconds(min, unit)?,
-        max_us: microseconds(max, unit)?,
-    };
+    let range = TimeRange { min_us: microseconds(min, unit)?, max_us: microseconds(max, unit)? };
     (range.min_us <= range.max_us).then_some(InGroup::Range(range))
 }
 

@@ -38,10 +38,7 @@ impl AtomicDirectory {
         create_directories(parent(&staged))
             .and_then(|()| fs::create_dir(&staged))
             .map_err(|error| StorageError::io("create", staged.display(), &error))?;
-        Ok(Self {
-            target: target.to_owned(),
-            staged: Some(staged),
-        })
+        Ok(Self { target: target.to_owned(), staged: Some(staged) })
     }
 
     /// Where to write for now.
@@ -55,8 +52,7 @@ impl AtomicDirectory {
     /// # Errors
     /// Those of the file system; what was staged is removed.
     pub fn finish(mut self) -> Result<Placed, StorageError> {
-        self.place()
-            .map_err(|error| StorageError::io("write", self.target.display(), &error))
+        self.place().map_err(|error| StorageError::io("write", self.target.display(), &error))
     }
 
     fn place(&mut self) -> io::Result<Placed> {
@@ -115,21 +111,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = &dir.path().join("digest");
         let placed: Vec<Placed> = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..8)
-                .map(|n| scope.spawn(move || race(target, n)))
-                .collect();
-            writers
-                .into_iter()
-                .map(|writer| writer.join().unwrap())
-                .collect()
+            let writers: Vec<_> = (0..8).map(|n| scope.spawn(move || race(target, n))).collect();
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
         });
-        assert_eq!(
-            placed
-                .iter()
-                .filter(|placed| **placed == Placed::Here)
-                .count(),
-            1
-        );
+        assert_eq!(placed.iter().filter(|placed| **placed == Placed::Here).count(), 1);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

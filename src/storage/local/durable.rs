@@ -6,11 +6,7 @@ use std::path::Path;
 
 /// Makes a directory's entries durable. File systems that cannot sync a directory are taken at their word.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     match File::open(path)?.sync_all() {
         Err(error) if cannot_sync(&error) => Ok(()),
         result => result,
@@ -18,10 +14,7 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 fn cannot_sync(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    )
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// Creates a directory and its ancestors; the names that are new are synced.

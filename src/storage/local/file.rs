@@ -21,10 +21,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
 }
 
 /// Writes a synced, hidden file beside `target`, from where it can be given its name.
-pub(super) fn stage(
-    target: &Path,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<PathBuf> {
+pub(super) fn stage(target: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<PathBuf> {
     let staged = staged_path(target)?;
     create_directories(parent(&staged))?;
     let result = File::create_new(&staged).and_then(|mut file| {
@@ -85,16 +82,9 @@ mod tests {
     fn a_taken_name_is_not_claimed() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("x");
-        claim(
-            &stage(&target, |file| file.write_all(b"one")).unwrap(),
-            &target,
-        )
-        .unwrap();
+        claim(&stage(&target, |file| file.write_all(b"one")).unwrap(), &target).unwrap();
         let second = stage(&target, |file| file.write_all(b"two")).unwrap();
-        assert_eq!(
-            claim(&second, &target).unwrap_err().kind(),
-            io::ErrorKind::AlreadyExists
-        );
+        assert_eq!(claim(&second, &target).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&target).unwrap(), b"one");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

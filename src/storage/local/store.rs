@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::file::{claim, replace, stage};
@@ -38,29 +38,15 @@ impl fmt::Display for DurableFileSystem {
 pub(super) fn store_error(error: io::Error, path: &FilePath) -> Error {
     let path = path.display().to_string();
     match error.kind() {
-        io::ErrorKind::NotFound => Error::NotFound {
-            path,
-            source: error.into(),
-        },
-        io::ErrorKind::AlreadyExists => Error::AlreadyExists {
-            path,
-            source: error.into(),
-        },
-        io::ErrorKind::PermissionDenied => Error::PermissionDenied {
-            path,
-            source: error.into(),
-        },
-        _ => Error::Generic {
-            store: "local files",
-            source: error.into(),
-        },
+        io::ErrorKind::NotFound => Error::NotFound { path, source: error.into() },
+        io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: error.into() },
+        io::ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: error.into() },
+        _ => Error::Generic { store: "local files", source: error.into() },
     }
 }
 
 fn put(target: &FilePath, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
-    let staged = stage(target, |file| {
-        payload.iter().try_for_each(|chunk| file.write_all(chunk))
-    })?;
+    let staged = stage(target, |file| payload.iter().try_for_each(|chunk| file.write_all(chunk)))?;
     match mode {
         PutMode::Create => claim(&staged, target),
         _ => replace(&staged, target),
@@ -69,28 +55,17 @@ fn put(target: &FilePath, payload: &PutPayload, mode: &PutMode) -> io::Result<()
 
 #[async_trait]
 impl ObjectStore for DurableFileSystem {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         if matches!(options.mode, PutMode::Update(_)) {
             let operation = "a conditional update".to_owned();
-            return Err(Error::NotImplemented {
-                operation,
-                implementer: self.to_string(),
-            });
+            return Err(Error::NotImplemented { operation, implementer: self.to_string() });
         }
         let target = self.target(location)?;
         tokio::task::spawn_blocking(move || {
             put(&target, &payload, &options.mode).map_err(|error| store_error(error, &target))
         })
         .await??;
-        Ok(PutResult {
-            e_tag: None,
-            version: None,
-        })
+        Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn put_multipart_opts(
@@ -110,10 +85,7 @@ impl ObjectStore for DurableFileSystem {
         self.inner.get_opts(location, options).await
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         self.inner.delete_stream(locations)
     }
 

@@ -27,13 +27,7 @@ impl LocalUpload {
         let staged = staged_path(target)?;
         create_directories(parent(&staged))?;
         let file = Arc::new(File::create_new(&staged)?);
-        Ok(Self {
-            file,
-            staged,
-            target: target.to_owned(),
-            offset: 0,
-            done: false,
-        })
+        Ok(Self { file, staged, target: target.to_owned(), offset: 0, done: false })
     }
 }
 
@@ -62,16 +56,11 @@ impl MultipartUpload for LocalUpload {
         let file = Arc::clone(&self.file);
         let (staged, target) = (self.staged.clone(), self.target.clone());
         tokio::task::spawn_blocking(move || {
-            file.sync_all()
-                .and_then(|()| replace(&staged, &target))
-                .map_err(|error| store_error(error, &target))
+            file.sync_all().and_then(|()| replace(&staged, &target)).map_err(|error| store_error(error, &target))
         })
         .await??;
         self.done = true;
-        Ok(PutResult {
-            e_tag: None,
-            version: None,
-        })
+        Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn abort(&mut self) -> Result<()> {

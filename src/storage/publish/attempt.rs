@@ -53,11 +53,7 @@ impl<'a> Attempt<'a> {
             files: Vec::new(),
             replaces: replaced.map(|file| file.path).collect(),
         };
-        Self {
-            dataset,
-            commit,
-            request,
-        }
+        Self { dataset, commit, request }
     }
 
     /// Uploads, checks and commits. What a failed try wrote is removed if it is certain that it failed.
@@ -79,12 +75,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn stage(&mut self, staged: &mut Vec<Staged>) -> Result<(), StorageError> {
-        let Commit {
-            run_date,
-            sequence,
-            run_id,
-            ..
-        } = &self.commit;
+        let Commit { run_date, sequence, run_id, .. } = &self.commit;
         for (index, source) in self.request.files.iter().enumerate() {
             let name = names::part(*run_date, index, *sequence, run_id);
             staged.push(stage(self.dataset, name, source).await?);
@@ -128,8 +119,7 @@ impl<'a> Attempt<'a> {
         for Staged { mut upload, file } in staged {
             let _ = upload.abort().await;
             // Unless the standing version is known not to need it (two processes of one run id), it stays.
-            if matches!(&newest, Ok(newest) if !newest.as_ref().is_some_and(|it| it.names(&file.path)))
-            {
+            if matches!(&newest, Ok(newest) if !newest.as_ref().is_some_and(|it| it.names(&file.path))) {
                 let _ = self.dataset.delete(&file.path).await;
             }
         }
@@ -148,11 +138,9 @@ fn conflict(dataset: &Dataset, commit: &Commit) -> StorageError {
 
 /// Puts a commit create-only, for callers whose files were there before.
 pub(super) async fn recommit(dataset: &Dataset, commit: &Commit) -> Result<(), StorageError> {
-    put_commit(dataset, commit)
-        .await
-        .map_err(|failure| match failure {
-            Failure::Certain(error) | Failure::Unknown(error) => error,
-        })
+    put_commit(dataset, commit).await.map_err(|failure| match failure {
+        Failure::Certain(error) | Failure::Unknown(error) => error,
+    })
 }
 
 /// Puts the commit create-only. After an error it is read back, since the error may have come after the success;
@@ -174,11 +162,7 @@ async fn put_commit(dataset: &Dataset, commit: &Commit) -> Result<(), Failure> {
         tries -= 1;
         if tries == 0 {
             let detail = format!("it may have been published, run again: {}", error.detail);
-            return Err(Failure::Unknown(dataset.error(
-                Kind::Transient,
-                &name,
-                detail,
-            )));
+            return Err(Failure::Unknown(dataset.error(Kind::Transient, &name, detail)));
         }
         tokio::time::sleep(delay).await;
         delay *= 2;
@@ -191,8 +175,5 @@ fn is_same(there: &Commit, ours: &Commit) -> bool {
 
 /// Errors by which a store says that it did nothing.
 fn is_final(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Invalid
-    )
+    matches!(kind, Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Invalid)
 }

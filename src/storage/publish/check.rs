@@ -18,37 +18,23 @@ pub(super) async fn check(dataset: &Dataset, file: &CommittedFile) -> Result<(),
     let path = dataset.path(&file.path)?;
     let failed = |error| StorageError::store("read back", dataset.to.join(&file.path), &error);
     let meta = dataset.store.head(&path).await.map_err(failed)?;
-    let corrupt = |detail: String| {
-        StorageError::new(
-            Kind::Corrupt,
-            "read back",
-            dataset.to.join(&file.path),
-            detail,
-        )
-    };
+    let corrupt = |detail: String| StorageError::new(Kind::Corrupt, "read back", dataset.to.join(&file.path), detail);
     if meta.size != file.bytes {
-        return Err(corrupt(format!(
-            "it has {} bytes instead of {}",
-            meta.size, file.bytes
-        )));
+        return Err(corrupt(format!("it has {} bytes instead of {}", meta.size, file.bytes)));
     }
     if dataset.to.is_local() || file.bytes <= READ_BACK_BYTES {
         let object = dataset.store.get(&path).await.map_err(failed)?;
         if sha256(object).await.map_err(failed)? != file.sha256 {
-            return Err(corrupt(
-                "its SHA-256 is not that of what was written".to_owned(),
-            ));
+            return Err(corrupt("its SHA-256 is not that of what was written".to_owned()));
         }
     }
     Ok(())
 }
 
 async fn sha256(object: GetResult) -> Result<String, object_store::Error> {
-    let hash = object
-        .into_stream()
-        .try_fold(Sha256::new(), |mut hash, bytes| async move {
-            hash.update(&bytes);
-            Ok(hash)
-        });
+    let hash = object.into_stream().try_fold(Sha256::new(), |mut hash, bytes| async move {
+        hash.update(&bytes);
+        Ok(hash)
+    });
     Ok(hexadecimal(hash.await?))
 }

@@ -24,10 +24,7 @@ pub(super) struct Dataset {
 impl Dataset {
     pub(super) fn open(to: &Location) -> Result<Self, StorageError> {
         let (store, _) = to.store()?;
-        Ok(Self {
-            to: to.clone(),
-            store,
-        })
+        Ok(Self { to: to.clone(), store })
     }
 
     pub(super) fn error(&self, kind: Kind, name: &str, detail: impl ToString) -> StorageError {
@@ -42,8 +39,7 @@ impl Dataset {
     pub(super) async fn list(&self, name: &str) -> Result<Vec<(String, ObjectMeta)>, StorageError> {
         let prefix = self.path(name)?;
         let found: Result<Vec<_>, _> = self.store.list(Some(&prefix)).try_collect().await;
-        let found =
-            found.map_err(|error| StorageError::store("list", self.to.join(name), &error))?;
+        let found = found.map_err(|error| StorageError::store("list", self.to.join(name), &error))?;
         let relative = |meta: ObjectMeta| {
             let path = meta.location.as_ref().strip_prefix(self.to.path())?;
             Some((path.trim_start_matches('/').to_owned(), meta))
@@ -51,38 +47,22 @@ impl Dataset {
         Ok(found.into_iter().filter_map(relative).collect())
     }
 
-    pub(super) async fn put_json(
-        &self,
-        name: &str,
-        value: &impl Serialize,
-        mode: PutMode,
-    ) -> Result<(), StorageError> {
-        let mut json = serde_json::to_vec_pretty(value)
-            .map_err(|error| self.error(Kind::Other, name, error))?;
+    pub(super) async fn put_json(&self, name: &str, value: &impl Serialize, mode: PutMode) -> Result<(), StorageError> {
+        let mut json = serde_json::to_vec_pretty(value).map_err(|error| self.error(Kind::Other, name, error))?;
         json.push(b'\n');
         self.put(name, json, mode).await
     }
 
-    pub(super) async fn put(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        mode: PutMode,
-    ) -> Result<(), StorageError> {
+    pub(super) async fn put(&self, name: &str, bytes: Vec<u8>, mode: PutMode) -> Result<(), StorageError> {
         let path = self.path(name)?;
-        let put = self
-            .store
-            .put_opts(&path, bytes.into(), PutOptions::from(mode))
-            .await;
-        put.map_err(|error| StorageError::store("write", self.to.join(name), &error))
-            .map(drop)
+        let put = self.store.put_opts(&path, bytes.into(), PutOptions::from(mode)).await;
+        put.map_err(|error| StorageError::store("write", self.to.join(name), &error)).map(drop)
     }
 
     /// Deletes an object; one that is already gone is no error.
     pub(super) async fn delete(&self, name: &str) -> Result<(), StorageError> {
         let deleted = self.store.delete(&self.path(name)?).await;
-        let error =
-            deleted.map_err(|error| StorageError::store("delete", self.to.join(name), &error));
+        let error = deleted.map_err(|error| StorageError::store("delete", self.to.join(name), &error));
         match error {
             Err(error) if error.kind() != Kind::NotFound => Err(error),
             _ => Ok(()),
@@ -107,32 +87,22 @@ impl Dataset {
     /// nothing that a reader would take for data.
     pub(super) async fn mark(&self) -> Result<(), StorageError> {
         let marker = serde_json::json!({"format": "patronage dataset", "version": VERSION});
-        self.put_json(names::MARKER, &marker, PutMode::Overwrite)
-            .await
+        self.put_json(names::MARKER, &marker, PutMode::Overwrite).await
     }
 
-    pub(super) async fn read(
-        &self,
-        date: NaiveDate,
-        sequence: u64,
-    ) -> Result<Option<Commit>, StorageError> {
+    pub(super) async fn read(&self, date: NaiveDate, sequence: u64) -> Result<Option<Commit>, StorageError> {
         let name = names::commit(date, sequence);
         let Some(bytes) = self.get(&name).await? else {
             return Ok(None);
         };
-        let corrupt =
-            |detail: String| StorageError::new(Kind::Corrupt, "read", self.to.join(&name), detail);
-        let commit: Commit = serde_json::from_slice(&bytes)
-            .map_err(|error| corrupt(format!("it is not a commit: {error}")))?;
+        let corrupt = |detail: String| StorageError::new(Kind::Corrupt, "read", self.to.join(&name), detail);
+        let commit: Commit =
+            serde_json::from_slice(&bytes).map_err(|error| corrupt(format!("it is not a commit: {error}")))?;
         if commit.version > VERSION {
-            return Err(corrupt(
-                "it was written by a newer version of this program".to_owned(),
-            ));
+            return Err(corrupt("it was written by a newer version of this program".to_owned()));
         }
         if (commit.run_date, commit.sequence) != (date, sequence) {
-            return Err(corrupt(
-                "it names another date or sequence than its file".to_owned(),
-            ));
+            return Err(corrupt("it names another date or sequence than its file".to_owned()));
         }
         Ok(Some(commit))
     }
@@ -144,14 +114,9 @@ impl Dataset {
         }
     }
 
-    pub(super) async fn newest_sequence(
-        &self,
-        date: NaiveDate,
-    ) -> Result<Option<u64>, StorageError> {
+    pub(super) async fn newest_sequence(&self, date: NaiveDate) -> Result<Option<u64>, StorageError> {
         let found = self.list(&names::commits(date)).await?;
-        let sequences = found
-            .iter()
-            .filter_map(|(name, _)| names::parse_commit(name));
+        let sequences = found.iter().filter_map(|(name, _)| names::parse_commit(name));
         Ok(sequences.map(|(_, sequence)| sequence).max())
     }
 
@@ -162,10 +127,7 @@ impl Dataset {
             return Ok(None);
         }
         let mut newest = BTreeMap::new();
-        for (date, sequence) in found
-            .iter()
-            .filter_map(|(name, _)| names::parse_commit(name))
-        {
+        for (date, sequence) in found.iter().filter_map(|(name, _)| names::parse_commit(name)) {
             let entry = newest.entry(date).or_insert(sequence);
             *entry = sequence.max(*entry);
         }
@@ -176,14 +138,8 @@ impl Dataset {
         let Some(sequences) = self.sequences().await? else {
             return Ok(None);
         };
-        let reads: Vec<_> = sequences
-            .into_iter()
-            .map(|(date, sequence)| self.read(date, sequence))
-            .collect();
-        let commits: Vec<Option<Commit>> = stream::iter(reads)
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
+        let reads: Vec<_> = sequences.into_iter().map(|(date, sequence)| self.read(date, sequence)).collect();
+        let commits: Vec<Option<Commit>> = stream::iter(reads).buffered(CONCURRENCY).try_collect().await?;
         Ok(Some(commits.into_iter().flatten().collect()))
     }
 }

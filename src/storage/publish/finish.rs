@@ -38,16 +38,8 @@ struct Survey {
 
 async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageError> {
     let found = dataset.list(&names::partition(commit.run_date)).await?;
-    let size = |path: &str| {
-        found
-            .iter()
-            .find(|(name, _)| name == path)
-            .map(|(_, meta)| meta.size)
-    };
-    let damaged = commit
-        .files
-        .iter()
-        .filter(|file| size(&file.path) != Some(file.bytes));
+    let size = |path: &str| found.iter().find(|(name, _)| name == path).map(|(_, meta)| meta.size);
+    let damaged = commit.files.iter().filter(|file| size(&file.path) != Some(file.bytes));
     let mut survey = Survey {
         damaged: damaged.map(|file| file.path.clone()).collect(),
         success: size(&names::success(commit.run_date)).is_some(),
@@ -88,12 +80,8 @@ pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, S
     if before.rivals {
         return Ok(false);
     }
-    dataset
-        .put_json(&names::manifest(date), commit, PutMode::Overwrite)
-        .await?;
-    dataset
-        .put(&names::success(date), Vec::new(), PutMode::Overwrite)
-        .await?;
+    dataset.put_json(&names::manifest(date), commit, PutMode::Overwrite).await?;
+    dataset.put(&names::success(date), Vec::new(), PutMode::Overwrite).await?;
     // A run that removed `_SUCCESS` before we wrote it shows its files by now, or will remove it again.
     let after = survey(dataset, commit).await?;
     if after.rivals {
@@ -117,11 +105,7 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
     }
     let manifest = dataset.get(&names::manifest(commit.run_date)).await?;
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Commit>(&bytes).ok());
-    Ok(if manifest.as_ref() == Some(commit) {
-        State::Whole
-    } else {
-        State::Unfinished
-    })
+    Ok(if manifest.as_ref() == Some(commit) { State::Whole } else { State::Unfinished })
 }
 
 /// Finishes the newest version of a date; `None` if there is none. Where visible files of an unfinished run lie

@@ -66,10 +66,7 @@ pub async fn publish(request: &Request) -> Result<Published, StorageError> {
 ///
 /// # Errors
 /// [`super::Kind::Corrupt`] if the commit cannot be read as one.
-pub async fn newest(
-    to: &Location,
-    run_date: Option<NaiveDate>,
-) -> Result<Option<Commit>, StorageError> {
+pub async fn newest(to: &Location, run_date: Option<NaiveDate>) -> Result<Option<Commit>, StorageError> {
     let dataset = Dataset::open(to)?;
     if let Some(date) = run_date {
         return dataset.newest(date).await;

@@ -16,10 +16,7 @@ pub(super) fn commit(date: NaiveDate, sequence: u64) -> String {
 
 /// The date and sequence of a commit's path relative to the dataset.
 pub(super) fn parse_commit(relative: &str) -> Option<(NaiveDate, u64)> {
-    let (date, name) = relative
-        .strip_prefix(COMMITS)?
-        .strip_prefix('/')?
-        .split_once('/')?;
+    let (date, name) = relative.strip_prefix(COMMITS)?.strip_prefix('/')?.split_once('/')?;
     let digits = name.strip_suffix(".json")?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     Some((date.parse().ok()?, digits.parse().ok().filter(|_| plain)?))
@@ -56,16 +53,10 @@ pub(super) fn parse_part(name: &str) -> Option<Part> {
         Some(hidden) => (hidden.strip_suffix(".tmp")?.rsplit_once('.')?.0, true),
         None => (name, false),
     };
-    let (index, rest) = visible
-        .strip_suffix(".parquet")?
-        .strip_prefix("part-")?
-        .split_once('-')?;
+    let (index, rest) = visible.strip_suffix(".parquet")?.strip_prefix("part-")?.split_once('-')?;
     let (sequence, _run) = rest.split_once('-')?;
     index.parse::<u32>().ok()?;
-    Some(Part {
-        sequence: sequence.parse().ok()?,
-        staged,
-    })
+    Some(Part { sequence: sequence.parse().ok()?, staged })
 }
 
 #[cfg(test)]
@@ -77,39 +68,15 @@ mod tests {
         let date = NaiveDate::from_ymd_opt(2011, 12, 10).unwrap();
         assert_eq!(commit(date, 7), "_commits/2011-12-10/000007.json");
         assert_eq!(parse_commit(&commit(date, 7)), Some((date, 7)));
-        assert_eq!(
-            parse_commit("_commits/2011-12-10/.000007.json.ab.tmp"),
-            None
-        );
+        assert_eq!(parse_commit("_commits/2011-12-10/.000007.json.ab.tmp"), None);
         assert_eq!(parse_commit(MARKER), None);
         let name = part(date, 3, 7, "0193-ab");
-        assert_eq!(
-            name,
-            "run_date=2011-12-10/part-00003-000007-0193-ab.parquet"
-        );
+        assert_eq!(name, "run_date=2011-12-10/part-00003-000007-0193-ab.parquet");
         let name = name.rsplit('/').next().unwrap();
-        assert_eq!(
-            parse_part(name),
-            Some(Part {
-                sequence: 7,
-                staged: false
-            })
-        );
+        assert_eq!(parse_part(name), Some(Part { sequence: 7, staged: false }));
         let staged = parse_part(&format!(".{name}.0193abcd.tmp"));
-        assert_eq!(
-            staged,
-            Some(Part {
-                sequence: 7,
-                staged: true
-            })
-        );
-        for other in [
-            "_SUCCESS",
-            "mine.parquet",
-            "part-0.parquet",
-            "part-x-1-r.parquet",
-            "._SUCCESS.a.tmp",
-        ] {
+        assert_eq!(staged, Some(Part { sequence: 7, staged: true }));
+        for other in ["_SUCCESS", "mine.parquet", "part-0.parquet", "part-x-1-r.parquet", "._SUCCESS.a.tmp"] {
             assert_eq!(parse_part(other), None, "{other}");
         }
     }

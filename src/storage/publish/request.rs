@@ -39,9 +39,7 @@ impl Request {
 
 /// A run id becomes part of file names.
 pub(super) fn check_run_id(to: &Location, run_id: &str) -> Result<(), StorageError> {
-    let plain = run_id
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let plain = run_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if plain && !run_id.is_empty() {
         return Ok(());
     }

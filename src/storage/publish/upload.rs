@@ -29,30 +29,18 @@ pub(super) struct Staged {
 }
 
 /// Uploads one file under `name`. On an error the upload is aborted.
-pub(super) async fn stage(
-    dataset: &Dataset,
-    name: String,
-    source: &NewFile,
-) -> Result<Staged, StorageError> {
+pub(super) async fn stage(dataset: &Dataset, name: String, source: &NewFile) -> Result<Staged, StorageError> {
     let path = dataset.path(&name)?;
     let failed = |error| StorageError::store("write", dataset.to.join(&name), &error);
-    let file = File::open(&source.path)
-        .map_err(|error| StorageError::io("read", source.path.display(), &error))?;
+    let file = File::open(&source.path).map_err(|error| StorageError::io("read", source.path.display(), &error))?;
     let mut upload = dataset.store.put_multipart(&path).await.map_err(failed)?;
-    let sent = send(upload.as_mut(), file)
-        .await
-        .map_err(|error| match error {
-            SendError::Source(error) => StorageError::io("read", source.path.display(), &error),
-            SendError::Store(error) => failed(error),
-        });
+    let sent = send(upload.as_mut(), file).await.map_err(|error| match error {
+        SendError::Source(error) => StorageError::io("read", source.path.display(), &error),
+        SendError::Store(error) => failed(error),
+    });
     match sent {
         Ok((bytes, sha256)) => {
-            let file = CommittedFile {
-                path: name,
-                bytes,
-                rows: source.rows,
-                sha256,
-            };
+            let file = CommittedFile { path: name, bytes, rows: source.rows, sha256 };
             Ok(Staged { upload, file })
         }
         Err(error) => {
@@ -92,11 +80,7 @@ async fn send(upload: &mut dyn MultipartUpload, file: File) -> Result<(u64, Stri
 }
 
 /// The next part and the hash so far, off the async threads.
-async fn next_part(
-    file: Arc<File>,
-    mut hash: Sha256,
-    part_bytes: u64,
-) -> Result<(Bytes, Sha256), SendError> {
+async fn next_part(file: Arc<File>, mut hash: Sha256, part_bytes: u64) -> Result<(Bytes, Sha256), SendError> {
     let read = move || {
         let mut part = Vec::new();
         file.take(part_bytes).read_to_end(&mut part)?;
@@ -104,14 +88,9 @@ async fn next_part(
         Ok((Bytes::from(part), hash))
     };
     let joined = tokio::task::spawn_blocking(read).await;
-    joined
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(SendError::Source)
+    joined.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(SendError::Source)
 }
 
 pub(super) fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

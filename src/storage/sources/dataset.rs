@@ -7,9 +7,7 @@ use crate::storage::{Location, StorageError};
 
 /// The committed files of a dataset, or of one of its `run_date=` partitions, by their path relative to `base`.
 /// `None` if `base` is neither.
-pub(super) async fn files(
-    base: &Location,
-) -> Result<Option<Vec<(String, SourceFile)>>, StorageError> {
+pub(super) async fn files(base: &Location) -> Result<Option<Vec<(String, SourceFile)>>, StorageError> {
     if let Some(commits) = publish::newest_of_each_date(base).await? {
         return Ok(Some(committed(base, "", &commits)));
     }

@@ -39,11 +39,7 @@ pub async fn list(location: &Location) -> Result<Vec<SourceFile>, StorageError> 
         return Ok(vec![file]);
     }
     let literal = location.local_path().is_some_and(|path| path.is_dir());
-    let pattern = if literal {
-        None
-    } else {
-        Pattern::split(location)?
-    };
+    let pattern = if literal { None } else { Pattern::split(location)? };
     let base = pattern.as_ref().map_or(location, |pattern| &pattern.base);
     let all = match dataset::files(base).await? {
         Some(files) => files,
@@ -86,17 +82,10 @@ async fn exact(location: &Location) -> Result<Option<SourceFile>, StorageError> 
 async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageError> {
     let (store, path) = base.store()?;
     let prefix = (!path.is_root()).then_some(&path);
-    let found: Vec<ObjectMeta> = store
-        .list(prefix)
-        .try_collect()
-        .await
-        .map_err(|error| StorageError::store("list", base, &error))?;
+    let found: Vec<ObjectMeta> =
+        store.list(prefix).try_collect().await.map_err(|error| StorageError::store("list", base, &error))?;
     let files = found.iter().filter_map(|meta| {
-        let relative = meta
-            .location
-            .as_ref()
-            .strip_prefix(base.path())?
-            .trim_start_matches('/');
+        let relative = meta.location.as_ref().strip_prefix(base.path())?.trim_start_matches('/');
         let hidden = relative.split('/').any(|name| name.starts_with(['_', '.']));
         (!hidden && !relative.is_empty()).then(|| {
             let file = source_file(base.join(relative), meta, partitions(relative));
@@ -106,27 +95,16 @@ async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageErro
     Ok(files.collect())
 }
 
-fn source_file(
-    location: Location,
-    meta: &ObjectMeta,
-    partitions: Vec<(String, Option<String>)>,
-) -> SourceFile {
+fn source_file(location: Location, meta: &ObjectMeta, partitions: Vec<(String, Option<String>)>) -> SourceFile {
     // A local ETag holds the inode, which a restored backup changes although no byte did.
     let tag = meta.e_tag.as_ref().filter(|_| !location.is_local());
     let identity = tag.map_or_else(
         || {
             let time = meta.last_modified;
-            let nanoseconds = time
-                .timestamp_nanos_opt()
-                .unwrap_or_else(|| time.timestamp());
+            let nanoseconds = time.timestamp_nanos_opt().unwrap_or_else(|| time.timestamp());
             format!("{}-{nanoseconds}", meta.size)
         },
         |tag| tag.trim_matches('"').to_owned(),
     );
-    SourceFile {
-        location,
-        size: meta.size,
-        identity,
-        partitions,
-    }
+    SourceFile { location, size: meta.size, identity, partitions }
 }

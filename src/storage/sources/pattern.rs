@@ -23,22 +23,14 @@ impl Pattern {
             None => ("", path),
         };
         let built = GlobBuilder::new(glob).literal_separator(true).build();
-        let glob = built.map_err(|error| {
-            StorageError::new(Kind::Invalid, "use location", location, error.kind())
-        })?;
-        Ok(Some(Self {
-            base: location.at(base),
-            matcher: glob.compile_matcher(),
-        }))
+        let glob = built.map_err(|error| StorageError::new(Kind::Invalid, "use location", location, error.kind()))?;
+        Ok(Some(Self { base: location.at(base), matcher: glob.compile_matcher() }))
     }
 
     /// Whether the file at `relative` (to the base) matches, or is Parquet below a directory that does.
     pub(super) fn matches(&self, relative: &str) -> bool {
-        let mut directories = relative
-            .match_indices('/')
-            .filter_map(|(end, _)| relative.get(..end));
+        let mut directories = relative.match_indices('/').filter_map(|(end, _)| relative.get(..end));
         self.matcher.is_match(relative)
-            || (relative.ends_with(".parquet")
-                && directories.any(|name| self.matcher.is_match(name)))
+            || (relative.ends_with(".parquet") && directories.any(|name| self.matcher.is_match(name)))
     }
 }

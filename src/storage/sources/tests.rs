@@ -31,44 +31,19 @@ async fn a_directory_gives_its_parquet_files_in_order() {
         "lake/.hidden.parquet",
         "lake/_SUCCESS",
     ]);
-    assert_eq!(
-        names(dir.path(), "lake").await.unwrap(),
-        ["lake/a/é 1.parquet", "lake/b.parquet"]
-    );
-    assert_eq!(
-        names(dir.path(), "lake/b.parquet").await.unwrap(),
-        ["lake/b.parquet"]
-    );
+    assert_eq!(names(dir.path(), "lake").await.unwrap(), ["lake/a/é 1.parquet", "lake/b.parquet"]);
+    assert_eq!(names(dir.path(), "lake/b.parquet").await.unwrap(), ["lake/b.parquet"]);
 }
 
 #[tokio::test]
 async fn globs_match_files_and_directories() {
-    let dir = tree(&[
-        "l/y=1/a.parquet",
-        "l/y=1/b.parquet",
-        "l/y=2/a.parquet",
-        "l/z/q/c.parquet",
-    ]);
+    let dir = tree(&["l/y=1/a.parquet", "l/y=1/b.parquet", "l/y=2/a.parquet", "l/z/q/c.parquet"]);
     let cases: [(&str, &[&str]); 7] = [
         ("l/*/a.parquet", &["l/y=1/a.parquet", "l/y=2/a.parquet"]),
-        (
-            "l/**/*.parquet",
-            &[
-                "l/y=1/a.parquet",
-                "l/y=1/b.parquet",
-                "l/y=2/a.parquet",
-                "l/z/q/c.parquet",
-            ],
-        ),
-        (
-            "l/y=*",
-            &["l/y=1/a.parquet", "l/y=1/b.parquet", "l/y=2/a.parquet"],
-        ),
+        ("l/**/*.parquet", &["l/y=1/a.parquet", "l/y=1/b.parquet", "l/y=2/a.parquet", "l/z/q/c.parquet"]),
+        ("l/y=*", &["l/y=1/a.parquet", "l/y=1/b.parquet", "l/y=2/a.parquet"]),
         ("l/y=[2-9]/?.parquet", &["l/y=2/a.parquet"]),
-        (
-            "l/{y=2,z/q}/*.parquet",
-            &["l/y=2/a.parquet", "l/z/q/c.parquet"],
-        ),
+        ("l/{y=2,z/q}/*.parquet", &["l/y=2/a.parquet", "l/z/q/c.parquet"]),
         ("l/y=1/[!a].parquet", &["l/y=1/b.parquet"]),
         ("?/z/**/c.parquet", &["l/z/q/c.parquet"]),
     ];
@@ -83,10 +58,7 @@ async fn globs_match_files_and_directories() {
 async fn a_name_with_glob_characters_is_taken_literally_if_it_exists() {
     let dir = tree(&["[2011] lake/a.parquet", "[2011] lake/a*.parquet"]);
     assert_eq!(names(dir.path(), "[2011] lake").await.unwrap().len(), 2);
-    assert_eq!(
-        names(dir.path(), "[2011] lake/a*.parquet").await.unwrap(),
-        ["[2011] lake/a*.parquet"]
-    );
+    assert_eq!(names(dir.path(), "[2011] lake/a*.parquet").await.unwrap(), ["[2011] lake/a*.parquet"]);
 }
 
 #[tokio::test]
@@ -97,22 +69,13 @@ async fn hive_keys_are_read_below_the_base() {
     let expected = [("country", "Köln"), ("day", "1")];
     let expected = expected.map(|(key, value)| (key.to_owned(), Some(value.to_owned())));
     assert_eq!(files[0].partitions, expected);
-    assert_eq!(
-        files[0].location.to_string(),
-        "k=0/lake/country=Köln/day=1/a.parquet"
-    );
+    assert_eq!(files[0].location.to_string(), "k=0/lake/country=Köln/day=1/a.parquet");
 }
 
 #[tokio::test]
 async fn what_is_missing_or_empty_is_not_found() {
     let dir = tree(&["lake/readme.txt"]);
-    for text in [
-        "nowhere",
-        "nowhere/x.parquet",
-        "lake",
-        "lake/readme.txt/x",
-        "nowhere/*.parquet",
-    ] {
+    for text in ["nowhere", "nowhere/x.parquet", "lake", "lake/readme.txt/x", "nowhere/*.parquet"] {
         assert_eq!(names(dir.path(), text).await, Err(Kind::NotFound), "{text}");
     }
 }

@@ -31,14 +31,9 @@ impl<'s> Check<'s> {
 
     fn repeated(&mut self, items: &[Node]) {
         for (index, item) in items.iter().enumerate() {
-            let earlier = items
-                .iter()
-                .take(index)
-                .position(|earlier| earlier.same(item));
+            let earlier = items.iter().take(index).position(|earlier| earlier.same(item));
             if let Some(earlier) = earlier {
-                let what = item
-                    .as_str()
-                    .map_or("the item".to_owned(), |text| format!("`{text}`"));
+                let what = item.as_str().map_or("the item".to_owned(), |text| format!("`{text}`"));
                 let problem = Problem::new(Code::BadValue, format!("{what} is listed twice"));
                 let help = format!("it is item {} already", earlier + 1);
                 self.report(problem.help(help).under(index));
@@ -58,17 +53,8 @@ fn wrong_length(found: u64, schema: &Json) -> Option<Problem> {
         (None, Some(high)) => format!("at most {}", items(high)),
         (None, None) => return None,
     };
-    let found = if found == 0 {
-        "an empty list".to_owned()
-    } else {
-        items(found)
-    };
-    refused.then(|| {
-        Problem::new(
-            Code::BadValue,
-            format!("expected {expected}, found {found}"),
-        )
-    })
+    let found = if found == 0 { "an empty list".to_owned() } else { items(found) };
+    refused.then(|| Problem::new(Code::BadValue, format!("expected {expected}, found {found}")))
 }
 
 fn items(count: u64) -> String {

@@ -17,10 +17,7 @@ impl<'s> Check<'s> {
                 .iter()
                 .any(|keyword| facet.get(keyword) == Some(&Json::Bool(false)))
         });
-        let allowed: Vec<&str> = facets
-            .iter()
-            .flat_map(|facet| available_keys(facet))
-            .collect();
+        let allowed: Vec<&str> = facets.iter().flat_map(|facet| available_keys(facet)).collect();
         let given = |key: &str| entries.iter().any(|(name, _)| name.as_str() == Some(key));
         let mut meant = Vec::new();
         for (key, value) in entries {
@@ -36,9 +33,7 @@ impl<'s> Check<'s> {
             // A misspelt key is one mistake, not two.
             if !given(key) && !meant.contains(&key) {
                 let mut problem = Problem::new(Code::MissingKey, format!("missing key `{key}`"));
-                let property = facets
-                    .iter()
-                    .find_map(|facet| facet.get("properties")?.get(key));
+                let property = facets.iter().find_map(|facet| facet.get("properties")?.get(key));
                 problem.help = property.and_then(|property| self.schema.about(property, key));
                 self.report(problem);
             }
@@ -58,16 +53,10 @@ impl<'s> Check<'s> {
                 .into_iter()
                 .flatten()
                 .filter(|(pattern, _)| Regex::new(pattern).is_ok_and(|regex| regex.is_match(name)));
-            known.extend(
-                property
-                    .into_iter()
-                    .chain(matching.map(|(_, schema)| schema)),
-            );
+            known.extend(property.into_iter().chain(matching.map(|(_, schema)| schema)));
         }
         if known.is_empty() {
-            let rest = facets
-                .iter()
-                .filter_map(|facet| facet.get("additionalProperties"));
+            let rest = facets.iter().filter_map(|facet| facet.get("additionalProperties"));
             known.extend(rest.filter(|rest| rest.is_object()));
         }
         if known.iter().any(|schema| is_not_yet(schema)) {
@@ -115,14 +104,8 @@ impl<'s> Check<'s> {
 
 /// The keys that a schema names, without those that are not available yet.
 fn available_keys(schema: &Json) -> impl Iterator<Item = &str> {
-    let properties = schema
-        .get("properties")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten();
-    properties
-        .filter(|(_, property)| !is_not_yet(property))
-        .map(|(key, _)| key.as_str())
+    let properties = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
+    properties.filter(|(_, property)| !is_not_yet(property)).map(|(key, _)| key.as_str())
 }
 
 /// A key that does not belong here; `free` are the allowed ones that are not there yet.

@@ -25,11 +25,7 @@ use schema::{Kinds, Schema};
 
 /// All problems of a tree, with places relative to it, in the order of the file as far as it goes.
 pub fn validate(node: &Node, schema: &Json) -> Vec<Problem> {
-    let mut check = Check {
-        schema: Schema { root: schema },
-        path: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut check = Check { schema: Schema { root: schema }, path: Vec::new(), problems: Vec::new() };
     check.node(node, schema);
     check.problems
 }
@@ -92,10 +88,7 @@ impl<'s> Check<'s> {
             return Ok(());
         }
         if schema == &Json::Bool(false) {
-            return Err(Box::new(Problem::new(
-                Code::BadValue,
-                "nothing can be given here",
-            )));
+            return Err(Box::new(Problem::new(Code::BadValue, "nothing can be given here")));
         }
         facets.push(schema);
         if let Some(target) = self.schema.target(schema) {
@@ -117,16 +110,10 @@ impl<'s> Check<'s> {
 
 fn wrong_type(node: &Node, facets: &[&Json]) -> Option<Problem> {
     let kind = Kinds::of(node);
-    let refused = |facet: &&&Json| {
-        facet
-            .get("type")
-            .is_some_and(|kinds| !Kinds::named(kinds).contains(kind))
-    };
+    let refused = |facet: &&&Json| facet.get("type").is_some_and(|kinds| !Kinds::named(kinds).contains(kind));
     let facet = facets.iter().find(refused)?;
     // What the type is called may be said beside it.
-    let described = facets
-        .iter()
-        .find(|facet| facet.get("x-expected").is_some());
+    let described = facets.iter().find(|facet| facet.get("x-expected").is_some());
     Some(scalar::mismatch(node, described.unwrap_or(facet)))
 }
 

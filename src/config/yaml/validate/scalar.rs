@@ -12,18 +12,10 @@ use crate::problem::{Code, Problem};
 pub(super) fn mismatch(node: &Node, schema: &Json) -> Problem {
     let format = schema.get("format").and_then(Json::as_str);
     let temporal = matches!(format, Some("duration" | "date"));
-    let code = if temporal {
-        Code::BadDuration
-    } else {
-        Code::WrongType
-    };
+    let code = if temporal { Code::BadDuration } else { Code::WrongType };
     let message = format!("expected {}, found {}", expected(schema), found(node));
     let problem = Problem::new(code, message);
-    let wants = |kind| {
-        schema
-            .get("type")
-            .is_some_and(|named| Kinds::named(named).contains(kind))
-    };
+    let wants = |kind| schema.get("type").is_some_and(|named| Kinds::named(named).contains(kind));
     match &node.value {
         Value::Int(days) if format == Some("duration") && *days > 0 => {
             problem.help(format!("write `{days}d` for {days} days"))
@@ -34,18 +26,13 @@ pub(super) fn mismatch(node: &Node, schema: &Json) -> Problem {
         Value::String(text) if !text.from_process => {
             let meaning = super::super::scalar::resolve(&text.text);
             let quoted = matches!(
-                (
-                    meaning,
-                    wants(Kinds::INTEGER),
-                    wants(Kinds::FLOAT),
-                    wants(Kinds::BOOL)
-                ),
+                (meaning, wants(Kinds::INTEGER), wants(Kinds::FLOAT), wants(Kinds::BOOL)),
                 (super::super::scalar::Plain::Int(_), true, ..)
                     | (super::super::scalar::Plain::Float(_), _, true, _)
                     | (super::super::scalar::Plain::Bool(_), .., true)
             );
-            let bool_of_old = wants(Kinds::BOOL)
-                && ["yes", "no", "on", "off"].contains(&text.text.to_lowercase().as_str());
+            let bool_of_old =
+                wants(Kinds::BOOL) && ["yes", "no", "on", "off"].contains(&text.text.to_lowercase().as_str());
             match (quoted, bool_of_old) {
                 (true, _) => problem.help("remove the quotes"),
                 (_, true) => problem.help("YAML 1.2 knows `true` and `false` only"),
@@ -58,23 +45,18 @@ pub(super) fn mismatch(node: &Node, schema: &Json) -> Problem {
 
 /// A value that is none of those listed by `enum` or `const`.
 pub(super) fn wrong_word(node: &Node, facets: &[&Json]) -> Option<Problem> {
-    let refused = |facet: &&&Json| {
-        allowed_words(facet).is_some_and(|mut words| !words.any(|word| equals(node, word)))
-    };
+    let refused = |facet: &&&Json| allowed_words(facet).is_some_and(|mut words| !words.any(|word| equals(node, word)));
     let facet = facets.iter().find(refused)?;
     Some(not_among(node, &available_words(facet)))
 }
 
 /// A value that is none of these words.
 pub(super) fn not_among(node: &Node, words: &[String]) -> Problem {
-    let message = format!(
-        "expected {}, found {}",
-        one_of(words.iter().map(String::as_str)),
-        found(node)
-    );
+    let message = format!("expected {}, found {}", one_of(words.iter().map(String::as_str)), found(node));
     match &node.value {
-        Value::String(text) => Problem::new(Code::BadValue, message)
-            .nearest(&text.text, words.iter().map(String::as_str)),
+        Value::String(text) => {
+            Problem::new(Code::BadValue, message).nearest(&text.text, words.iter().map(String::as_str))
+        }
         _ => Problem::new(Code::WrongType, message),
     }
 }
@@ -125,45 +107,22 @@ fn range(node: &Node, schema: &Json) -> Option<Problem> {
     };
     let limit = |keyword: &str| schema.get(keyword).and_then(Json::as_f64);
     let limits = [
-        (
-            "at least",
-            limit("minimum"),
-            limit("minimum").is_none_or(|low| value >= low),
-        ),
-        (
-            "above",
-            limit("exclusiveMinimum"),
-            limit("exclusiveMinimum").is_none_or(|low| value > low),
-        ),
-        (
-            "at most",
-            limit("maximum"),
-            limit("maximum").is_none_or(|high| value <= high),
-        ),
-        (
-            "below",
-            limit("exclusiveMaximum"),
-            limit("exclusiveMaximum").is_none_or(|high| value < high),
-        ),
+        ("at least", limit("minimum"), limit("minimum").is_none_or(|low| value >= low)),
+        ("above", limit("exclusiveMinimum"), limit("exclusiveMinimum").is_none_or(|low| value > low)),
+        ("at most", limit("maximum"), limit("maximum").is_none_or(|high| value <= high)),
+        ("below", limit("exclusiveMaximum"), limit("exclusiveMaximum").is_none_or(|high| value < high)),
     ];
     if limits.iter().all(|(.., kept)| *kept) {
         return None;
     }
-    let words: Vec<String> = limits
-        .iter()
-        .filter_map(|(word, limit, _)| Some(format!("{word} {}", (*limit)?)))
-        .collect();
+    let words: Vec<String> =
+        limits.iter().filter_map(|(word, limit, _)| Some(format!("{word} {}", (*limit)?))).collect();
     let message = format!("expected {}, found {}", words.join(" and "), found(node));
     Some(Problem::new(Code::BadValue, message))
 }
 
 fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
-    let bad = |code, expected: String| {
-        Some(Problem::new(
-            code,
-            format!("expected {expected}, found {}", found(node)),
-        ))
-    };
+    let bad = |code, expected: String| Some(Problem::new(code, format!("expected {expected}, found {}", found(node))));
     match schema.get("format").and_then(Json::as_str) {
         Some("duration") if !is_duration(text) => {
             let help = "a positive whole number and a unit: `d` days, `w` weeks, `h` hours";
@@ -193,14 +152,8 @@ fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
     let pattern = schema.get("pattern")?.as_str()?;
     // A pattern that is none is our mistake, found by the tests of the schemas, not the user's.
     if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
-        let words = schema
-            .get("x-expected")
-            .and_then(Json::as_str)
-            .map(str::to_owned);
-        return bad(
-            Code::BadValue,
-            words.unwrap_or(format!("a text of the form `{pattern}`")),
-        );
+        let words = schema.get("x-expected").and_then(Json::as_str).map(str::to_owned);
+        return bad(Code::BadValue, words.unwrap_or(format!("a text of the form `{pattern}`")));
     }
     None
 }
@@ -208,20 +161,15 @@ fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
 /// A positive whole number and `d`, `w` or `h`.
 fn is_duration(text: &str) -> bool {
     let number = text.strip_suffix(['d', 'w', 'h']).unwrap_or_default();
-    number.bytes().all(|byte| byte.is_ascii_digit())
-        && number.parse::<u32>().is_ok_and(|number| number > 0)
+    number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u32>().is_ok_and(|number| number > 0)
 }
 
 fn is_date(text: &str) -> bool {
     let digits = |byte: u8| byte.is_ascii_digit() || byte == b'-';
-    text.len() == 10
-        && text.bytes().all(digits)
-        && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+    text.len() == 10 && text.bytes().all(digits) && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }

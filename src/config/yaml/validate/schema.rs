@@ -38,10 +38,7 @@ impl<'s> Schema<'s> {
         if let Some(words) = allowed_words(schema) {
             kinds = kinds.and(words.map(Kinds::of_json).fold(Kinds::NONE, Kinds::or));
         }
-        let all = self
-            .target(schema)
-            .into_iter()
-            .chain(parts(schema, "allOf"));
+        let all = self.target(schema).into_iter().chain(parts(schema, "allOf"));
         for part in all {
             kinds = kinds.and(self.kinds_at(part, depth + 1));
         }
@@ -87,11 +84,7 @@ impl<'s> Schema<'s> {
     /// The keys that a branch names.
     pub fn properties(self, branch: &'s Json) -> Vec<&'s str> {
         let own = branch.get("properties").and_then(Json::as_object);
-        let mut keys: Vec<&str> = own
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.as_str())
-            .collect();
+        let mut keys: Vec<&str> = own.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
         if let Some(target) = self.target(branch) {
             keys.extend(self.properties(target));
         }
@@ -101,22 +94,13 @@ impl<'s> Schema<'s> {
 
 /// The schemas in a list keyword.
 pub(super) fn parts<'s>(schema: &'s Json, keyword: &str) -> impl Iterator<Item = &'s Json> {
-    schema
-        .get(keyword)
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
+    schema.get(keyword).and_then(Json::as_array).into_iter().flatten()
 }
 
 /// The values of `const` or `enum`, if there is either.
 pub(super) fn allowed_words(schema: &Json) -> Option<impl Iterator<Item = &Json>> {
     let constant = schema.get("const").map(std::slice::from_ref);
-    let listed = || {
-        schema
-            .get("enum")
-            .and_then(Json::as_array)
-            .map(Vec::as_slice)
-    };
+    let listed = || schema.get("enum").and_then(Json::as_array).map(Vec::as_slice);
     constant.or_else(listed).map(<[Json]>::iter)
 }
 

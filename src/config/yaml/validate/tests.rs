@@ -9,17 +9,8 @@ fn problems(yaml: &str, schema: &Json) -> Vec<String> {
     let root = parse(yaml).expect("the test's YAML is sound");
     let line = |problem: crate::problem::Problem| {
         let mark = root.locate(&problem.place);
-        let help = problem
-            .help
-            .map(|help| format!(" | {help}"))
-            .unwrap_or_default();
-        format!(
-            "{}:{} {} {}{help}",
-            mark.line,
-            mark.column,
-            problem.code.id(),
-            problem.message
-        )
+        let help = problem.help.map(|help| format!(" | {help}")).unwrap_or_default();
+        format!("{}:{} {} {}{help}", mark.line, mark.column, problem.code.id(), problem.message)
     };
     validate(&root, schema).into_iter().map(line).collect()
 }
@@ -147,34 +138,17 @@ calibrate: elbow
 
 #[test]
 fn a_missing_key_is_explained() {
-    assert_eq!(
-        spec("recency: a"),
-        ["1:1 P102 missing key `bins` | `bins`: How many groups each score has."]
-    );
+    assert_eq!(spec("recency: a"), ["1:1 P102 missing key `bins` | `bins`: How many groups each score has."]);
 }
 
 #[test]
 fn what_comes_later_is_refused_by_name() {
     let later = json!({"type": "string", "enum": ["a", "b"], "x-not-yet": ["b"]});
-    assert_eq!(
-        spec("{bins: 1, by: silhouette}"),
-        ["1:15 P140 `silhouette` is not available yet"]
-    );
-    assert_eq!(
-        spec("{bins: 1, penalty: {elastic: {ratio: x}}}"),
-        ["1:20 P140 `elastic` is not available yet"]
-    );
+    assert_eq!(spec("{bins: 1, by: silhouette}"), ["1:15 P140 `silhouette` is not available yet"]);
+    assert_eq!(spec("{bins: 1, penalty: {elastic: {ratio: x}}}"), ["1:20 P140 `elastic` is not available yet"]);
     check(&[
-        (
-            "v: b",
-            field(later.clone()),
-            &["1:4 P140 `b` is not available yet"],
-        ),
-        (
-            "v: c",
-            field(later),
-            &["1:4 P104 expected `a`, found the text \"c\""],
-        ),
+        ("v: b", field(later.clone()), &["1:4 P140 `b` is not available yet"]),
+        ("v: c", field(later), &["1:4 P104 expected `a`, found the text \"c\""]),
     ]);
 }
 
@@ -182,44 +156,18 @@ fn what_comes_later_is_refused_by_name() {
 fn types_are_told_in_words() {
     let kind = |kind: &str| field(json!({"type": kind}));
     check(&[
-        (
-            "v: four",
-            kind("integer"),
-            &["1:4 P103 expected a whole number, found the text \"four\""],
-        ),
-        (
-            "v: 4.0",
-            kind("integer"),
-            &["1:4 P103 expected a whole number, found the number 4.0"],
-        ),
-        (
-            "v: '4'",
-            kind("integer"),
-            &["1:4 P103 expected a whole number, found the text \"4\" | remove the quotes"],
-        ),
+        ("v: four", kind("integer"), &["1:4 P103 expected a whole number, found the text \"four\""]),
+        ("v: 4.0", kind("integer"), &["1:4 P103 expected a whole number, found the number 4.0"]),
+        ("v: '4'", kind("integer"), &["1:4 P103 expected a whole number, found the text \"4\" | remove the quotes"]),
         ("v: 4", kind("number"), &[]),
-        (
-            "v: .nan",
-            kind("number"),
-            &["1:4 P104 expected a finite number, found `.nan`"],
-        ),
-        (
-            "v: -.inf",
-            kind("number"),
-            &["1:4 P104 expected a finite number, found `-.inf`"],
-        ),
+        ("v: .nan", kind("number"), &["1:4 P104 expected a finite number, found `.nan`"]),
+        ("v: -.inf", kind("number"), &["1:4 P104 expected a finite number, found `-.inf`"]),
         (
             "v: yes",
             kind("boolean"),
-            &[
-                "1:4 P103 expected `true` or `false`, found the text \"yes\" | YAML 1.2 knows `true` and `false` only",
-            ],
+            &["1:4 P103 expected `true` or `false`, found the text \"yes\" | YAML 1.2 knows `true` and `false` only"],
         ),
-        (
-            "v:",
-            kind("string"),
-            &["1:2 P103 expected a text, found nothing"],
-        ),
+        ("v:", kind("string"), &["1:2 P103 expected a text, found nothing"]),
     ]);
 }
 
@@ -227,26 +175,10 @@ fn types_are_told_in_words() {
 fn types_are_told_in_words_for_more_than_scalars() {
     let kind = |kind: &str| field(json!({"type": kind}));
     check(&[
-        (
-            "v: [a]",
-            kind("string"),
-            &["1:4 P103 expected a text, found a list"],
-        ),
-        (
-            "v: {a: 1}",
-            kind("array"),
-            &["1:4 P103 expected a list, found a mapping"],
-        ),
-        (
-            "v: ''",
-            kind("object"),
-            &["1:4 P103 expected a mapping, found an empty text"],
-        ),
-        (
-            "[1]",
-            kind("object"),
-            &["1:1 P103 expected a mapping, found a list"],
-        ),
+        ("v: [a]", kind("string"), &["1:4 P103 expected a text, found a list"]),
+        ("v: {a: 1}", kind("array"), &["1:4 P103 expected a list, found a mapping"]),
+        ("v: ''", kind("object"), &["1:4 P103 expected a mapping, found an empty text"]),
+        ("[1]", kind("object"), &["1:1 P103 expected a mapping, found a list"]),
         (
             "v: true",
             field(json!({"type": ["string", "null"]})),
@@ -278,11 +210,7 @@ fn values_are_held_to_their_limits() {
             field(json!({"exclusiveMinimum": 0.0, "exclusiveMaximum": 2})),
             &["1:4 P104 expected above 0 and below 2, found the number 0"],
         ),
-        (
-            "v: 7",
-            field(json!({"const": 8})),
-            &["1:4 P103 expected `8`, found the number 7"],
-        ),
+        ("v: 7", field(json!({"const": 8})), &["1:4 P103 expected `8`, found the number 7"]),
         (
             "v: ''",
             field(json!({"type": "string", "minLength": 1})),
@@ -309,11 +237,7 @@ fn lists_and_mappings_are_held_to_their_limits() {
             field(json!({"type": "array", "minItems": 1})),
             &["1:4 P104 expected at least 1 item, found an empty list"],
         ),
-        (
-            "v: [1, 2, 3]",
-            field(json!({"minItems": 2, "maxItems": 2})),
-            &["1:4 P104 expected 2 items, found 3 items"],
-        ),
+        ("v: [1, 2, 3]", field(json!({"minItems": 2, "maxItems": 2})), &["1:4 P104 expected 2 items, found 3 items"]),
         (
             "v: [a, b, a]",
             field(json!({"uniqueItems": true})),
@@ -344,11 +268,7 @@ fn lists_and_mappings_are_held_to_their_limits() {
             json!({"patternProperties": {"^x-": true}, "additionalProperties": false}),
             &["1:10 P101 unknown key `y`; no keys are expected here"],
         ),
-        (
-            "v: {}",
-            field(json!({"minProperties": 1})),
-            &["1:4 P104 expected at least 1 key, found 0"],
-        ),
+        ("v: {}", field(json!({"minProperties": 1})), &["1:4 P104 expected at least 1 key, found 0"]),
     ]);
 }
 
@@ -357,24 +277,9 @@ fn durations_and_dates() {
     let duration = || field(json!({"type": "string", "format": "duration"}));
     let date = || field(json!({"type": "string", "format": "date"}));
     for sound in ["90d", "12w", "6h"] {
-        assert!(
-            problems(&format!("v: {sound}"), &duration()).is_empty(),
-            "{sound}"
-        );
+        assert!(problems(&format!("v: {sound}"), &duration()).is_empty(), "{sound}");
     }
-    for wrong in [
-        "0d",
-        "-1d",
-        "1.5d",
-        "d",
-        "90",
-        "1y",
-        "90 d",
-        "+9d",
-        "99999999999d",
-        "''",
-        "9é",
-    ] {
+    for wrong in ["0d", "-1d", "1.5d", "d", "90", "1y", "90 d", "+9d", "99999999999d", "''", "9é"] {
         let found = problems(&format!("v: {wrong}"), &duration());
         assert!(
             matches!(&*found, [one] if one.starts_with("1:4 P105 expected a duration such as `90d`")),
@@ -385,21 +290,11 @@ fn durations_and_dates() {
         (
             "v: 90",
             duration(),
-            &[
-                "1:4 P105 expected a duration such as `90d`, found the number 90 | write `90d` for 90 days",
-            ],
+            &["1:4 P105 expected a duration such as `90d`, found the number 90 | write `90d` for 90 days"],
         ),
         ("v: 2011-12-10", date(), &[]),
-        (
-            "v: 2011-02-29",
-            date(),
-            &["1:4 P105 expected a date written YYYY-MM-DD, found the text \"2011-02-29\""],
-        ),
-        (
-            "v: 2011-1-1",
-            date(),
-            &["1:4 P105 expected a date written YYYY-MM-DD, found the text \"2011-1-1\""],
-        ),
+        ("v: 2011-02-29", date(), &["1:4 P105 expected a date written YYYY-MM-DD, found the text \"2011-02-29\""]),
+        ("v: 2011-1-1", date(), &["1:4 P105 expected a date written YYYY-MM-DD, found the text \"2011-1-1\""]),
     ]);
 }
 
@@ -416,11 +311,7 @@ fn the_branch_that_was_meant_is_found() {
     };
     check(&[
         ("v: a", column(), &[]),
-        (
-            "v: 1",
-            column(),
-            &["1:4 P103 expected a text or a mapping, found the number 1"],
-        ),
+        ("v: 1", column(), &["1:4 P103 expected a text or a mapping, found the number 1"]),
         (
             "v: {type: 1, nulable: true}",
             column(),
@@ -429,41 +320,18 @@ fn the_branch_that_was_meant_is_found() {
                 "1:14 P101 unknown key `nulable`; expected one of `type`, `nullable` | did you mean `nullable`?",
             ],
         ),
-        (
-            "v: {range: a, min: b}",
-            rule(),
-            &["1:20 P103 expected a number, found the text \"b\""],
-        ),
+        ("v: {range: a, min: b}", rule(), &["1:20 P103 expected a number, found the text \"b\""]),
         (
             "v: {rnge: a}",
             rule(),
-            &[
-                "1:5 P101 unknown key `rnge`; expected one of `not_null`, `range` | did you mean `range`?",
-            ],
+            &["1:5 P101 unknown key `rnge`; expected one of `not_null`, `range` | did you mean `range`?"],
         ),
-        (
-            "v: {min: 0}",
-            rule(),
-            &["1:4 P102 expected a key, one of `not_null`, `range`"],
-        ),
-        (
-            "v: {range: a, not_null: [b]}",
-            rule(),
-            &["1:15 P104 `range` and `not_null` cannot be given together"],
-        ),
+        ("v: {min: 0}", rule(), &["1:4 P102 expected a key, one of `not_null`, `range`"]),
+        ("v: {range: a, not_null: [b]}", rule(), &["1:15 P104 `range` and `not_null` cannot be given together"]),
     ]);
-    assert_eq!(
-        spec("{bins: 1, penalty: ridge}"),
-        ["1:20 P104 expected `none`, found the text \"ridge\""]
-    );
-    assert_eq!(
-        spec("{bins: 1, penalty: 3}"),
-        ["1:20 P103 expected `none` or a mapping, found the number 3"]
-    );
-    assert_eq!(
-        spec("{bins: 1, penalty: {l2: x}}"),
-        ["1:25 P103 expected a number, found the text \"x\""]
-    );
+    assert_eq!(spec("{bins: 1, penalty: ridge}"), ["1:20 P104 expected `none`, found the text \"ridge\""]);
+    assert_eq!(spec("{bins: 1, penalty: 3}"), ["1:20 P103 expected `none` or a mapping, found the number 3"]);
+    assert_eq!(spec("{bins: 1, penalty: {l2: x}}"), ["1:25 P103 expected a number, found the text \"x\""]);
 }
 
 #[test]
@@ -475,19 +343,13 @@ fn parts_of_one_mapping_know_each_other() {
     });
     check(&[
         ("{a: 1, b: 2}", schema.clone(), &[]),
-        (
-            "{b: 2, c: 3}",
-            schema,
-            &[
-                "1:8 P101 unknown key `c`; expected one of `a`, `b`",
-                "1:1 P102 missing key `a`",
-            ],
-        ),
+        ("{b: 2, c: 3}", schema, &["1:8 P101 unknown key `c`; expected one of `a`, `b`", "1:1 P102 missing key `a`"]),
     ]);
 }
 
 #[test]
 fn a_schema_that_refers_to_itself_ends() {
-    let schema = json!({"$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"anyOf": [{"$ref": "#/$defs/A"}]}}, "$ref": "#/$defs/A"});
+    let schema =
+        json!({"$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"anyOf": [{"$ref": "#/$defs/A"}]}}, "$ref": "#/$defs/A"});
     check(&[("a: 1", schema, &[])]);
 }

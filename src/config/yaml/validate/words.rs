@@ -15,9 +15,7 @@ pub(super) fn found(node: &Node) -> String {
         Value::Bool(value) => format!("`{value}`"),
         Value::Int(value) => format!("the number {value}"),
         Value::Float(value) if value.is_nan() => "`.nan`".to_owned(),
-        Value::Float(value) if value.is_infinite() => {
-            if *value > 0.0 { "`.inf`" } else { "`-.inf`" }.to_owned()
-        }
+        Value::Float(value) if value.is_infinite() => if *value > 0.0 { "`.inf`" } else { "`-.inf`" }.to_owned(),
         // With `.0`, lest a float be taken for the whole number that was asked for.
         Value::Float(value) => format!("the number {value:?}"),
         Value::String(text) if text.from_process => "a text from `${env.…}`".to_owned(),
@@ -66,19 +64,12 @@ pub(super) fn expected(schema: &Json) -> String {
     .filter(|(kind, _)| *kind != Kinds::INTEGER || !kinds.contains(Kinds::FLOAT))
     .map(|(_, name)| name)
     .collect();
-    if named.is_empty() {
-        "nothing".to_owned()
-    } else {
-        named.join(" or ")
-    }
+    if named.is_empty() { "nothing".to_owned() } else { named.join(" or ") }
 }
 
 /// What any of several shapes ask for.
 pub(super) fn expected_any(branches: &[&Json]) -> String {
-    let words: Vec<String> = branches
-        .iter()
-        .flat_map(|branch| available_words(branch))
-        .collect();
+    let words: Vec<String> = branches.iter().flat_map(|branch| available_words(branch)).collect();
     let mut all = Vec::new();
     if !words.is_empty() {
         all.push(one_of(words.iter().map(String::as_str)));
@@ -100,15 +91,11 @@ pub(super) fn available_words(schema: &Json) -> Vec<String> {
     }
     let later = |word: &Json| parts(schema, "x-not-yet").any(|listed| listed == word);
     let words = allowed_words(schema).into_iter().flatten();
-    words
-        .filter(|word| !word.is_null() && !later(word))
-        .map(word)
-        .collect()
+    words.filter(|word| !word.is_null() && !later(word)).map(word).collect()
 }
 
 fn word(json: &Json) -> String {
-    json.as_str()
-        .map_or_else(|| json.to_string(), str::to_owned)
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
 }
 
 /// `` `a` ``, or `` one of `a`, `b` ``.
@@ -120,11 +107,7 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
             seen.push(word);
         }
     }
-    if seen.len() == 1 {
-        seen.concat()
-    } else {
-        format!("one of {}", seen.join(", "))
-    }
+    if seen.len() == 1 { seen.concat() } else { format!("one of {}", seen.join(", ")) }
 }
 
 /// The word by which a value is chosen: itself, its tag, or the one key that tells it apart.
@@ -144,9 +127,7 @@ pub(super) fn label(node: &Node, facets: &[&Json]) -> Option<String> {
                 let named = facets.iter().rev().flat_map(|facet| required(facet));
                 named.into_iter().find(|key| node.get(key).is_some())
             };
-            tag.or_else(key)
-                .or_else(|| entries.first()?.0.as_str())
-                .map(str::to_owned)
+            tag.or_else(key).or_else(|| entries.first()?.0.as_str()).map(str::to_owned)
         }
         Value::Null => None,
         Value::Bool(value) => Some(value.to_string()),

@@ -32,18 +32,9 @@ pub fn figure(id: &str, title: &str, unit: &str, bars: &[(String, f64)]) -> Mark
             line.axis x1=(format!("{zero:.1}")) x2=(format!("{zero:.1}")) y1=(top + 15.0) y2=(top + 29.0) {}
         }
     };
-    let words: Vec<String> = shown
-        .iter()
-        .map(|(name, value)| format!("{} {}", clip(name, NAME_MAX), number(*value)))
-        .collect();
-    frame(
-        id,
-        title,
-        &format!("{}.", words.join("; ")),
-        height,
-        &drawing,
-        &caption(unit, bars.len(), shown.len()),
-    )
+    let words: Vec<String> =
+        shown.iter().map(|(name, value)| format!("{} {}", clip(name, NAME_MAX), number(*value))).collect();
+    frame(id, title, &format!("{}.", words.join("; ")), height, &drawing, &caption(unit, bars.len(), shown.len()))
 }
 
 fn caption(unit: &str, total: usize, shown: usize) -> String {

@@ -17,11 +17,7 @@ pub fn interval(id: &str, measure: &Measure, baseline_name: &str) -> Markup {
         return html! {};
     };
     let ends = |estimate: &Estimate| {
-        [
-            estimate.low.unwrap_or(estimate.value),
-            estimate.value,
-            estimate.high.unwrap_or(estimate.value),
-        ]
+        [estimate.low.unwrap_or(estimate.value), estimate.value, estimate.high.unwrap_or(estimate.value)]
     };
     let values = ends(&measure.model).into_iter().chain(ends(&baseline));
     let Some(scale) = Scale::over(values) else {
@@ -46,19 +42,8 @@ pub fn interval(id: &str, measure: &Measure, baseline_name: &str) -> Markup {
         (row("Model", &measure.model, &scale, 12.0, ("fill", "whisker")))
         (row(&baseline_name, &baseline, &scale, 56.0, ("fill-mute", "whisker-mute")))
     };
-    let words = format!(
-        "Model {}; baseline {}.",
-        said(&measure.model),
-        said(&baseline)
-    );
-    frame(
-        id,
-        &format!("{name}: {direction}"),
-        &words,
-        HEIGHT,
-        &drawing,
-        "",
-    )
+    let words = format!("Model {}; baseline {}.", said(&measure.model), said(&baseline));
+    frame(id, &format!("{name}: {direction}"), &words, HEIGHT, &drawing, "")
 }
 
 fn row(name: &str, estimate: &Estimate, scale: &Scale, top: f64, class: (&str, &str)) -> Markup {
@@ -83,12 +68,7 @@ fn finite(end: Option<f64>) -> Option<f64> {
 fn said(estimate: &Estimate) -> String {
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => {
-            format!(
-                "{}, between {} and {}",
-                number(estimate.value),
-                number(low),
-                number(high)
-            )
+            format!("{}, between {} and {}", number(estimate.value), number(low), number(high))
         }
         _ => number(estimate.value),
     }

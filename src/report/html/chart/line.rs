@@ -17,34 +17,17 @@ pub struct Axes<'a> {
     pub y: &'a str,
 }
 
-pub fn figure(
-    id: &str,
-    title: &str,
-    axes: &Axes,
-    points: &[(f64, f64)],
-    reference: &[(f64, f64)],
-) -> Markup {
+pub fn figure(id: &str, title: &str, axes: &Axes, points: &[(f64, f64)], reference: &[(f64, f64)]) -> Markup {
     let curve = thin(points);
     let reference = thin(reference);
     let all = || curve.iter().chain(&reference);
-    let scales = (
-        Scale::over(all().map(|point| point.0)),
-        Scale::over(all().map(|point| point.1)),
-    );
+    let scales = (Scale::over(all().map(|point| point.0)), Scale::over(all().map(|point| point.1)));
     let (Some(x), Some(y), false) = (scales.0, scales.1, curve.is_empty()) else {
         return nothing(title);
     };
-    let widest = y
-        .ticks()
-        .iter()
-        .map(|(_, label)| label.chars().count())
-        .max()
-        .unwrap_or(0);
+    let widest = y.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
     let left = 14.0 + widest as f64 * 6.6;
-    let (x, y) = (
-        x.between(left, WIDTH - 14.0),
-        y.between(HEIGHT - 42.0, 24.0),
-    );
+    let (x, y) = (x.between(left, WIDTH - 14.0), y.between(HEIGHT - 42.0, 24.0));
     let drawing = html! {
         (grid(axes, &x, &y, left))
         @if reference.len() > 1 { polyline.reference points=(path(&reference, &x, &y)) {} }
@@ -53,11 +36,7 @@ pub fn figure(
             _ => polyline.curve points=(path(&curve, &x, &y)) {},
         }
     };
-    let caption = if reference.len() > 1 {
-        "Solid: the model. Dashed: what a useless one would give."
-    } else {
-        ""
-    };
+    let caption = if reference.len() > 1 { "Solid: the model. Dashed: what a useless one would give." } else { "" };
     frame(id, title, &words(axes, &curve), HEIGHT, &drawing, caption)
 }
 
@@ -65,11 +44,7 @@ fn grid(axes: &Axes, x: &Scale, y: &Scale, left: f64) -> Markup {
     let (right, bottom) = (WIDTH - 14.0, HEIGHT - 42.0);
     // Long labels leave room for fewer of them.
     let every = |ticks: &[(f64, String)]| {
-        let longest = ticks
-            .iter()
-            .map(|(_, label)| label.len())
-            .max()
-            .unwrap_or(0);
+        let longest = ticks.iter().map(|(_, label)| label.len()).max().unwrap_or(0);
         if longest * ticks.len() > 40 { 2 } else { 1 }
     };
     let across = x.ticks();
@@ -95,14 +70,8 @@ fn words(axes: &Axes, curve: &[(f64, f64)]) -> String {
     let (Some(first), Some(last)) = (curve.first(), curve.last()) else {
         return String::new();
     };
-    let low = curve
-        .iter()
-        .map(|point| point.1)
-        .fold(f64::INFINITY, f64::min);
-    let high = curve
-        .iter()
-        .map(|point| point.1)
-        .fold(f64::NEG_INFINITY, f64::max);
+    let low = curve.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
+    let high = curve.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
     format!(
         "{} by {}: from {} at {} to {} at {}; lowest {}, highest {}.",
         clip(axes.y, LABEL_MAX),
@@ -118,31 +87,17 @@ fn words(axes: &Axes, curve: &[(f64, f64)]) -> String {
 
 /// The finite points, evenly thinned, the last one kept.
 fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let finite = points
-        .iter()
-        .copied()
-        .filter(|(x, y)| x.is_finite() && y.is_finite());
+    let finite = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite());
     let finite: Vec<(f64, f64)> = finite.collect();
     let stride = finite.len().div_ceil(POINTS_MAX).max(1);
     let last = finite.len().saturating_sub(1);
-    let kept = finite
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| place % stride == 0 || *place == last);
+    let kept = finite.iter().enumerate().filter(|(place, _)| place % stride == 0 || *place == last);
     kept.map(|(_, point)| *point).collect()
 }
 
 fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
-    let pairs: Vec<String> = points
-        .iter()
-        .map(|point| {
-            format!(
-                "{},{}",
-                coordinate(x.at(point.0)),
-                coordinate(y.at(point.1))
-            )
-        })
-        .collect();
+    let pairs: Vec<String> =
+        points.iter().map(|point| format!("{},{}", coordinate(x.at(point.0)), coordinate(y.at(point.1)))).collect();
     pairs.join(" ")
 }
 
@@ -160,10 +115,7 @@ mod tests {
         let points: Vec<(f64, f64)> = (0..100_001).map(|x| (f64::from(x), 0.0)).collect();
         let thinned = thin(&points);
         assert!(thinned.len() <= POINTS_MAX + 1);
-        assert_eq!(
-            (thinned[0].0, thinned[thinned.len() - 1].0),
-            (0.0, 100_000.0)
-        );
+        assert_eq!((thinned[0].0, thinned[thinned.len() - 1].0), (0.0, 100_000.0));
         assert_eq!(thin(&[(f64::NAN, 1.0), (1.0, 2.0)]), [(1.0, 2.0)]);
     }
 }

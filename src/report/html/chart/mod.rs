@@ -22,34 +22,17 @@ const TABLE_COLUMNS_MAX: usize = 16;
 /// One chart as a figure; `id` is unique on the page.
 pub fn figure(id: &str, chart: &Chart) -> Markup {
     match chart {
-        Chart::Line {
-            title,
-            x,
-            y,
-            points,
-            reference,
-        } => {
+        Chart::Line { title, x, y, points, reference } => {
             let axes = line::Axes { x, y };
             line::figure(id, title, &axes, points, reference)
         }
         Chart::Bars { title, unit, bars } => bars::figure(id, title, unit, bars),
-        Chart::Table {
-            title,
-            columns,
-            rows,
-        } => table(title, columns, rows),
+        Chart::Table { title, columns, rows } => table(title, columns, rows),
     }
 }
 
 /// The frame of a drawing: heading, picture with words, caption.
-fn frame(
-    id: &str,
-    title: &str,
-    words: &str,
-    height: f64,
-    drawing: &Markup,
-    caption: &str,
-) -> Markup {
+fn frame(id: &str, title: &str, words: &str, height: f64, drawing: &Markup, caption: &str) -> Markup {
     let (name, description) = (format!("{id}-name"), format!("{id}-words"));
     html! {
         figure aria-labelledby=(name) {
@@ -77,11 +60,7 @@ fn table(title: &str, columns: &[String], rows: &[Vec<String>]) -> Markup {
     };
     // A column of numbers is aligned to the right, its head too.
     let right: Vec<bool> = (0..columns.len())
-        .map(|column| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .all(|cell| numeric(cell))
-        })
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).all(|cell| numeric(cell)))
         .collect();
     let class = |column: usize| right.get(column).is_some_and(|right| *right).then_some("n");
     html! {

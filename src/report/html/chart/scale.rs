@@ -18,10 +18,8 @@ impl Scale {
     /// are too far apart to count between.
     pub fn over(values: impl IntoIterator<Item = f64>) -> Option<Scale> {
         let finite = values.into_iter().filter(|value| value.is_finite());
-        let (mut low, mut high) = finite
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-                (low.min(value), high.max(value))
-            });
+        let (mut low, mut high) =
+            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         if low > high {
             return None;
         }
@@ -33,13 +31,7 @@ impl Scale {
         let step = round_step((high - low) / 4.0);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         let sound = step.is_normal() && (high - low).is_finite() && (high - low) / step < 20.0;
-        sound.then_some(Scale {
-            low,
-            high,
-            step,
-            start: 0.0,
-            end: 1.0,
-        })
+        sound.then_some(Scale { low, high, step, start: 0.0, end: 1.0 })
     }
 
     /// The same axis between two coordinates.
@@ -55,10 +47,7 @@ impl Scale {
     /// Round values from end to end, with their labels.
     pub fn ticks(&self) -> Vec<(f64, String)> {
         let count = ((self.high - self.low) / self.step).round() as usize;
-        (0..=count)
-            .map(|place| self.low + place as f64 * self.step)
-            .map(|value| (value, self.label(value)))
-            .collect()
+        (0..=count).map(|place| self.low + place as f64 * self.step).map(|value| (value, self.label(value))).collect()
     }
 
     fn label(&self, value: f64) -> String {
@@ -79,10 +68,7 @@ impl Scale {
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
     let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power);
-    round
-        .into_iter()
-        .find(|round| *round >= step * (1.0 - 1e-9))
-        .unwrap_or(step)
+    round.into_iter().find(|round| *round >= step * (1.0 - 1e-9)).unwrap_or(step)
 }
 
 #[cfg(test)]
@@ -97,16 +83,10 @@ mod tests {
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
         assert_eq!(labels(&[0.0, 1.0]), ["0.0", "0.5", "1.0"]);
-        assert_eq!(
-            labels(&[0.71, 0.79]),
-            ["0.70", "0.72", "0.74", "0.76", "0.78", "0.80"]
-        );
+        assert_eq!(labels(&[0.71, 0.79]), ["0.70", "0.72", "0.74", "0.76", "0.78", "0.80"]);
         assert_eq!(labels(&[-3.0, 12.0]), ["-5", "0", "5", "10", "15"]);
         assert_eq!(labels(&[5.0]), ["4.5", "5.0", "5.5"]);
-        assert_eq!(
-            labels(&[0.0, 2_000_000.0]),
-            ["0.0 M", "0.5 M", "1.0 M", "1.5 M", "2.0 M"]
-        );
+        assert_eq!(labels(&[0.0, 2_000_000.0]), ["0.0 M", "0.5 M", "1.0 M", "1.5 M", "2.0 M"]);
     }
 
     #[test]

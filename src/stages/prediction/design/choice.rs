@@ -57,7 +57,9 @@ impl TryFrom<serde_json::Value> for Choice {
     fn try_from(value: serde_json::Value) -> Result<Self, serde_json::Error> {
         match value {
             serde_json::Value::String(word) if word == "all" => Ok(Choice::All),
-            serde_json::Value::String(word) => Err(serde_json::Error::custom(format!("`{word}` is neither `all` nor a list of columns"))),
+            serde_json::Value::String(word) => {
+                Err(serde_json::Error::custom(format!("`{word}` is neither `all` nor a list of columns")))
+            }
             list => serde_json::from_value(list).map(Choice::Columns),
         }
     }
@@ -106,7 +108,8 @@ impl Choice {
         let Choice::Columns(names) = self else {
             if usable.is_empty() {
                 let message = format!("no column of the table at `{PORT}` can be a feature");
-                let problem = Problem::new(Code::BadValue, message).help("a feature is a number, a truth value or text");
+                let problem =
+                    Problem::new(Code::BadValue, message).help("a feature is a number, a truth value or text");
                 return Err(vec![problem.at(["with", "features"])]);
             }
             return Ok(usable.into_iter().map(str::to_owned).collect());
@@ -124,7 +127,10 @@ fn place(index: usize) -> [Step; 3] {
 /// The names that `all` stands for.
 fn usable(schema: &TableSchema) -> impl Iterator<Item = &str> {
     let fits = |column: &&Column| {
-        !is_key(schema, &column.name) && column.role == Role::Plain && column.class != Class::DirectId && is_feature_type(&column.dtype)
+        !is_key(schema, &column.name)
+            && column.role == Role::Plain
+            && column.class != Class::DirectId
+            && is_feature_type(&column.dtype)
     };
     schema.columns.iter().filter(fits).map(|column| column.name.as_str())
 }
@@ -153,7 +159,8 @@ fn problem(schema: &TableSchema, name: &str, usable: &[&str]) -> Option<Problem>
         return Some(Problem::new(Code::BadValue, message));
     }
     if column.class == Class::DirectId {
-        let message = format!("`{name}` names a person (class direct_id), so a model could only learn persons by heart");
+        let message =
+            format!("`{name}` names a person (class direct_id), so a model could only learn persons by heart");
         return Some(Problem::new(Code::BadValue, message));
     }
     if is_feature_type(&column.dtype) {

@@ -100,7 +100,11 @@ impl Encoding {
     }
 
     /// Writes the feature of every row into its columns.
-    fn write<'a>(&self, frame: &DataFrame, columns: &mut impl Iterator<Item = ArrayViewMut1<'a, f64>>) -> Result<(), Failure> {
+    fn write<'a>(
+        &self,
+        frame: &DataFrame,
+        columns: &mut impl Iterator<Item = ArrayViewMut1<'a, f64>>,
+    ) -> Result<(), Failure> {
         self.check(frame)?;
         match self {
             Encoding::Number { name, median, .. } => {
@@ -110,7 +114,8 @@ impl Encoding {
             }
             Encoding::Levels { name, levels } => {
                 let mut own: Vec<ArrayViewMut1<'a, f64>> = columns.by_ref().take(levels.len()).collect();
-                let place: HashMap<&str, usize> = levels.iter().enumerate().map(|(place, level)| (level.as_str(), place)).collect();
+                let place: HashMap<&str, usize> =
+                    levels.iter().enumerate().map(|(place, level)| (level.as_str(), place)).collect();
                 for (row, text) in frame.column(name)?.str()?.iter().enumerate() {
                     let column = text.and_then(|text| place.get(text)).and_then(|place| own.get_mut(*place));
                     if let Some(cell) = column.and_then(|column| column.get_mut(row)) {
@@ -126,13 +131,17 @@ impl Encoding {
     fn check(&self, frame: &DataFrame) -> Result<(), Failure> {
         let name = self.name();
         let Ok(column) = frame.column(name) else {
-            return Err(Failure::data(format!("the model was fitted on a column `{name}`, which the table no longer has; fit it again")));
+            return Err(Failure::data(format!(
+                "the model was fitted on a column `{name}`, which the table no longer has; fit it again"
+            )));
         };
         if matches!(self, Encoding::Levels { .. }) == (column.dtype() == &DataType::String) {
             return Ok(());
         }
         let found = type_name(column.dtype());
-        Err(Failure::data(format!("`{name}` is {found} now, and was of another kind when the model was fitted; fit it again")))
+        Err(Failure::data(format!(
+            "`{name}` is {found} now, and was of another kind when the model was fitted; fit it again"
+        )))
     }
 
     fn profile(&self, frame: &DataFrame) -> Result<Profile, Failure> {
@@ -142,9 +151,15 @@ impl Encoding {
                 let counts = level_counts(frame, name)?;
                 let rows = frame.height().max(1) as f64;
                 let count = |level: &String| counts.get(level.as_str()).copied().unwrap_or(0);
-                let mut shares: Vec<(String, f64)> = levels.iter().map(|level| (level.clone(), count(level) as f64 / rows)).collect();
+                let mut shares: Vec<(String, f64)> =
+                    levels.iter().map(|level| (level.clone(), count(level) as f64 / rows)).collect();
                 shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-                Ok(Profile { name: name.clone(), nulls: frame.column(name)?.null_count(), deciles: vec![], levels: shares })
+                Ok(Profile {
+                    name: name.clone(),
+                    nulls: frame.column(name)?.null_count(),
+                    deciles: vec![],
+                    levels: shares,
+                })
             }
         }
     }
@@ -206,7 +221,9 @@ impl Design {
         for encoding in &self.columns {
             match encoding {
                 Encoding::Number { name, .. } => terms.push(Term { name, level: None }),
-                Encoding::Levels { name, levels } => terms.extend(levels.iter().map(|level| Term { name, level: Some(level) })),
+                Encoding::Levels { name, levels } => {
+                    terms.extend(levels.iter().map(|level| Term { name, level: Some(level) }))
+                }
             }
         }
         terms

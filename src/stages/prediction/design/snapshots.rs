@@ -1,7 +1,10 @@
 //! A table of snapshots in memory, and the rows of some of them.
 
 use chrono::NaiveDate;
-use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, IntoColumn, NamedFrom, NewChunkedArray, Series, SortMultipleOptions, col};
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, DataType, IntoColumn, NamedFrom, NewChunkedArray, Series, SortMultipleOptions,
+    col,
+};
 
 use super::words;
 use crate::stages::contract::Failure;
@@ -19,7 +22,11 @@ pub struct Snapshots {
 
 impl Snapshots {
     /// Reads the entity and these columns.
-    pub fn read<'a>(table: Table, entity: &'a str, columns: impl IntoIterator<Item = &'a str>) -> Result<Snapshots, Failure> {
+    pub fn read<'a>(
+        table: Table,
+        entity: &'a str,
+        columns: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Snapshots, Failure> {
         let mut names = vec![entity, AS_OF];
         for name in columns {
             if !names.contains(&name) {

@@ -16,7 +16,8 @@ const COEFFICIENTS_MAX: usize = 20;
 pub fn of_rows(model: &Predictions) -> Vec<Chart> {
     let diagonal = || vec![(0.0, 0.0), (1.0, 1.0)];
     let mut charts = Vec::new();
-    let roc: Vec<(f64, f64)> = model.roc_curve().iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
+    let roc: Vec<(f64, f64)> =
+        model.roc_curve().iter().map(|point| (point.false_positive_rate, point.true_positive_rate)).collect();
     if !roc.is_empty() {
         charts.push(Chart::Line {
             title: "ROC curve".to_owned(),
@@ -35,7 +36,8 @@ pub fn of_rows(model: &Predictions) -> Vec<Chart> {
         reference: diagonal(),
     });
     let slices = model.slices(DECILES);
-    let bars: Vec<(String, f64)> = slices.iter().filter_map(|slice| Some((slice.slice.to_string(), slice.lift?))).collect();
+    let bars: Vec<(String, f64)> =
+        slices.iter().filter_map(|slice| Some((slice.slice.to_string(), slice.lift?))).collect();
     if !bars.is_empty() {
         let title = "Lift by tenth of the rows, the most probable first".to_owned();
         charts.push(Chart::Bars { title, unit: "times the average".to_owned(), bars });
@@ -57,7 +59,9 @@ pub fn coefficients(served: &Fitted, rows: &DataFrame) -> Result<Chart, Failure>
     };
     let mut found: Vec<(String, f64)> = terms.zip(standardized).collect();
     found.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let row = |(term, coefficient): (String, f64)| vec![term, format!("{coefficient:+.3}"), format!("{:.3}", coefficient.exp())];
+    let row = |(term, coefficient): (String, f64)| {
+        vec![term, format!("{coefficient:+.3}"), format!("{:.3}", coefficient.exp())]
+    };
     Ok(Chart::Table {
         title: "Largest coefficients of the served model".to_owned(),
         columns: ["feature", "log-odds per deviation", "times the odds"].map(str::to_owned).to_vec(),

@@ -32,7 +32,9 @@ impl<'a> Judged<'a> {
         let (learned, truth) = (truth(train, &trial.target)?, truth(held, &trial.target)?);
         let share = learned.iter().filter(|&&one| one).count() as f64 / learned.len().max(1) as f64;
         let probability = trial.probabilities(held)?;
-        let measured = |probability: Vec<f64>| Predictions::new(truth.clone(), probability).map_err(|error| Failure::data(error.to_string()));
+        let measured = |probability: Vec<f64>| {
+            Predictions::new(truth.clone(), probability).map_err(|error| Failure::data(error.to_string()))
+        };
         let model = measured(probability.clone())?;
         let prior = measured(vec![share; truth.len()])?;
         let single = single::best(&trial.design, (train, &learned), (held, &truth))?;
@@ -72,7 +74,8 @@ impl<'a> Judged<'a> {
     }
 
     fn roc_auc(&self, rng: &mut Xoshiro256PlusPlus) -> Option<Measure> {
-        let found = bootstrap(self.truth.len(), RESAMPLES, rng, |times| self.model.roc_auc_of(|row| drawn(times, row)))?;
+        let found =
+            bootstrap(self.truth.len(), RESAMPLES, rng, |times| self.model.roc_auc_of(|row| drawn(times, row)))?;
         let over = |value: f64| value - 0.5;
         let difference = Estimate::interval(over(found.estimate), over(found.low), over(found.high));
         Some(measure("roc_auc", Better::Higher, found.into(), Some(Estimate::point(0.5)), Some(difference)))
@@ -90,7 +93,8 @@ impl<'a> Judged<'a> {
         let of_model = |times: &[u32]| self.model.average_precision_of(|row| drawn(times, row));
         // Whoever ranks at random reaches the share of positives.
         let over = |times: &[u32]| {
-            let positives: u32 = self.truth.iter().zip(times).filter(|(truth, _)| **truth).map(|(_, times)| *times).sum();
+            let positives: u32 =
+                self.truth.iter().zip(times).filter(|(truth, _)| **truth).map(|(_, times)| *times).sum();
             Some(of_model(times)? - f64::from(positives) / rows as f64)
         };
         let found = bootstrap(rows, RESAMPLES, rng, of_model)?;
@@ -113,7 +117,13 @@ pub fn drawn(times: &[u32], row: usize) -> u32 {
     times.get(row).copied().unwrap_or(0)
 }
 
-fn measure(name: &str, better: Better, model: Estimate, baseline: Option<Estimate>, difference: Option<Estimate>) -> Measure {
+fn measure(
+    name: &str,
+    better: Better,
+    model: Estimate,
+    baseline: Option<Estimate>,
+    difference: Option<Estimate>,
+) -> Measure {
     Measure { name: name.to_owned(), better, model, baseline, difference }
 }
 
@@ -125,7 +135,8 @@ pub struct TopDecile {
 
 impl TopDecile {
     pub fn new(truth: &[bool], probability: &[f64]) -> TopDecile {
-        let mut order: Vec<(usize, bool, f64)> = truth.iter().zip(probability).enumerate().map(|(row, (truth, p))| (row, *truth, *p)).collect();
+        let mut order: Vec<(usize, bool, f64)> =
+            truth.iter().zip(probability).enumerate().map(|(row, (truth, p))| (row, *truth, *p)).collect();
         order.sort_by(|a, b| b.2.total_cmp(&a.2));
         TopDecile { order }
     }

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+use super::Logistic;
 use super::evaluate::Judged;
 use super::fitted::Fitted;
 use super::options::ClassWeight;
 use super::single::Single;
-use super::Logistic;
 use crate::metrics::evaluation::Fact;
 use crate::metrics::intervals::Interval;
 use crate::stages::prediction::design::{Encoding, words};
@@ -39,7 +39,13 @@ pub fn of_rows(judged: &Judged<'_>, evaluated: NaiveDate, single: Option<(&Singl
 }
 
 /// Facts of what was fitted on what.
-pub fn of_fit(stage: &Logistic, split: &SnapshotSplit, train: &DataFrame, trial: &Fitted, served: &Fitted) -> Vec<Fact> {
+pub fn of_fit(
+    stage: &Logistic,
+    split: &SnapshotSplit,
+    train: &DataFrame,
+    trial: &Fitted,
+    served: &Fitted,
+) -> Vec<Fact> {
     let snapshots = |dates: &[NaiveDate]| match dates.len() {
         1 => format!("1 snapshot, {}", words::span(dates)),
         many => format!("{many} snapshots, {}", words::span(dates)),
@@ -61,7 +67,10 @@ pub fn of_fit(stage: &Logistic, split: &SnapshotSplit, train: &DataFrame, trial:
     facts.extend(levels(trial).map(|value| Fact::new("levels of text", value)));
     if !trial.design.dropped.is_empty() {
         let names = words::list(trial.design.dropped.iter().map(String::as_str));
-        facts.push(Fact::new("dropped columns", format!("{names}: without a value, or without a level of 10 rows, in training")));
+        facts.push(Fact::new(
+            "dropped columns",
+            format!("{names}: without a value, or without a level of 10 rows, in training"),
+        ));
     }
     if stage.class_weight == ClassWeight::Balanced {
         let value = "those of a world where both classes are equally frequent (class_weight: balanced), \
@@ -80,14 +89,18 @@ fn fit(trial: &Fitted) -> String {
     let steps = trial.regression.iterations;
     match trial.regression.converged {
         true => format!("converged after {steps} steps"),
-        false => format!("did not converge in {steps} steps: the coefficients are not final; scale the features or raise the penalty"),
+        false => format!(
+            "did not converge in {steps} steps: the coefficients are not final; scale the features or raise the penalty"
+        ),
     }
 }
 
 /// The features of which training rows lacked a value.
 fn missing(trial: &Fitted) -> Option<String> {
     let lacking = trial.design.columns.iter().filter_map(|encoding| match encoding {
-        Encoding::Number { name, imputed, .. } if *imputed > 0 => Some(format!("{name} in {} rows", words::count(*imputed))),
+        Encoding::Number { name, imputed, .. } if *imputed > 0 => {
+            Some(format!("{name} in {} rows", words::count(*imputed)))
+        }
         _ => None,
     });
     let lacking: Vec<String> = lacking.collect();

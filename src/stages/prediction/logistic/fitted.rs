@@ -36,8 +36,13 @@ impl Fitted {
             logistic::Engine::Linfa => LINFA_TOLERANCE,
             logistic::Engine::Native => Params::default().tolerance,
         };
-        let params =
-            Params { l2: stage.penalty.l2, class_weight: stage.class_weight.into(), engine, tolerance, ..Params::default() };
+        let params = Params {
+            l2: stage.penalty.l2,
+            class_weight: stage.class_weight.into(),
+            engine,
+            tolerance,
+            ..Params::default()
+        };
         let regression = logistic::fit(design.matrix(rows)?.view(), &truth, &params)
             .map_err(|error| Failure::data(error.to_string()))?;
         Ok(Fitted { target: stage.target.clone(), horizon_days, design, regression })
@@ -46,7 +51,8 @@ impl Fitted {
     /// The probability that the target is true, for each row.
     pub fn probabilities(&self, rows: &DataFrame) -> Result<Vec<f64>, Failure> {
         let matrix = self.design.matrix(rows)?;
-        let probabilities = self.regression.predict_proba(matrix.view()).map_err(|error| Failure::data(error.to_string()))?;
+        let probabilities =
+            self.regression.predict_proba(matrix.view()).map_err(|error| Failure::data(error.to_string()))?;
         Ok(probabilities.to_vec())
     }
 }

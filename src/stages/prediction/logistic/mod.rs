@@ -96,7 +96,9 @@ impl Stage for Logistic {
             problems.push(problem.help("use `engine: native`, or `class_weight: none`").at(["with", "class_weight"]));
         }
         if self.calibrate.is_some() {
-            problems.push(Problem::new(Code::NotYet, "`calibrate` is not available yet").at(["with", "calibrate"]).at_key());
+            problems.push(
+                Problem::new(Code::NotYet, "`calibrate` is not available yet").at(["with", "calibrate"]).at_key(),
+            );
         }
         problems
     }
@@ -156,7 +158,9 @@ impl Stage for Logistic {
         evaluation.charts.push(charts::coefficients(&served, &refit)?);
         let model = self.model(&served, &refit, context.run_date)?;
         let scored = match self.mode {
-            Mode::Fit => self.predictions(&entity.name, &snapshots.at(context.run_date)?.head(Some(0)), &served, &model)?,
+            Mode::Fit => {
+                self.predictions(&entity.name, &snapshots.at(context.run_date)?.head(Some(0)), &served, &model)?
+            }
             _ => self.predictions(&entity.name, &snapshots.at(context.run_date)?, &served, &model)?,
         };
         Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation) })
@@ -170,7 +174,8 @@ impl Logistic {
         if column.dtype == DataType::Boolean || self.mode == Mode::Apply {
             return None;
         }
-        let message = format!("`{}` is {}, and what is predicted here is of type bool", self.target, type_name(&column.dtype));
+        let message =
+            format!("`{}` is {}, and what is predicted here is of type bool", self.target, type_name(&column.dtype));
         let problem = Problem::new(Code::WrongColumnType, message);
         Some(problem.help("make it a condition, such as `SUM(amount) > 0`").at(["with", "target"]))
     }
@@ -198,7 +203,8 @@ impl Logistic {
     fn apply(&self, table: Table, entity: &Column, model: &Model, run_date: NaiveDate) -> Result<Outputs, Failure> {
         let fitted: Fitted = model.main()?;
         if fitted.target != self.target {
-            let message = format!("the earlier model predicts `{}`, not `{}`; fit it again", fitted.target, self.target);
+            let message =
+                format!("the earlier model predicts `{}`, not `{}`; fit it again", fitted.target, self.target);
             return Err(Failure::data(message));
         }
         let needed = fitted.design.columns.iter().map(design::Encoding::name);
@@ -208,7 +214,13 @@ impl Logistic {
         Ok(Outputs { tables: vec![scored], ..Outputs::default() })
     }
 
-    fn predictions(&self, entity: &str, rows: &DataFrame, fitted: &Fitted, model: &Model) -> Result<LazyFrame, Failure> {
+    fn predictions(
+        &self,
+        entity: &str,
+        rows: &DataFrame,
+        fitted: &Fitted,
+        model: &Model,
+    ) -> Result<LazyFrame, Failure> {
         let [probability, version] = OUTPUTS;
         let columns = vec![
             rows.column(entity)?.clone(),

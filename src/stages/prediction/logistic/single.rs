@@ -31,7 +31,11 @@ impl Single {
 
 /// Chooses by the training rows only, and measures on the evaluation rows. `None` where the latter
 /// are all of one class.
-pub fn best(design: &Design, train: (&DataFrame, &[bool]), held: (&DataFrame, &[bool])) -> Result<Option<Single>, Failure> {
+pub fn best(
+    design: &Design,
+    train: (&DataFrame, &[bool]),
+    held: (&DataFrame, &[bool]),
+) -> Result<Option<Single>, Failure> {
     let (known, judged) = (design.unscaled(train.0)?, design.unscaled(held.0)?);
     let mut best: Option<(f64, Single)> = None;
     let mut start = 0;
@@ -41,7 +45,9 @@ pub fn best(design: &Design, train: (&DataFrame, &[bool]), held: (&DataFrame, &[
         let weights: Vec<f64> = match encoding {
             Encoding::Number { .. } => vec![1.0],
             // A level is worth the share of positives among its training rows, above that of all.
-            Encoding::Levels { .. } => terms.clone().map(|term| over_share(known.column(term).iter(), train.1)).collect(),
+            Encoding::Levels { .. } => {
+                terms.clone().map(|term| over_share(known.column(term).iter(), train.1)).collect()
+            }
         };
         let weights = ArrayView1::from(&weights);
         let score = |matrix: &Array2<f64>| matrix.slice(s![.., terms.clone()]).dot(&weights).to_vec();
@@ -81,5 +87,6 @@ fn ranked(truth: &[bool], scores: &[f64], rising: bool) -> Result<Predictions, F
         let rank = distinct.partition_point(|value| value < score) as f64 / most;
         if rising { rank } else { 1.0 - rank }
     };
-    Predictions::new(truth.to_vec(), scores.iter().map(rank).collect()).map_err(|error| Failure::data(error.to_string()))
+    Predictions::new(truth.to_vec(), scores.iter().map(rank).collect())
+        .map_err(|error| Failure::data(error.to_string()))
 }

@@ -47,17 +47,22 @@ pub fn collect(frame: LazyFrame, entity: &str, time: &str, program: &Program) ->
     let frame = widened(frame.select(columns))?;
     let frame = frame.collect_with_engine(Engine::Streaming)?.unwrap_single();
     if frame.height() >= u32::MAX as usize {
-        return Err(Failure::TooLarge(format!("{} events are more than the 4,294,967,294 that one stage reads", frame.height())));
+        return Err(Failure::TooLarge(format!(
+            "{} events are more than the 4,294,967,294 that one stage reads",
+            frame.height()
+        )));
     }
     let entities = encode(frame.column("_entity")?.as_materialized_series())?;
     let Data::Integers(keys) = entities.values.data else {
         return Err(Failure::bug("an entity is neither a whole number nor text"));
     };
     let times = frame.column("_time")?.i64()?.iter().map(|time| time.unwrap_or(0)).collect();
-    let mut collected = Collected { keys, texts: entities.texts, entity_type: entities.dtype, times, values: vec![], masks: vec![] };
+    let mut collected =
+        Collected { keys, texts: entities.texts, entity_type: entities.dtype, times, values: vec![], masks: vec![] };
     for (index, (_, is_filter)) in program.events.iter().enumerate() {
         let series = frame.column(&format!("_e{index}"))?.as_materialized_series();
-        let (values, mask) = if *is_filter { (None, Some(condition(series, frame.height())?)) } else { (Some(encode(series)?), None) };
+        let (values, mask) =
+            if *is_filter { (None, Some(condition(series, frame.height())?)) } else { (Some(encode(series)?), None) };
         collected.values.push(values);
         collected.masks.push(mask);
     }
@@ -94,7 +99,8 @@ fn condition(series: &Series, height: usize) -> PolarsResult<Vec<bool>> {
 /// A column as integers or floats; text becomes codes in the order of the text.
 fn encode(series: &Series) -> PolarsResult<EventValues> {
     let dtype = series.dtype().clone();
-    let valid = (series.null_count() > 0).then(|| series.is_not_null().iter().map(|valid| valid.unwrap_or(false)).collect());
+    let valid =
+        (series.null_count() > 0).then(|| series.is_not_null().iter().map(|valid| valid.unwrap_or(false)).collect());
     let (data, texts) = match &dtype {
         DataType::String => {
             let (codes, texts) = codes(series)?;

@@ -9,8 +9,7 @@ use std::ops::ControlFlow;
 use crate::algorithms::windows::{Aggregation, Window};
 use crate::problem::{Code, Problem};
 use crate::sql::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, VisitMut,
-    VisitorMut,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, VisitMut, VisitorMut,
 };
 use crate::sql::{self, Aggregate};
 
@@ -48,7 +47,14 @@ pub struct Output {
 
 impl Program {
     /// Adds an expression; problems are placed inside its text.
-    pub fn add(&mut self, name: &str, text: &str, window: Window, horizon_days: Option<u32>, columns: &[&str]) -> Result<(), Vec<Problem>> {
+    pub fn add(
+        &mut self,
+        name: &str,
+        text: &str,
+        window: Window,
+        horizon_days: Option<u32>,
+        columns: &[&str],
+    ) -> Result<(), Vec<Problem>> {
         let mut tree = sql::expression(text).map_err(|problem| vec![problem])?;
         let problems = sql::check_expression(&tree, columns);
         if !problems.is_empty() {
@@ -111,7 +117,8 @@ impl VisitorMut for Extract<'_> {
             Expr::Identifier(ident) if ident.span.start.line > 0 => {
                 let message =
                     format!("`{}` stands outside of an aggregate, but a feature has one value per entity", ident.value);
-                let problem = Problem::new(Code::SqlInvalid, message).help(format!("wrap it, as in MAX({})", ident.value));
+                let problem =
+                    Problem::new(Code::SqlInvalid, message).help(format!("wrap it, as in MAX({})", ident.value));
                 self.problems.push(place(ident, problem));
             }
             _ => {}
@@ -133,7 +140,9 @@ impl VisitorMut for Extract<'_> {
                 });
                 *expr = Expr::Identifier(Ident::new(format!("_d{index}")));
             }
-            _ => self.problems.push(Problem::new(Code::SqlInvalid, "DAYS_SINCE takes one moment").help("as in DAYS_SINCE(MAX(ordered_at))")),
+            _ => self.problems.push(
+                Problem::new(Code::SqlInvalid, "DAYS_SINCE takes one moment").help("as in DAYS_SINCE(MAX(ordered_at))"),
+            ),
         }
         ControlFlow::Continue(())
     }
@@ -240,7 +249,10 @@ mod tests {
     #[test]
     fn an_expression_falls_into_three_steps() {
         let program = compiled("SUM(amount) / COUNT(DISTINCT order_id) FILTER (WHERE quantity > 0)").unwrap();
-        assert_eq!(program.events, [("amount".into(), false), ("order_id".into(), false), ("quantity > 0".into(), true)]);
+        assert_eq!(
+            program.events,
+            [("amount".into(), false), ("order_id".into(), false), ("quantity > 0".into(), true)]
+        );
         assert_eq!(program.aggregates.len(), 2);
         assert_eq!(program.aggregates[1].filter, Some(2));
         assert_eq!(program.outputs[0].sql, "CAST(_a0 AS DOUBLE) / NULLIF(_a1, 0)");

@@ -16,9 +16,7 @@ use crate::algorithms::windows::Window;
 use crate::config::Span;
 use crate::problem::{Code, Problem, Step};
 use crate::sql;
-use crate::stages::contract::{
-    Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext,
-};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::trusted_time;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema};
 use compile::Program;
@@ -150,7 +148,9 @@ impl Stage for Features {
             let problem = Problem::new(Code::DuplicateId, format!("`{name}` is a feature and a label"));
             problems.push(problem.at(["with", "labels", name]).at_key());
         }
-        for (group, name) in self.features.keys().map(|n| ("features", n)).chain(self.labels.keys().map(|n| ("labels", n))) {
+        for (group, name) in
+            self.features.keys().map(|n| ("features", n)).chain(self.labels.keys().map(|n| ("labels", n)))
+        {
             if name == AS_OF || *name == self.entity {
                 let problem = Problem::new(Code::DuplicateId, format!("`{name}` is part of the key"));
                 problems.push(problem.at(["with", group, name]).at_key());
@@ -171,7 +171,8 @@ impl Stage for Features {
         }
         let dtypes = self.output_types(&program, events)?;
         let entity = events.column(&self.entity).cloned();
-        let mut columns: Vec<Column> = entity.into_iter().map(|column| Column { dtype: wide(&column.dtype), ..column }).collect();
+        let mut columns: Vec<Column> =
+            entity.into_iter().map(|column| Column { dtype: wide(&column.dtype), ..column }).collect();
         columns.push(Column::new(AS_OF, DataType::Date));
         for (name, dtype, horizon) in dtypes {
             let role = horizon.map_or(Role::Plain, |horizon_days| Role::Label { horizon_days });
@@ -218,7 +219,8 @@ impl Features {
         }
         if let Some(column) = events.column(&self.time) {
             if !matches!(column.dtype, DataType::Date | DataType::Datetime(..)) {
-                let message = format!("`{}` is {}, not a date or time", self.time, crate::table::type_name(&column.dtype));
+                let message =
+                    format!("`{}` is {}, not a date or time", self.time, crate::table::type_name(&column.dtype));
                 problems.push(Problem::new(Code::WrongColumnType, message).at(["with", "time"]));
             } else {
                 problems.extend(trusted_time(events, "events", &self.time));
@@ -227,7 +229,11 @@ impl Features {
         if let Some(column) = events.column(&self.entity)
             && !(column.dtype.is_integer() || column.dtype == DataType::String || column.dtype == DataType::Date)
         {
-            let message = format!("`{}` is {}; an entity is a whole number or text", self.entity, crate::table::type_name(&column.dtype));
+            let message = format!(
+                "`{}` is {}; an entity is a whole number or text",
+                self.entity,
+                crate::table::type_name(&column.dtype)
+            );
             problems.push(Problem::new(Code::WrongColumnType, message).at(["with", "entity"]));
         }
         problems
@@ -271,7 +277,11 @@ impl Features {
     }
 
     /// Name, type and horizon of every feature and label, by planning over empty tables.
-    fn output_types(&self, program: &Program, events: &TableSchema) -> Result<Vec<(String, DataType, Option<u32>)>, Vec<Problem>> {
+    fn output_types(
+        &self,
+        program: &Program,
+        events: &TableSchema,
+    ) -> Result<Vec<(String, DataType, Option<u32>)>, Vec<Problem>> {
         let mut types = Vec::new();
         let mut problems = Vec::new();
         let empty = DataFrame::empty_with_schema(&events.to_polars());
@@ -285,7 +295,9 @@ impl Features {
             match planned.map(|schema| schema.get_at_index(0).map(|(_, dtype)| dtype.clone())) {
                 Ok(Some(dtype)) if output.name == HAVING => {
                     if dtype != DataType::Boolean {
-                        problems.push(Problem::new(Code::WrongColumnType, "`having` is not a condition").at(["with", "having"]));
+                        problems.push(
+                            Problem::new(Code::WrongColumnType, "`having` is not a condition").at(["with", "having"]),
+                        );
                     }
                 }
                 Ok(Some(dtype)) => types.push((output.name.clone(), dtype, output.horizon_days)),

@@ -7,9 +7,9 @@ use polars::prelude::{
 };
 use polars::sql::sql_expr;
 
+use super::HAVING;
 use super::collect::{Collected, EventValues};
 use super::compile::{AggregateCall, Program};
-use super::HAVING;
 use crate::algorithms::windows::{self, Call, Column, Events, Snapshot, Values};
 use crate::stages::contract::Failure;
 use crate::stages::prepare::sql::widened;
@@ -18,7 +18,13 @@ use crate::table::{AS_OF, midnight_us};
 /// The rows of the stage's output, sorted by entity and snapshot.
 ///
 /// `moments` ascend. Labels are known where their window ends by `known_until`.
-pub fn rows(events: &Collected, program: &Program, moments: &[NaiveDate], known_until: NaiveDate, entity: &str) -> Result<LazyFrame, Failure> {
+pub fn rows(
+    events: &Collected,
+    program: &Program,
+    moments: &[NaiveDate],
+    known_until: NaiveDate,
+    entity: &str,
+) -> Result<LazyFrame, Failure> {
     let known = |moment: NaiveDate, call: &AggregateCall| is_known(moment, call.horizon_days, known_until);
     let snapshots: Vec<Snapshot> = moments
         .iter()
@@ -43,7 +49,8 @@ pub fn rows(events: &Collected, program: &Program, moments: &[NaiveDate], known_
         .collect();
     let order = windows::order_events(&events.keys, &events.times);
     let input = Events { times: &events.times, order: &order, values: &values, masks: &masks };
-    let aggregated = windows::aggregate(&input, &snapshots, &calls).map_err(|error| Failure::data(error.to_string()))?;
+    let aggregated =
+        windows::aggregate(&input, &snapshots, &calls).map_err(|error| Failure::data(error.to_string()))?;
 
     let keys = aggregated.entities.iter().map(|index| order.keys.get(*index as usize).copied().unwrap_or_default());
     let mut columns = vec![
@@ -71,7 +78,9 @@ pub fn empty_aggregates(program: &Program, event_types: &[DataType]) -> Result<D
     }
     let whole = |error| (String::new(), error);
     let frame = DataFrame::new_infer_height(columns).map_err(whole)?.lazy();
-    days(frame, program).and_then(LazyFrame::collect).map_err(|error| (program.days.first().cloned().unwrap_or_default(), error))
+    days(frame, program)
+        .and_then(LazyFrame::collect)
+        .map_err(|error| (program.days.first().cloned().unwrap_or_default(), error))
 }
 
 fn is_known(moment: NaiveDate, horizon_days: Option<u32>, known_until: NaiveDate) -> bool {
@@ -98,7 +107,11 @@ fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> PolarsResul
     let numeric = argument.is_primitive_numeric() || matches!(argument, DataType::Decimal(..) | DataType::Boolean);
     let additive = !matches!(
         call.aggregation,
-        windows::Aggregation::Min | windows::Aggregation::Max | windows::Aggregation::Mode | windows::Aggregation::First | windows::Aggregation::Last
+        windows::Aggregation::Min
+            | windows::Aggregation::Max
+            | windows::Aggregation::Mode
+            | windows::Aggregation::First
+            | windows::Aggregation::Last
     );
     if additive && !numeric {
         let name = crate::table::type_name(argument);

@@ -3,12 +3,7 @@ use super::*;
 use crate::storage::Kind;
 use crate::storage::local::DurableFileSystem;
 
-const FAULTS: [Fault; 4] = [
-    Fault::Fail,
-    Fault::FailAfter,
-    Fault::Crash,
-    Fault::CrashAfter,
-];
+const FAULTS: [Fault; 4] = [Fault::Fail, Fault::FailAfter, Fault::Crash, Fault::CrashAfter];
 const OLD: [&str; 3] = ["old one", "old two", "old three"];
 const NEW: [&str; 2] = ["new one", "new two"];
 const NEXT: [&str; 1] = ["next"];
@@ -27,11 +22,7 @@ impl Stage {
             true => Arc::new(DurableFileSystem::default()),
             false => Arc::new(InMemory::new()),
         };
-        Self {
-            store,
-            base: format!("{}/scores", dir.path().display()),
-            _dir: dir,
-        }
+        Self { store, base: format!("{}/scores", dir.path().display()), _dir: dir }
     }
 
     fn healthy(&self) -> Location {
@@ -40,26 +31,16 @@ impl Stage {
 
     fn faulty(&self, fault: Fault, at: usize) -> (Location, Faulty) {
         let faulty = Faulty::new(Arc::clone(&self.store), fault, at);
-        (
-            Location::within(Arc::new(faulty.clone()), &self.base, "scores"),
-            faulty,
-        )
+        (Location::within(Arc::new(faulty.clone()), &self.base, "scores"), faulty)
     }
 }
 
 /// What must hold after a publish of `NEW` over `old` met a fault, whatever it returned.
-async fn assert_one_version(
-    to: &Location,
-    old: Option<Vec<String>>,
-    result: &Result<Published, StorageError>,
-) {
+async fn assert_one_version(to: &Location, old: Option<Vec<String>>, result: &Result<Published, StorageError>) {
     let seen = read_newest(to).await;
     let is_new = seen.as_deref().is_some_and(|seen| seen == NEW);
     assert!(is_new || seen == old, "neither old nor new: {seen:?}");
-    assert!(
-        is_new || result.is_err(),
-        "success was reported, but the old version stands"
-    );
+    assert!(is_new || result.is_err(), "success was reported, but the old version stands");
     assert_success_is_honest(to).await;
 }
 
@@ -115,15 +96,9 @@ async fn a_commit_that_worked_but_reported_an_error_counts() {
     let mut counted = 0;
     for at in 0..40 {
         let (through, faulty) = stage.faulty(Fault::FailAfter, at);
-        let before = newest(&stage.healthy(), None)
-            .await
-            .unwrap()
-            .map_or(0, |it| it.sequence);
+        let before = newest(&stage.healthy(), None).await.unwrap().map_or(0, |it| it.sequence);
         let result = put(&through, &format!("run-{at}"), &NEW).await;
-        let after = newest(&stage.healthy(), None)
-            .await
-            .unwrap()
-            .map_or(0, |it| it.sequence);
+        let after = newest(&stage.healthy(), None).await.unwrap().map_or(0, |it| it.sequence);
         counted += u32::from(faulty.hit() && result.is_ok() && after == before + 1);
     }
     assert!(counted > 0, "no faulty commit was recognized as done");

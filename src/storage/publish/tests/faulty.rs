@@ -9,9 +9,8 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-    UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +49,7 @@ impl fmt::Debug for Faulty {
 
 impl Faulty {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, fault: Fault, at: usize) -> Self {
-        Self {
-            inner,
-            fault,
-            at,
-            count: Arc::default(),
-            meanwhile: None,
-        }
+        Self { inner, fault, at, count: Arc::default(), meanwhile: None }
     }
 
     /// Lets somebody else act just before operation `at` (listings aside).
@@ -74,10 +67,7 @@ impl Faulty {
     }
 
     fn error<T>() -> Result<T> {
-        Err(Error::Generic {
-            store: "faulty",
-            source: "injected".into(),
-        })
+        Err(Error::Generic { store: "faulty", source: "injected".into() })
     }
 
     /// Whether to do the operation, and whether to report it as failed.
@@ -121,13 +111,8 @@ struct FaultyUpload {
 impl MultipartUpload for FaultyUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let faulty = self.faulty.clone();
-        let garble =
-            faulty.fault == Fault::Garble && faulty.count.load(Ordering::SeqCst) == faulty.at;
-        let data = if garble {
-            vec![b'?'; data.content_length()].into()
-        } else {
-            data
-        };
+        let garble = faulty.fault == Fault::Garble && faulty.count.load(Ordering::SeqCst) == faulty.at;
+        let data = if garble { vec![b'?'; data.content_length()].into() } else { data };
         let part = self.inner.put_part(data);
         Box::pin(async move { faulty.operation(part).await })
     }
@@ -143,40 +128,23 @@ impl MultipartUpload for FaultyUpload {
 
 #[async_trait]
 impl ObjectStore for Faulty {
-    async fn put_opts(
-        &self,
-        to: &Path,
-        data: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
+    async fn put_opts(&self, to: &Path, data: PutPayload, options: PutOptions) -> Result<PutResult> {
         if options.mode == PutMode::Create && self.fault == Fault::NoCommit {
             return self.operation(async { Self::error() }).await;
         }
         self.operation(self.inner.put_opts(to, data, options)).await
     }
 
-    async fn put_multipart_opts(
-        &self,
-        to: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        let inner = self
-            .operation(self.inner.put_multipart_opts(to, options))
-            .await?;
-        Ok(Box::new(FaultyUpload {
-            inner,
-            faulty: self.clone(),
-        }))
+    async fn put_multipart_opts(&self, to: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let inner = self.operation(self.inner.put_multipart_opts(to, options)).await?;
+        Ok(Box::new(FaultyUpload { inner, faulty: self.clone() }))
     }
 
     async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
         self.operation(self.inner.get_opts(from, options)).await
     }
 
-    fn delete_stream(
-        &self,
-        paths: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         let faulty = self.clone();
         let one = move |path: Result<Path>| {
             let faulty = faulty.clone();
@@ -201,7 +169,6 @@ impl ObjectStore for Faulty {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.operation(self.inner.copy_opts(from, to, options))
-            .await
+        self.operation(self.inner.copy_opts(from, to, options)).await
     }
 }

@@ -37,10 +37,7 @@ fn request(to: &Location, run_id: &str, contents: &[&str]) -> (Request, TempDir)
     let files = contents.iter().enumerate().map(|(index, content)| {
         let path = dir.path().join(index.to_string());
         std::fs::write(&path, content).unwrap();
-        NewFile {
-            path,
-            rows: content.len() as u64,
-        }
+        NewFile { path, rows: content.len() as u64 }
     });
     let request = Request {
         to: to.clone(),
@@ -65,11 +62,7 @@ async fn read_newest(to: &Location) -> Option<Vec<String>> {
     let commit = newest(to, Some(date())).await.unwrap()?;
     let mut contents = Vec::new();
     for file in &commit.files {
-        let bytes = dataset
-            .get(&file.path)
-            .await
-            .unwrap()
-            .expect("a committed file exists");
+        let bytes = dataset.get(&file.path).await.unwrap().expect("a committed file exists");
         assert_eq!(bytes.len() as u64, file.bytes);
         assert_eq!(hexadecimal(Sha256::new_with_prefix(&bytes)), file.sha256);
         contents.push(String::from_utf8(bytes).unwrap());
@@ -80,22 +73,11 @@ async fn read_newest(to: &Location) -> Option<Vec<String>> {
 /// Who waits for `_SUCCESS` and then takes every Parquet file must see exactly the newest version.
 async fn assert_success_is_honest(to: &Location) {
     let dataset = Dataset::open(to).unwrap();
-    if dataset
-        .get(&names::success(date()))
-        .await
-        .unwrap()
-        .is_none()
-    {
+    if dataset.get(&names::success(date())).await.unwrap().is_none() {
         return;
     }
-    let commit = newest(to, Some(date()))
-        .await
-        .unwrap()
-        .expect("_SUCCESS without a commit");
-    assert_eq!(
-        visible(&dataset).await,
-        commit.files.iter().map(|f| f.path.clone()).collect()
-    );
+    let commit = newest(to, Some(date())).await.unwrap().expect("_SUCCESS without a commit");
+    assert_eq!(visible(&dataset).await, commit.files.iter().map(|f| f.path.clone()).collect());
 }
 
 async fn visible(dataset: &Dataset) -> BTreeSet<String> {

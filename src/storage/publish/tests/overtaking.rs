@@ -12,10 +12,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        Self {
-            to: within(Arc::clone(&store)),
-            store,
-        }
+        Self { to: within(Arc::clone(&store)), store }
     }
 
     fn faulty(&self, at: usize) -> Faulty {
@@ -27,10 +24,7 @@ async fn write_rival(to: &Location) {
     let dataset = Dataset::open(to).unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
     let rival = names::part(date(), 0, 2, "rival");
-    dataset
-        .put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite)
-        .await
-        .unwrap();
+    dataset.put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
 }
 
@@ -47,9 +41,7 @@ async fn a_slow_finish_never_calls_a_mixture_success() {
                 finish::finish(&dataset, &slow).await.unwrap();
             }
         });
-        put(&within(Arc::new(faulty.clone())), "new-run", &["c"])
-            .await
-            .unwrap_err();
+        put(&within(Arc::new(faulty.clone())), "new-run", &["c"]).await.unwrap_err();
         assert_success_is_honest(&pair.to).await;
         if !faulty.hit() {
             break;
@@ -85,11 +77,5 @@ async fn finish_leaves_a_rival_alone_and_claims_no_success() {
     let dataset = Dataset::open(&to).unwrap();
     assert!(!finish::finish(&dataset, &commit).await.unwrap());
     assert_eq!(visible(&dataset).await.len(), 3);
-    assert!(
-        dataset
-            .get(&names::success(date()))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(dataset.get(&names::success(date())).await.unwrap().is_none());
 }

@@ -16,13 +16,7 @@ async fn a_version_replaces_the_one_before_and_leaves_nothing_of_it() {
         assert_eq!(newest(&to, None).await.unwrap(), Some(second.commit));
         assert_whole(&to).await;
         let dataset = Dataset::open(&to).unwrap();
-        let names: Vec<_> = dataset
-            .list("")
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let names: Vec<_> = dataset.list("").await.unwrap().into_iter().map(|(name, _)| name).collect();
         let names: BTreeSet<_> = names.iter().map(String::as_str).collect();
         let expected = [
             "_commits/2011-12-10/000001.json",
@@ -39,9 +33,7 @@ async fn a_version_replaces_the_one_before_and_leaves_nothing_of_it() {
 #[tokio::test]
 async fn a_large_file_is_uploaded_in_parts() {
     let dir = tempfile::tempdir().unwrap();
-    let large: String = (0..2_500_000)
-        .map(|n| char::from(b'a' + (n % 23) as u8))
-        .collect();
+    let large: String = (0..2_500_000).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
     let large = large.repeat(9); // 22.5 MB: three parts, the last one shorter
     for to in [memory(), local(&dir)] {
         put(&to, "run-1", &[&large]).await.unwrap();
@@ -68,34 +60,18 @@ async fn sources_read_the_newest_commits_only() {
         put(&to, "run-2", &["b", "c"]).await.unwrap();
         let dataset = Dataset::open(&to).unwrap();
         // Left by runs that crashed: one with a commit of another date, one of a date that has no commit.
-        for stray in [
-            &first.files[0].path,
-            "run_date=2011-12-11/part-00000-000001-x.parquet",
-        ] {
-            dataset
-                .put(stray, b"stray".to_vec(), object_store::PutMode::Overwrite)
-                .await
-                .unwrap();
+        for stray in [&first.files[0].path, "run_date=2011-12-11/part-00000-000001-x.parquet"] {
+            dataset.put(stray, b"stray".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
         }
-        for base in [
-            to.clone(),
-            to.join("run_date=2011-12-10"),
-            to.join("run_date=*/*.parquet"),
-        ] {
+        for base in [to.clone(), to.join("run_date=2011-12-10"), to.join("run_date=*/*.parquet")] {
             let files = sources::list(&base).await.unwrap();
             let names: Vec<_> = files.iter().map(|file| file.location.url()).collect();
             assert_eq!(files.len(), 2, "{base}: {names:?}");
-            assert!(
-                names.iter().all(|name| name.contains("-000002-run-2")),
-                "{names:?}"
-            );
+            assert!(names.iter().all(|name| name.contains("-000002-run-2")), "{names:?}");
             assert!(files[0].identity.starts_with("sha256:"));
         }
         let partitions = &sources::list(&to).await.unwrap()[0].partitions;
-        assert_eq!(
-            *partitions,
-            [("run_date".to_owned(), Some("2011-12-10".to_owned()))]
-        );
+        assert_eq!(*partitions, [("run_date".to_owned(), Some("2011-12-10".to_owned()))]);
     }
 }
 
@@ -121,20 +97,11 @@ async fn repair_fences_off_a_run_that_stopped_before_its_commit() {
     let dataset = Dataset::open(&to).unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
     let rival = names::part(date(), 0, 2, "run-2");
-    dataset
-        .put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite)
-        .await
-        .unwrap();
+    dataset.put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
     let before = newest(&to, None).await.unwrap().unwrap();
     assert_eq!(verify(&to, &before).await.unwrap(), State::Unfinished);
-    let commit = repair(&to, date(), "run-3", Utc::now())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (commit.sequence, commit.key, commit.files),
-        (2, before.key, before.files)
-    );
+    let commit = repair(&to, date(), "run-3", Utc::now()).await.unwrap().unwrap();
+    assert_eq!((commit.sequence, commit.key, commit.files), (2, before.key, before.files));
     assert_whole(&to).await;
     assert_eq!(read_newest(&to).await.unwrap(), ["a"]);
 }
@@ -144,10 +111,7 @@ async fn files_of_others_are_left_alone() {
     let to = memory();
     let dataset = Dataset::open(&to).unwrap();
     let mine = "run_date=2011-12-10/notes.txt";
-    dataset
-        .put(mine, b"x".to_vec(), object_store::PutMode::Overwrite)
-        .await
-        .unwrap();
+    dataset.put(mine, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
     put(&to, "run-1", &["a"]).await.unwrap();
     assert!(dataset.get(mine).await.unwrap().is_some());
     assert_whole(&to).await;
@@ -156,10 +120,7 @@ async fn files_of_others_are_left_alone() {
 #[tokio::test]
 async fn run_ids_that_could_leave_the_directory_are_refused() {
     for run_id in ["", "../x", "a/b", "a.b"] {
-        assert_eq!(
-            put(&memory(), run_id, &["a"]).await.unwrap_err().kind(),
-            Kind::Invalid
-        );
+        assert_eq!(put(&memory(), run_id, &["a"]).await.unwrap_err().kind(), Kind::Invalid);
     }
 }
 
@@ -170,10 +131,7 @@ async fn a_commit_from_the_future_or_of_garbage_is_refused() {
     let dataset = Dataset::open(&to).unwrap();
     for text in ["{}", "", "not json"] {
         let name = names::commit(date(), 2);
-        dataset
-            .put(&name, text.into(), object_store::PutMode::Overwrite)
-            .await
-            .unwrap();
+        dataset.put(&name, text.into(), object_store::PutMode::Overwrite).await.unwrap();
         assert_eq!(newest(&to, None).await.unwrap_err().kind(), Kind::Corrupt);
     }
 }

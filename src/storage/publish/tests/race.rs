@@ -27,26 +27,14 @@ async fn race(to: &Location, runs: usize) {
         }
         winners.sort();
         let expected: Vec<u64> = (won + 1..).take(winners.len()).collect();
-        assert_eq!(
-            winners.iter().map(|winner| winner.0).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(winners.iter().map(|winner| winner.0).collect::<Vec<_>>(), expected);
         won += winners.len() as u64;
         let (_, last) = winners.last().expect("someone wins");
-        assert_eq!(
-            read_newest(to).await.unwrap(),
-            [last.as_str(), last.as_str()]
-        );
+        assert_eq!(read_newest(to).await.unwrap(), [last.as_str(), last.as_str()]);
         assert_success_is_honest(to).await;
     }
-    let commits = Dataset::open(to)
-        .unwrap()
-        .list(&names::commits(date()))
-        .await
-        .unwrap();
-    let commits = commits
-        .iter()
-        .filter(|(name, _)| names::parse_commit(name).is_some());
+    let commits = Dataset::open(to).unwrap().list(&names::commits(date())).await.unwrap();
+    let commits = commits.iter().filter(|(name, _)| names::parse_commit(name).is_some());
     assert_eq!(commits.count() as u64, won);
     repair(to, date(), "repair", Utc::now()).await.unwrap();
     assert_whole(to).await;
