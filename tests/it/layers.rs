@@ -101,7 +101,8 @@ fn no_rule_points_back_up() {
 #[test]
 fn pure_modules_stay_pure() {
     let mut broken = Vec::new();
-    for (module, file, text) in sources() {
+    let is_test = |file: &Path| file.iter().any(|part| part == "tests" || part == "tests.rs");
+    for (module, file, text) in sources().into_iter().filter(|(_, file, _)| !is_test(file)) {
         let forbidden = FORBIDDEN.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, words)| words);
         for (number, line) in code_lines(&text) {
             for word in forbidden.iter().filter(|word| line.contains(**word)) {
@@ -158,7 +159,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     found
 }
 
-/// Lines with their numbers, without comments and unit tests.
+/// Lines with their numbers, without comments and unit tests in the same file.
 fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     let lines = text.get(..end).unwrap_or(text).lines().enumerate();

@@ -222,3 +222,77 @@ pub fn floats(name: &str, values: &[f64]) -> Column {
 pub fn texts(name: &str, values: &[&str]) -> Column {
     Series::new(name.into(), values).into_column()
 }
+
+/// A small shop: two queries, features, a join, and one publication.
+pub const SHOP: &str = r#"name: shop
+sources:
+  sales:
+    path: ${lake}/sales.parquet
+    event_time: at
+    columns:
+      customer: {type: int64, class: direct_id}
+      item: string
+      at: datetime
+      amount: float64
+    checks:
+      - {not_null: [customer, at]}
+stages:
+  - id: kept
+    stage: sql
+    inputs: {sales: sales}
+    with: {query: SELECT * FROM sales WHERE amount <> 0}
+  - id: customers
+    stage: features
+    inputs: {events: kept}
+    tags: [people]
+    with:
+      entity: customer
+      time: at
+      snapshots: {every: 30d, count: 4}
+      features:
+        recency_days: DAYS_SINCE(MAX(at))
+        orders: COUNT(*)
+        spend: SUM(amount)
+        spend_30d: {expression: SUM(amount), last: 30d}
+        favorite: MODE(item)
+      labels:
+        buys_30d: {expression: COUNT(*) > 0, next: 30d}
+  - id: favorites
+    stage: sql
+    inputs: {sales: sales}
+    with:
+      query: SELECT customer, MIN(item) AS item FROM sales GROUP BY customer
+      key: [customer]
+  - id: scores
+    stage: scores
+    inputs: {entities: customers, tables: [favorites]}
+    with: {entity: customer}
+publish:
+  scores: {from: scores, to: "${warehouse}/scores"}
+"#;
+
+impl Project {
+    /// [`SHOP`] with 40 sales of 7 customers in `data/sales.parquet`; run dates up to 2024-06-01 suit it.
+    pub fn shop() -> Project {
+        let project = Project::new(SHOP);
+        project.write("configs/local.yaml", "lake: data\nwarehouse: out\nrun_date: 2024-06-01\n");
+        project.write_sales(40);
+        project
+    }
+
+    /// Sales every 90 hours from 2024-01-01.
+    pub fn write_sales(&self, count: i64) {
+        let rows = || 0..count;
+        let customers: Vec<i64> = rows().map(|row| 100 + row * row % 7).collect();
+        let items: Vec<&str> = rows().map(|row| ["tea", "cup", "pot"][(row % 3) as usize]).collect();
+        let amounts: Vec<f64> = rows().map(|row| (row * 37 % 100) as f64 / 4.0 - 2.0).collect();
+        let hours: Vec<i64> = rows().map(|row| row * 90).collect();
+        let columns = vec![
+            integers("customer", &customers),
+            texts("item", &items),
+            hours_of_2024("at", &hours),
+            floats("amount", &amounts),
+        ];
+        self.write_parquet("data/sales.parquet", columns);
+    }
+}

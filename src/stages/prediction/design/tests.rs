@@ -1,1 +1,201 @@
+use super::snapshots::Snapshots;
+use super::*;
+use crate::problem::{Code, Step};
+use crate::stages::contract::Failure;
+use crate::table::{AS_OF, Class, Column, Role, Table, TableSchema};
+use chrono::NaiveDate;
+use ndarray::array;
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, Series, TimeUnit, df};
 
+fn schema() -> TableSchema {
+    let plain = Column::new;
+    let label = Column { role: Role::Label { horizon_days: 30 }, ..plain("buys", DataType::Boolean) };
+    let columns = vec![
+        plain("customer", DataType::Int64).class(Class::DirectId),
+        plain(AS_OF, DataType::Date),
+        plain("spend", DataType::Float64),
+        plain("price", DataType::Decimal(12, 2)),
+        plain("member", DataType::Boolean),
+        plain("country", DataType::String).class(Class::QuasiId),
+        plain("email", DataType::String).class(Class::DirectId),
+        plain("last", DataType::Datetime(TimeUnit::Microseconds, None)),
+        plain("vector", DataType::List(Box::new(DataType::Float32))),
+        label,
+    ];
+    TableSchema { columns, key: vec!["customer".into(), AS_OF.into()], ..TableSchema::default() }
+}
+
+#[test]
+fn all_is_what_can_be_a_feature() {
+    assert_eq!(Choice::All.columns(&schema()).unwrap(), ["spend", "price", "member", "country"]);
+    let mut nothing = schema();
+    nothing.columns.truncate(2);
+    let problems = Choice::All.columns(&nothing).unwrap_err();
+    assert_eq!((problems.len(), problems[0].code), (1, Code::BadValue));
+}
+
+#[test]
+fn every_wrong_name_of_a_list_is_a_problem_at_its_place() {
+    let names = ["member", "spnd", "buys", "customer", "as_of", "email", "last", "vector", "spend"];
+    let choice = Choice::Columns(names.map(str::to_owned).to_vec());
+    let problems = choice.columns(&schema()).unwrap_err();
+    let found: Vec<(Code, Step)> =
+        problems.iter().map(|problem| (problem.code, problem.place.path[2].clone())).collect();
+    let expected = [
+        (Code::UnknownColumn, 1),
+        (Code::Leak, 2),
+        (Code::BadValue, 3),
+        (Code::BadValue, 4),
+        (Code::BadValue, 5),
+        (Code::WrongColumnType, 6),
+        (Code::WrongColumnType, 7),
+    ];
+    assert_eq!(found, expected.map(|(code, index)| (code, Step::Index(index))));
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `spend`?"));
+    let order = Choice::Columns(vec!["member".into(), "spend".into()]);
+    assert_eq!(order.columns(&schema()).unwrap(), ["member", "spend"]);
+}
+
+#[test]
+fn the_list_itself_is_checked() {
+    let choice = Choice::Columns(vec!["a".into(), "b".into(), "a".into()]);
+    assert_eq!(choice.check()[0].place.path[2], Step::Index(2));
+    assert_eq!(Choice::Columns(vec![]).check().len(), 1);
+    assert!(Choice::All.check().is_empty());
+}
+
+#[test]
+fn the_choice_is_a_word_or_a_list() {
+    let read = |json: &str| serde_json::from_str::<Choice>(json);
+    assert_eq!(read("\"all\"").unwrap(), Choice::All);
+    assert_eq!(read("[\"a\"]").unwrap(), Choice::Columns(vec!["a".into()]));
+    assert!(read("\"any\"").unwrap_err().to_string().contains("neither `all` nor a list"));
+}
+
+#[test]
+fn an_entity_needs_a_key_and_a_name_of_its_own() {
+    assert_eq!(entity(&schema(), &["probability"]).unwrap().name, "customer");
+    assert_eq!(entity(&schema(), &["customer"]).unwrap_err().code, Code::DuplicateId);
+    assert_eq!(
+        entity(&TableSchema { key: vec!["customer".into()], ..schema() }, &[]).unwrap_err().code,
+        Code::NoSnapshots
+    );
+}
+
+/// Rows 0 to 20: `country` is 10 times b, 10 times a and once c; `spend` is missing in the last.
+fn rows() -> DataFrame {
+    let country: Vec<Option<&str>> =
+        (0..21).map(|row| Some(["b", "a"][row % 2]).filter(|_| row < 20).or(Some("c"))).collect();
+    let spend: Vec<Option<f64>> = (0..21).map(|row| (row < 20).then_some(f64::from(row))).collect();
+    let empty = Series::new_null("empty".into(), 21).cast(&DataType::Float64).unwrap();
+    let mut frame = df!("spend" => spend, "country" => country, "member" => vec![true; 21]).unwrap();
+    frame.with_column(empty.into_column()).unwrap();
+    frame
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn learns_medians_and_frequent_levels_and_drops_what_is_empty() {
+    let design = Design::fit(&rows(), &names(&["spend", "country", "empty", "member"]), Scale::None).unwrap();
+    let number = |name: &str, dtype: &str, median, imputed| Encoding::Number {
+        name: name.into(),
+        dtype: dtype.into(),
+        median,
+        imputed,
+    };
+    let levels = Encoding::Levels { name: "country".into(), levels: names(&["a", "b"]) };
+    // 0 to 19: the mean of 9 and 10.
+    assert_eq!(design.columns, [number("spend", "float64", 9.5, 1), levels, number("member", "bool", 1.0, 0)]);
+    assert_eq!((design.dropped.as_slice(), design.width(), design.rows), (&names(&["empty"])[..], 4, 21));
+    let terms: Vec<String> = design.terms().iter().map(ToString::to_string).collect();
+    assert_eq!(terms, ["spend", "country = a", "country = b", "member"]);
+
+    let new = df!(
+        "spend" => [Some(7.0), None, Some(f64::NAN), Some(f64::INFINITY)],
+        "country" => [Some("a"), Some("c"), None, Some("b")],
+        "member" => [Some(false), None, Some(true), Some(true)]
+    );
+    let expected = array![[7.0, 1.0, 0.0, 0.0], [9.5, 0.0, 0.0, 1.0], [9.5, 0.0, 0.0, 1.0], [9.5, 0.0, 1.0, 1.0]];
+    assert_eq!(design.matrix(&new.unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn scales_by_the_population_deviation_of_the_training_rows() {
+    let train = df!("x" => [1.0, 2.0, 3.0, 4.0]).unwrap();
+    let design = Design::fit(&train, &names(&["x"]), Scale::Standard).unwrap();
+    // Mean 2.5, deviation √1.25.
+    let found = design.matrix(&df!("x" => [2.5, 3.5]).unwrap()).unwrap();
+    assert!(found[[0, 0]] == 0.0 && (found[[1, 0]] - 1.0 / 1.25f64.sqrt()).abs() < 1e-15);
+    let read: Design = serde_json::from_str(&serde_json::to_string(&design).unwrap()).unwrap();
+    assert_eq!((read.columns, read.dropped), (design.columns, design.dropped));
+}
+
+#[test]
+fn a_table_that_has_changed_since_is_refused_in_words() {
+    let design = Design::fit(&rows(), &names(&["spend", "country"]), Scale::None).unwrap();
+    let refused = |frame: DataFrame| design.matrix(&frame).unwrap_err().to_string();
+    assert!(refused(df!("spend" => [1.0]).unwrap()).contains("a column `country`, which the table no longer has"));
+    assert!(refused(df!("spend" => ["1"], "country" => ["a"]).unwrap()).contains("`spend` is string now"));
+    assert!(refused(df!("spend" => [1], "country" => [1]).unwrap()).contains("`country` is int32 now"));
+}
+
+#[test]
+fn nothing_to_learn_from() {
+    let error = Design::fit(&rows(), &names(&["empty"]), Scale::Standard).unwrap_err();
+    assert!(matches!(error, Failure::Data(_)));
+}
+
+#[test]
+fn profiles_count_what_is_missing() {
+    let design = Design::fit(&rows(), &names(&["spend", "country"]), Scale::None).unwrap();
+    let profile = design.profile(&rows()).unwrap();
+    assert_eq!((profile[0].nulls, profile[0].deciles.first(), profile[0].deciles.last()), (1, Some(&0.0), Some(&19.0)));
+    assert_eq!(profile[1].levels, [("a".to_owned(), 10.0 / 21.0), ("b".to_owned(), 10.0 / 21.0)]);
+}
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Two entities at three moments 30 days apart, unsorted; the label is known at the first two.
+fn snapshots(labelled: usize) -> Snapshots {
+    let moments = ["2024-01-01", "2024-01-31", "2024-03-01"].map(date);
+    let entity = [2i64, 1, 2, 1, 2, 1];
+    let buys = [Some(true), None, Some(false), Some(true), None, None].map(|buys| buys.filter(|_| labelled > 0));
+    let as_of = [0, 0, 1, 1, 2, 2].map(|moment: usize| moments[moment]);
+    let frame = df!("id" => entity, "as_of" => as_of, "buys" => buys).unwrap();
+    let schema = TableSchema { snapshots: moments.to_vec(), ..TableSchema::default() };
+    Snapshots::read(Table { frame: frame.lazy(), schema, watermark: None }, "id", ["buys"]).unwrap()
+}
+
+#[test]
+fn rows_of_snapshots() {
+    let snapshots = snapshots(2);
+    let ids = |frame: DataFrame| frame.column("id").unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+    assert_eq!(ids(snapshots.at(date("2024-03-01")).unwrap()), [1, 2]);
+    assert_eq!(ids(snapshots.at(date("2024-03-02")).unwrap()), [0i64; 0]);
+    assert_eq!(ids(snapshots.labelled(&[date("2024-01-01"), date("2024-01-31")], "buys").unwrap()), [2, 1, 2]);
+    let split = snapshots.split("buys", 30, date("2024-03-01")).unwrap();
+    assert_eq!((split.evaluate, split.train), (date("2024-01-31"), vec![date("2024-01-01")]));
+}
+
+#[test]
+fn why_no_snapshot_trains() {
+    let refused =
+        |labelled, horizon| snapshots(labelled).split("buys", horizon, date("2024-03-01")).unwrap_err().to_string();
+    assert!(refused(0, 30).contains("3 snapshots, and `buys` is known in none of them"));
+    assert!(refused(2, 31).contains("in 2 of them (2024-01-01 to 2024-01-31)"));
+}
+
+#[test]
+fn words_for_numbers_and_dates() {
+    let counts = [0, 999, 1_000, 1_234_567].map(words::count);
+    assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
+    assert_eq!(words::span(&[date("2024-01-01")]), "2024-01-01");
+    assert_eq!(words::percent(0.1234), "12.3 %");
+    let many: Vec<String> = (0..22).map(|number| number.to_string()).collect();
+    assert!(words::list(many.iter().map(String::as_str)).ends_with("19 and 2 more"));
+}

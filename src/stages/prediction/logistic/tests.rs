@@ -1,1 +1,255 @@
+use super::*;
+use crate::metrics::evaluation::{Chart, Evaluation, Measure};
+use crate::stages::contract::{Cancel, NamedTable};
+use crate::table::{AS_OF, Class};
+use chrono::Days;
+use polars::prelude::{IntoLazy, df};
+use serde_json::{Value, json};
 
+fn run_date() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2024, 6, 1).unwrap()
+}
+
+/// The moments of five snapshots 90 days apart, the oldest first.
+fn moments() -> Vec<NaiveDate> {
+    (0..5).rev().map(|k| run_date() - Days::new(90 * k)).collect()
+}
+
+/// What entity `e` of 80 is at snapshot `s` of 5, and what it then does.
+fn row(e: i64, s: i64) -> (Option<f64>, bool, &'static str, bool) {
+    let raw = (e * 37 + s * 11) % 50;
+    let member = (e * s + e) % 3 == 0;
+    let country = if e == 5 { "XX" } else { ["GB", "FR", "DE"][((e * 5 + s) % 3) as usize] };
+    let buys = raw + 15 * i64::from(member) + (e * e * 3 + s * 17) % 40 > 45;
+    (Some(raw as f64).filter(|_| (e * 7 + s) % 13 != 0), member, country, buys)
+}
+
+fn schema() -> TableSchema {
+    let label = Role::Label { horizon_days: 90 };
+    let columns = vec![
+        Column::new("id", DataType::Int64).class(Class::DirectId),
+        Column::new(AS_OF, DataType::Date),
+        Column::new("x", DataType::Float64),
+        Column::new("member", DataType::Boolean),
+        Column::new("country", DataType::String),
+        Column { role: label, ..Column::new("buys", DataType::Boolean) },
+        Column { role: label, ..Column::new("spend_next", DataType::Float64) },
+    ];
+    TableSchema { columns, key: vec!["id".into(), AS_OF.into()], snapshots: moments(), ..TableSchema::default() }
+}
+
+/// The table, in an order that is not that of the key; `buys` says what the label is.
+fn table(buys: impl Fn(i64, i64) -> bool) -> Table {
+    let keys: Vec<(i64, i64)> = (0..5).flat_map(|s| (1..=80).rev().map(move |e| (e, s))).collect();
+    let rows: Vec<_> = keys.iter().map(|(e, s)| row(*e, *s)).collect();
+    let known = |(e, s): &(i64, i64)| (*s < 4).then(|| buys(*e, *s));
+    let frame = df!(
+        "id" => keys.iter().map(|(e, _)| *e).collect::<Vec<_>>(),
+        "as_of" => keys.iter().map(|(_, s)| moments()[*s as usize]).collect::<Vec<_>>(),
+        "x" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+        "member" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+        "country" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+        "buys" => keys.iter().map(known).collect::<Vec<_>>(),
+        "spend_next" => keys.iter().map(|(_, s)| (*s < 4).then_some(1.0)).collect::<Vec<_>>()
+    );
+    Table { frame: frame.unwrap().lazy(), schema: schema(), watermark: None }
+}
+
+fn stage(with: Value) -> Logistic {
+    serde_json::from_value(with).unwrap()
+}
+
+fn context() -> StageContext {
+    StageContext { run_date: run_date(), seed: 7, threads: 2, cancel: Cancel::default() }
+}
+
+fn inputs(table: Table, earlier: Option<Model>) -> Inputs {
+    let named = NamedTable { name: "customers".into(), table };
+    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier }
+}
+
+fn run(stage: &Logistic, table: Table) -> Result<Outputs, Failure> {
+    stage.run(inputs(table, None), &context())
+}
+
+fn schemas(of: &TableSchema, stage: &Logistic) -> Result<Vec<TableSchema>, Vec<Problem>> {
+    let ports = [(PORT.to_owned(), vec![("customers".to_owned(), of.clone())])].into();
+    stage.schemas(&InputSchemas { ports }, run_date())
+}
+
+fn predictions(outputs: &Outputs) -> (Vec<i64>, Vec<f64>) {
+    let frame = outputs.tables[0].clone().collect().unwrap();
+    assert_eq!(*frame.schema().as_ref(), schemas(&schema(), &stage(json!({"target": "buys"}))).unwrap()[0].to_polars());
+    let ids = frame.column("id").unwrap().i64().unwrap().iter().flatten().collect();
+    (ids, frame.column("probability").unwrap().f64().unwrap().iter().flatten().collect())
+}
+
+fn measure<'a>(evaluation: &'a Evaluation, name: &str) -> &'a Measure {
+    evaluation.measures.iter().find(|measure| measure.name == name).unwrap()
+}
+
+fn fact<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
+    evaluation.facts.iter().find(|fact| fact.name == name).map_or("", |fact| &fact.value)
+}
+
+/// The figures are scikit-learn 1.9.1's: LogisticRegression(C=1) on the standardized matrix of
+/// medians and one-hot levels, with roc_auc_score, log_loss, brier_score_loss and
+/// average_precision_score on the evaluation snapshot.
+#[test]
+fn agrees_with_scikit_learn() {
+    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+    let evaluation = outputs.evaluation.as_ref().unwrap();
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    let expected = [
+        ("roc_auc", 0.876_302_083, 0.5),
+        ("log_loss", 0.444_439_267, 0.675_375_885),
+        ("brier", 0.145_992_629, 0.241_111_111),
+        ("average_precision", 0.914_829_312, 0.6),
+        ("lift@10%", 1.0 / 0.6, 1.0),
+    ];
+    for (name, model, baseline) in expected {
+        let found = measure(evaluation, name);
+        near(found.model.value, model);
+        near(found.baseline.unwrap().value, baseline);
+        near(found.difference.unwrap().value, model - baseline);
+        assert!(found.difference.unwrap().low < found.difference.unwrap().high);
+    }
+    assert_eq!(evaluation.headline, "roc_auc");
+    assert!(measure(evaluation, "ece").baseline.is_none());
+
+    let (ids, probabilities) = predictions(&outputs);
+    assert_eq!(ids, (1..=80).collect::<Vec<i64>>());
+    let refitted = [0.642_258_430_66, 0.283_613_806_33, 0.282_687_248_08, 0.897_279_528_76];
+    for (found, expected) in probabilities.iter().zip(refitted) {
+        near(*found, expected);
+    }
+}
+
+#[test]
+fn says_what_was_done() {
+    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+    let evaluation = outputs.evaluation.unwrap();
+    assert_eq!(fact(&evaluation, "evaluated on"), "2024-03-03, 80 rows, 60.0 % positive");
+    assert_eq!(fact(&evaluation, "trained on"), "3 snapshots, 2023-06-07 to 2023-12-04, 240 rows");
+    assert!(fact(&evaluation, "served model").contains("up to 2024-03-03 (320 rows)"));
+    assert_eq!(fact(&evaluation, "imputed with the median"), "x in 18 rows");
+    assert_eq!(fact(&evaluation, "levels of text"), "country: 3");
+    assert!(fact(&evaluation, "fit").starts_with("converged"));
+    // scikit-learn: roc_auc_score of x with its median for the missing.
+    assert!(fact(&evaluation, "best single feature").starts_with("x, more is likelier: a ROC AUC of 0.863"));
+    let table = evaluation.charts.iter().find_map(|chart| match chart {
+        Chart::Table { rows, .. } => Some(rows),
+        _ => None,
+    });
+    assert_eq!(table.unwrap()[0], ["x", "+1.996", "7.356"]);
+    assert_eq!(evaluation.charts.len(), 4);
+}
+
+#[test]
+fn the_signature_and_the_version_tell_the_model() {
+    let stage = stage(json!({"target": "buys", "features": ["member", "x"], "class_weight": "balanced"}));
+    let outputs = run(&stage, table(|e, s| row(e, s).3)).unwrap();
+    let model = outputs.model.as_ref().unwrap();
+    let names: Vec<&str> = model.signature.inputs.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!((names, model.signature.rows), (vec!["member", "x"], 320));
+    assert_eq!(model.signature.parameters["class_weight"], "balanced");
+    let frame = outputs.tables[0].clone().collect().unwrap();
+    let version = frame.column("model_version").unwrap().str().unwrap().get(0).unwrap().to_owned();
+    assert_eq!(version, model.version());
+    assert!(fact(outputs.evaluation.as_ref().unwrap(), "probabilities").contains("balanced"));
+}
+
+#[test]
+fn a_model_is_applied_on_a_later_night() {
+    let fit = stage(json!({"target": "buys", "mode": "fit"}));
+    let fitted = run(&fit, table(|e, s| row(e, s).3)).unwrap();
+    assert_eq!(predictions(&fitted).0.len(), 0);
+    let both = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+
+    let apply = stage(json!({"target": "buys", "mode": "apply"}));
+    assert!(apply.applies_earlier_model() && matches!(apply.protocol(), Protocol::Newest { .. }));
+    let applied = apply.run(inputs(table(|_, _| false), fitted.model.clone()), &context()).unwrap();
+    assert!(applied.model.is_none() && applied.evaluation.is_none());
+    let (found, expected) = (predictions(&applied), predictions(&both));
+    assert_eq!(found.0, expected.0);
+    assert!(found.1.iter().zip(&expected.1).all(|(found, expected)| (found - expected).abs() < 1e-12));
+
+    let other = stage(json!({"target": "leaves", "mode": "apply"}));
+    let refused = other.run(inputs(table(|_, _| false), fitted.model.clone()), &context()).err().unwrap();
+    assert!(refused.to_string().contains("predicts `buys`, not `leaves`"));
+    let mut without = table(|_, _| false);
+    without.schema.columns.retain(|column| column.name != "country");
+    let refused = apply.run(inputs(without, fitted.model), &context()).err().unwrap();
+    assert!(refused.to_string().contains("`country`, which the table no longer has"));
+}
+
+#[test]
+fn a_night_is_the_same_whatever_the_threads() {
+    let of = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+            (outputs.model.as_ref().unwrap().version(), outputs.evaluation.clone(), predictions(&outputs))
+        })
+    };
+    assert_eq!(of(1), of(3));
+}
+
+#[test]
+fn one_class_cannot_be_learned_but_can_be_judged() {
+    let refused = run(&stage(json!({"target": "buys"})), table(|e, _| e <= 5)).err().unwrap().to_string();
+    assert!(refused.contains("`buys` is true in 15 of 240 training rows, and at least 20 are needed"), "{refused}");
+    // The evaluation snapshot is all false; the others are as before.
+    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| s < 3 && row(e, s).3)).unwrap();
+    let evaluation = outputs.evaluation.unwrap();
+    let names: Vec<&str> = evaluation.measures.iter().map(|measure| measure.name.as_str()).collect();
+    assert_eq!((names, evaluation.headline.as_str()), (vec!["log_loss", "brier", "ece"], "log_loss"));
+    assert!(fact(&evaluation, "ROC AUC").contains("the target is false in every evaluated row"));
+}
+
+#[test]
+fn linfa_agrees() {
+    let of = |engine: &str| {
+        predictions(&run(&stage(json!({"target": "buys", "engine": engine})), table(|e, s| row(e, s).3)).unwrap()).1
+    };
+    assert!(of("linfa").iter().zip(of("native")).all(|(linfa, native)| (linfa - native).abs() < 1e-4));
+}
+
+#[test]
+fn every_wrong_parameter_is_told_at_once() {
+    let wrong = stage(json!({
+        "target": "buys", "features": ["x", "x"], "penalty": {"l2": -1.0},
+        "engine": "linfa", "class_weight": "balanced", "calibrate": "platt"
+    }));
+    let codes: Vec<Code> = wrong.check().iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, [Code::BadValue, Code::BadValue, Code::BadValue, Code::NotYet]);
+    assert!(wrong.check().iter().all(|problem| problem.place.path[0] == "with".into()));
+
+    let problems = schemas(&schema(), &stage(json!({"target": "spend_next", "features": ["y", "buys"]}))).unwrap_err();
+    let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, [Code::UnknownColumn, Code::Leak, Code::WrongColumnType]);
+    let named = TableSchema { key: vec!["x".into()], ..schema() };
+    assert_eq!(schemas(&named, &stage(json!({"target": "buys"}))).unwrap_err()[0].code, Code::NoSnapshots);
+}
+
+#[test]
+fn the_schema_of_the_parameters_marks_what_is_not_available() {
+    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<Logistic>();
+    let calibrate = &schema.as_value()["properties"]["calibrate"];
+    assert_eq!(calibrate["x-not-yet"], true);
+    assert_eq!(schema.as_value()["properties"]["features"]["default"], "all");
+    assert_eq!(schema.as_value()["required"], json!(["target"]));
+}
+
+#[test]
+fn the_lift_of_the_first_tenth_shares_ties() {
+    let truth = [true, true, false, true, false, false, false, false, false, false, false];
+    let probability = [0.9, 0.5, 0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3];
+    let top = evaluate::TopDecile::new(&truth, &probability);
+    // Two of eleven rows: the first, and one of two of which one is positive; 3 of 11 are in all.
+    assert!((top.lift(&[1; 11]).unwrap() - (1.5 / 2.0) / (3.0 / 11.0)).abs() < 1e-12);
+    let slices =
+        crate::metrics::classification::Predictions::new(truth.to_vec(), probability.to_vec()).unwrap().slices(10);
+    assert!((top.lift(&[1; 11]).unwrap() - slices[0].lift.unwrap()).abs() < 1e-12);
+    assert_eq!(top.lift(&[0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0]), None);
+}
