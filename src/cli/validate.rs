@@ -26,13 +26,17 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
         }
     }
     if exit == Exit::Done {
-        let count = |wanted: &str| plan.nodes.iter().filter(|node| node.id().starts_with(wanted)).count();
+        let count = |word: &str| {
+            let count = plan.nodes.iter().filter(|node| node.id().starts_with(&format!("{word}."))).count();
+            let word = if word == "publish" { "publication" } else { word };
+            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        };
         println!(
-            "{} is valid: {} sources, {} stages, {} publications, for the run date {}",
+            "{} is valid: {}, {}, {}, for the run date {}",
             loaded.document.file,
-            count("source."),
-            count("stage."),
-            count("publish."),
+            count("source"),
+            count("stage"),
+            count("publish"),
             plan.run_date
         );
     }

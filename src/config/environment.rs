@@ -67,13 +67,12 @@ impl Environment {
                 Some(text) => {
                     environment.values.insert(name.to_owned(), text);
                 }
-                None => problems.push(
-                    Problem::new(
-                        Code::WrongType,
-                        format!("the value of `{name}` is not a text, number or truth value"),
-                    )
-                    .at([name]),
-                ),
+                None => {
+                    let found =
+                        if matches!(node.value, Value::Sequence(_)) { "a list" } else { "a mapping or nothing" };
+                    let message = format!("expected a text, number or truth value for `{name}`, found {found}");
+                    problems.push(Problem::new(Code::WrongType, message).at([name]));
+                }
             }
         }
         if let Some(text) = environment.values.get("run_date") {

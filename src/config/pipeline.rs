@@ -21,14 +21,14 @@ pub struct PipelineSpec {
     #[schemars(range(min = 0))]
     pub seed: u64,
     /// External tables under a contract, by name.
-    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}, "minProperties" = 1))]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}, "minProperties" = 1))]
     pub sources: IndexMap<String, SourceSpec>,
     /// The steps, in any order.
     #[schemars(length(min = 1))]
     pub stages: Vec<StageSpec>,
     /// What is published, by name.
     #[serde(default)]
-    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}))]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}))]
     pub publish: IndexMap<String, PublishSpec>,
 }
 
@@ -109,6 +109,12 @@ impl JsonSchema for TypeName {
         schemars::json_schema!({
             "type": "string",
             "pattern": format!("^({simple}|list\\(({simple})\\))\\??$"),
+            "x-suggest": {
+                "int": "int64", "integer": "int64", "bigint": "int64", "long": "int64", "smallint": "int16",
+                "float": "float64", "double": "float64", "real": "float32", "number": "float64", "decimal": "decimal(18,2)",
+                "str": "string", "strin": "string", "text": "string", "varchar": "string", "utf8": "string",
+                "boolean": "bool", "timestamp": "datetime", "time": "datetime"
+            },
             "x-expected": "a type: bool, int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), string, date, datetime or list(…), with `?` where it may be null"
         })
     }

@@ -78,7 +78,8 @@ fn build_stages(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Built> {
         let Some(kind) = stages::kind(&spec.stage) else {
             let problem = Problem::new(Code::UnknownKind, format!("there is no stage kind `{}`", spec.stage));
             let names = stages::KINDS.iter().map(|kind| kind.name);
-            problems.push(in_stage(index, problem.nearest(&spec.stage, names).at(["stage"])));
+            let problem = problem.help("`patronage list` prints every kind").nearest(&spec.stage, names);
+            problems.push(in_stage(index, problem.at(["stage"])));
             continue;
         };
         match build(kind, spec, tree) {
@@ -131,7 +132,11 @@ fn add_stages(
         .iter()
         .map(|spec| {
             let names = spec.inputs.values().flat_map(|feeds| &feeds.names);
-            names.filter_map(|name| by_name.get(name.split('.').next().unwrap_or(name)).copied()).collect()
+            names
+                .map(|name| name.split('.').next().unwrap_or(name))
+                .filter(|name| !loaded.spec.sources.contains_key(*name))
+                .filter_map(|name| by_name.get(name).copied())
+                .collect()
         })
         .collect();
     let order = match topological(&upstream) {
@@ -192,12 +197,33 @@ pub fn with_problems(document: &Yaml) -> Vec<Problem> {
 }
 
 fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
-    let mut names: Vec<&str> =
-        cycle.iter().filter_map(|index| stages.get(*index)).map(|spec| spec.id.as_str()).collect();
-    names.extend(names.first().copied());
-    let message = format!("stages wait for each other: {}", names.join(" needs "));
-    let first = cycle.iter().copied().min().unwrap_or(0);
-    in_stage(first, Problem::new(Code::Cycle, message).at(["inputs"]))
+    let first = cycle.iter().enumerate().min_by_key(|(_, index)| **index).map_or(0, |(place, _)| place);
+    // The circle, told from the stage that stands first in the file.
+    let cycle: Vec<usize> = cycle.iter().cycle().skip(first).take(cycle.len()).copied().collect();
+    let name = |index: usize| stages.get(index).map(|spec| spec.id.as_str()).unwrap_or_default();
+    let (Some(start), next) = (cycle.first().copied(), cycle.get(1).or(cycle.first()).copied()) else {
+        return Problem::new(Code::Cycle, "stages wait for each other");
+    };
+    let mut names: Vec<&str> = cycle.iter().map(|index| name(*index)).collect();
+    names.push(name(start));
+    let message = if cycle.len() == 1 {
+        format!("`{}` needs itself", name(start))
+    } else {
+        format!("stages wait for each other: {}", names.join(" needs "))
+    };
+    let problem = in_stage_input(stages, start, next.map(name).unwrap_or_default(), Problem::new(Code::Cycle, message));
+    in_stage(start, problem)
+}
+
+/// Places a problem at the input of a stage that a stage of this name feeds.
+fn in_stage_input(stages: &[StageSpec], stage: usize, feeder: &str, problem: Problem) -> Problem {
+    for (port, feeds) in stages.get(stage).map(|spec| &spec.inputs).into_iter().flatten() {
+        if let Some(place) = feeds.names.iter().position(|name| name.split('.').next() == Some(feeder)) {
+            let problem = if feeds.is_list { problem.under(place) } else { problem };
+            return problem.under(port.clone()).under("inputs");
+        }
+    }
+    problem.at(["inputs"])
 }
 
 /// Finds what feeds the stage, and asks it for its schemas.
@@ -235,6 +261,10 @@ fn connect(
         return Err(problems);
     }
     problems.extend(protocol::check(&built.stage.protocol(), &schemas, plan.run_date));
+    if problems.iter().any(|problem| problem.code == Code::NoSnapshots) {
+        // Whatever else is wrong with such a table follows from it.
+        return Err(problems);
+    }
     let outputs = built.stage.schemas(&schemas, plan.run_date).unwrap_or_else(|more| {
         problems.extend(more);
         vec![]
@@ -280,7 +310,11 @@ fn port_problems(spec: &StageSpec, ports: &[InputPort]) -> Vec<Problem> {
             Some(_) => {}
         }
     }
-    for port in ports.iter().filter(|port| !port.open && !spec.inputs.contains_key(port.name)) {
+    let misspelt = |port: &str| {
+        let unknown = spec.inputs.keys().filter(|name| !ports.iter().any(|port| port.name == *name));
+        unknown.into_iter().any(|name| crate::problem::nearest(name, ports.iter().map(|port| port.name)) == Some(port))
+    };
+    for port in ports.iter().filter(|port| !port.open && !spec.inputs.contains_key(port.name) && !misspelt(port.name)) {
         let message = format!("a {} stage needs the input `{}`", spec.stage, port.name);
         problems.push(Problem::new(Code::MissingInput, message).at(["inputs"]));
     }

@@ -2,7 +2,7 @@
 
 use crate::config::{CheckSpec, SourceSpec};
 use crate::problem::{Code, Problem};
-use crate::table::{Column, TableSchema, parse_type};
+use crate::table::{Column, TableSchema, parse_type, type_name};
 use polars::prelude::DataType;
 
 /// The table that a source gives; problems are placed in the source.
@@ -25,16 +25,16 @@ pub fn schema(spec: &SourceSpec) -> Result<TableSchema, Vec<Problem>> {
         snapshots: vec![],
         fixed: spec.fixed,
     };
-    for name in &spec.key {
-        problems.extend(missing(&schema, name).map(|problem| problem.at(["key"])));
+    for (index, name) in spec.key.iter().enumerate() {
+        problems.extend(missing(&schema, name).map(|problem| problem.under(index).under("key")));
     }
     if let Some(name) = &spec.event_time {
         problems.extend(missing(&schema, name).map(|problem| problem.at(["event_time"])));
-        let timed =
-            schema.column(name).is_none_or(|column| matches!(column.dtype, DataType::Date | DataType::Datetime(..)));
-        if !timed {
-            let problem = Problem::new(Code::WrongColumnType, format!("`{name}` is neither a date nor a datetime"));
-            problems.push(problem.at(["event_time"]));
+        if let Some(column) = schema.column(name)
+            && !matches!(column.dtype, DataType::Date | DataType::Datetime(..))
+        {
+            let message = format!("`{name}` is {}, not a date or time", type_name(&column.dtype));
+            problems.push(Problem::new(Code::WrongColumnType, message).at(["event_time"]));
         }
     }
     for (index, check) in spec.checks.iter().enumerate() {
@@ -58,10 +58,12 @@ fn check_problems(check: &CheckSpec, schema: &TableSchema) -> Vec<Problem> {
     }
     if let Some(name) = &check.range {
         problems.extend(missing(schema, name).map(|problem| problem.at(["range"])));
-        if schema.column(name).is_some_and(|column| !column.dtype.is_primitive_numeric() && !column.dtype.is_decimal())
+        if let Some(column) = schema.column(name)
+            && !column.dtype.is_primitive_numeric()
+            && !column.dtype.is_decimal()
         {
-            let problem = Problem::new(Code::WrongColumnType, format!("`{name}` is not a number"));
-            problems.push(problem.at(["range"]));
+            let message = format!("`{name}` is {}, not a number", type_name(&column.dtype));
+            problems.push(Problem::new(Code::WrongColumnType, message).at(["range"]));
         }
         if check.min.is_none() && check.max.is_none() {
             problems.push(Problem::new(Code::MissingKey, "a range needs `min` or `max` or both"));
@@ -72,7 +74,8 @@ fn check_problems(check: &CheckSpec, schema: &TableSchema) -> Vec<Problem> {
             problems.push(Problem::new(Code::BadValue, format!("`min` {min} is above `max` {max}")).at(["min"]));
         }
     } else if check.min.is_some() || check.max.is_some() {
-        problems.push(Problem::new(Code::MissingKey, "`min` and `max` belong to a `range`, which is missing"));
+        let problem = Problem::new(Code::MissingKey, "`min` and `max` belong to a `range`, which is missing");
+        problems.push(problem.at([if check.min.is_some() { "min" } else { "max" }]).at_key());
     }
     match (&check.not_null, &check.range) {
         (None, None) => problems.push(Problem::new(Code::MissingKey, "expected a check: `not_null` or `range`")),

@@ -7,7 +7,7 @@ use polars::prelude::{DataType, Expr, LazyFrame, TimeUnit, TimeZone, col, lit};
 
 use super::decide::Decision;
 use super::failure::NodeFailure;
-use super::state::{Meta, State, table_file};
+use super::state::{State, table_file};
 use crate::config::SnapshotChoice;
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
@@ -80,7 +80,6 @@ pub async fn run(
     }
     let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
-    let meta: Meta = state.meta(&producer.name, key).ok_or_else(bug)?;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
     let source = table_file(&state.tables(&producer.name, key), port);
     let file = at.scratch.join(format!("{}.parquet", node.name));
@@ -98,7 +97,7 @@ pub async fn run(
         run_id: at.run_id.to_owned(),
         key: own.key.0.clone(),
         created_at: Utc::now(),
-        schema: described(schema, meta.model.as_ref().map(|model| model.version.as_str())),
+        schema: described(schema),
         files: vec![NewFile { path: file.clone(), rows }],
     };
     let published = publish(&request).await;
@@ -135,7 +134,7 @@ fn column(schema: &TableSchema, name: &str) -> Expr {
 }
 
 /// The columns as the commit records them, with their privacy classes.
-fn described(schema: &TableSchema, model_version: Option<&str>) -> Vec<serde_json::Value> {
+fn described(schema: &TableSchema) -> Vec<serde_json::Value> {
     let of = |column: &crate::table::Column| {
         serde_json::json!({
             "name": column.name, "type": type_name(&column.dtype), "class": column.class,
@@ -144,8 +143,5 @@ fn described(schema: &TableSchema, model_version: Option<&str>) -> Vec<serde_jso
     };
     let mut columns: Vec<serde_json::Value> = schema.columns.iter().map(of).collect();
     columns.push(serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }));
-    if let Some(version) = model_version {
-        columns.push(serde_json::json!({ "model_version": version }));
-    }
     columns
 }

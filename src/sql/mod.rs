@@ -13,9 +13,10 @@ mod shape;
 
 pub use functions::{Aggregate, is_aggregate, known as known_functions};
 pub use lineage::{ancestors, lineage, told_by};
-pub use names::{check_expression, check_query, identifiers};
+pub use names::{check_expression, check_query, culprit, identifiers};
 pub use parse::{expression, query};
 pub use rewrite::portable;
-pub use shape::{Shape, TableFacts, shape};
+pub use shape::{Shape, TableFacts, has_wildcard, shape};
 
 pub use sqlparser::ast;
+pub use sqlparser::tokenizer::Location;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Function, Ident, ObjectName, Query, Select, SelectItem, TableFactor, Visit, Visitor};
+use sqlparser::ast::{
+    Expr, Function, Ident, ObjectName, Query, Select, SelectItem, Spanned, TableFactor, Visit, Visitor,
+};
 
 use super::functions;
 use crate::problem::{Code, Problem, nearest};
@@ -19,12 +21,47 @@ struct Names {
     table_aliases: BTreeSet<String>,
     unnamed: Vec<Ident>,
     windows: Vec<Ident>,
+    subqueries: Vec<sqlparser::tokenizer::Location>,
 }
 
 /// The columns that an expression or query names, each once, in order of appearance.
 pub fn identifiers<T: Visit>(tree: &T) -> Vec<Ident> {
     let mut seen = BTreeSet::new();
     Names::of(tree).columns.into_iter().filter(|ident| seen.insert(ident.value.clone())).collect()
+}
+
+/// Where an engine's complaint that names no column points: the first use of the operator that it
+/// names, or the condition of the first WHERE.
+pub fn culprit<T: Visit>(tree: &T, complaint: &str) -> Option<sqlparser::tokenizer::Location> {
+    let mut search = Culprit { complaint, found: None };
+    let _ = tree.visit(&mut search);
+    search.found.filter(|location| location.line > 0)
+}
+
+struct Culprit<'a> {
+    complaint: &'a str,
+    found: Option<sqlparser::tokenizer::Location>,
+}
+
+impl Visitor for Culprit<'_> {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if self.complaint.starts_with("filter predicate") && self.found.is_none() {
+            self.found = select.selection.as_ref().map(|expr| expr.span().start);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::BinaryOp { op, .. } = expr
+            && self.found.is_none()
+            && self.complaint.starts_with(&format!("{op} not allowed"))
+        {
+            self.found = Some(expr.span().start);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Checks a feature expression: every column exists in `columns`, every function is known.
@@ -85,7 +122,36 @@ pub fn check_query(query: &Query, tables: &[(&str, Vec<&str>)]) -> Vec<Problem> 
             Problem::new(Code::SqlInvalid, "a computed column has no name").help("give it one with AS"),
         ));
     }
+    problems.extend(names.subqueries.iter().map(|start| {
+        let problem = Problem::new(Code::SqlUnsupported, "a query stands inside an expression")
+            .help("write it as a join: SEMI JOIN keeps rows with a match, ANTI JOIN those without");
+        problem.within((start.line as usize).max(1), (start.column as usize).max(1))
+    }));
+    problems.extend(repeated_names(query));
     problems.extend(unknown_functions(&names, false));
+    problems
+}
+
+/// Output columns that are called like one before them.
+fn repeated_names(query: &Query) -> Vec<Problem> {
+    let sqlparser::ast::SetExpr::Select(select) = query.body.as_ref() else { return vec![] };
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for item in &select.projection {
+        let name = match item {
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => Some(ident),
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last(),
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+            _ => None,
+        };
+        if let Some(ident) = name
+            && !seen.insert(ident.value.clone())
+        {
+            let message = format!("two columns of the query are called `{}`", ident.value);
+            let problem = Problem::new(Code::SqlInvalid, message).help("give one of them another name with AS");
+            problems.push(at(ident, problem));
+        }
+    }
     problems
 }
 
@@ -154,6 +220,9 @@ impl Visitor for Names {
                 }
             }
             Expr::Function(function) => self.function(function),
+            Expr::InSubquery { .. } | Expr::Exists { .. } | Expr::Subquery(_) => {
+                self.subqueries.push(expr.span().start);
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -221,7 +290,7 @@ mod tests {
     fn right_queries_pass() {
         let text = "WITH x AS (SELECT customer_id, SUM(amount) AS total FROM sales GROUP BY customer_id) \
                     SELECT x.total, ROW_NUMBER() OVER (PARTITION BY x.customer_id ORDER BY total) AS n FROM x \
-                    WHERE EXISTS (SELECT 1 AS one FROM sales AS s WHERE s.customer_id = x.customer_id)";
+                    SEMI JOIN sales AS s ON s.customer_id = x.customer_id";
         assert_eq!(problems(text), Vec::<String>::new());
     }
 
@@ -240,6 +309,16 @@ mod tests {
     #[test]
     fn text_in_double_quotes_is_explained() {
         assert!(problems("SELECT amount FROM sales WHERE customer_id = \"Some Name\"")[0].contains("single quotes"));
+    }
+
+    #[test]
+    fn queries_inside_expressions_are_refused() {
+        for text in [
+            "SELECT amount FROM sales WHERE customer_id IN (SELECT customer_id FROM sales)",
+            "SELECT amount FROM sales WHERE EXISTS (SELECT amount FROM sales)",
+        ] {
+            assert!(problems(text)[0].contains("P123"), "{text}");
+        }
     }
 
     #[test]

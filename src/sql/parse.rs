@@ -13,9 +13,11 @@ const DEPTH_MAX: usize = 60;
 /// Parses one scalar or aggregate expression.
 pub fn expression(text: &str) -> Result<Expr, Problem> {
     let dialect = GenericDialect {};
-    let mut parser =
-        Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).try_with_sql(text).map_err(|error| syntax(&error))?;
-    let expression = parser.parse_expr().map_err(|error| syntax(&error))?;
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .try_with_sql(text)
+        .map_err(|error| syntax(&error, text, "expression"))?;
+    let expression = parser.parse_expr().map_err(|error| syntax(&error, text, "expression"))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         let (line, column) = (rest.span.start.line as usize, rest.span.start.column as usize);
@@ -32,35 +34,56 @@ pub fn query(text: &str) -> Result<Query, Problem> {
         .with_recursion_limit(DEPTH_MAX)
         .try_with_sql(text)
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| syntax(&error))?;
+        .map_err(|error| syntax(&error, text, "query"))?;
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {
         (Some(Statement::Query(query)), None) => Ok(*query),
         (None, _) => Err(Problem::new(Code::SqlSyntax, "the query is empty")),
         (Some(_), None) => Err(Problem::new(Code::SqlUnsupported, "expected a SELECT, found another statement")
             .help("a stage reads its inputs and gives one table; it changes nothing else")),
-        (Some(_), Some(_)) => Err(Problem::new(Code::SqlUnsupported, "expected one SELECT, found several statements")
-            .help("write one stage per query, or use WITH")),
+        (Some(_), Some(second)) => {
+            let start = sqlparser::ast::Spanned::span(&second).start;
+            let problem = Problem::new(Code::SqlUnsupported, "expected one SELECT, found several statements")
+                .help("write one stage per query, or use WITH");
+            Err(problem.within((start.line as usize).max(1), (start.column as usize).max(1)))
+        }
     }
 }
 
 /// Turns the parser's error, which carries its position in its text, into a problem.
-fn syntax(error: &ParserError) -> Problem {
+fn syntax(error: &ParserError, sql: &str, what: &str) -> Problem {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
         ParserError::RecursionLimitExceeded => "the SQL is nested too deeply".to_owned(),
     };
     let (message, position) = split_position(&text);
-    let mut chars = message.chars();
-    let message = match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::from("the SQL cannot be parsed"),
+    let problem = Problem::new(Code::SqlSyntax, in_our_words(message, what));
+    let (line, column) = position.unwrap_or_else(|| end_of(sql));
+    problem.within(line, column)
+}
+
+/// `Expected: x, found: y` becomes "expected x, found `y`".
+fn in_our_words(message: &str, what: &str) -> String {
+    let Some((expected, found)) = message.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: "))
+    else {
+        let mut letters = message.chars();
+        let first = letters.next().map(|letter| letter.to_lowercase().to_string()).unwrap_or_default();
+        return first + letters.as_str();
     };
-    let problem = Problem::new(Code::SqlSyntax, message);
-    match position {
-        Some((line, column)) => problem.within(line, column),
-        None => problem,
-    }
+    let expected = match expected {
+        "end of statement" => "the end of the query".to_owned(),
+        phrase if phrase.len() > 1 && phrase.chars().any(char::is_lowercase) => phrase.to_owned(),
+        token => format!("`{token}`"),
+    };
+    let found = if found == "EOF" { format!("the end of the {what}") } else { format!("`{found}`") };
+    format!("expected {expected}, found {found}")
+}
+
+/// The place behind the last character that is no space.
+fn end_of(sql: &str) -> (usize, usize) {
+    let sql = sql.trim_end();
+    let line = sql.lines().last().unwrap_or_default();
+    (sql.lines().count().max(1), line.chars().count() + 1)
 }
 
 /// Splits `"… at Line: 2, Column: 7"` into the message and the position.

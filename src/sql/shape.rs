@@ -53,6 +53,23 @@ pub fn shape(query: &Query, tables: &BTreeMap<String, TableFacts>) -> Shape {
     result
 }
 
+/// Whether a SELECT of the query takes all columns.
+pub fn has_wildcard(query: &Query) -> bool {
+    struct Wildcard(bool);
+    impl Visitor for Wildcard {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            let all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+            self.0 |= select.projection.iter().any(all);
+            ControlFlow::Continue(())
+        }
+    }
+    let mut wildcard = Wildcard(false);
+    let _ = query.visit(&mut wildcard);
+    wildcard.0
+}
+
 fn opaque() -> Shape {
     Shape { rows_of: None, unchanged: BTreeMap::new(), keeps_order: false, aggregates: false, ordered: false }
 }

@@ -84,7 +84,11 @@ fn snapshots_present(schema: &TableSchema, port: &str, run_date: NaiveDate) -> V
         return vec![];
     }
     let what = if schema.snapshots.is_empty() { "has no snapshots" } else { "has no snapshot of the run date" };
-    vec![Problem::new(Code::NoSnapshots, format!("the table at `{port}` {what}")).at(["inputs", port])]
+    vec![
+        Problem::new(Code::NoSnapshots, format!("the table at `{port}` {what}"))
+            .help("feed it the output of a `features` stage")
+            .at(["inputs", port]),
+    ]
 }
 
 fn labelled(schema: &TableSchema, target: &str, run_date: NaiveDate) -> Vec<Problem> {
@@ -127,15 +131,19 @@ fn timed(schema: &TableSchema, port: &str, time: &str, days: u32, run_date: Naiv
 
 /// The column `time` must be the table's event time: then no row looks past it.
 pub fn trusted_time(schema: &TableSchema, port: &str, time: &str) -> Option<Problem> {
-    let message = match &schema.event_time {
-        Some(known) if known == time => return None,
-        Some(known) => format!("`{time}` is not the event time of the table at `{port}`, which is `{known}`"),
-        None => format!("the table at `{port}` does not say when its rows became known: its query combines rows"),
-    };
-    let problem = Problem::new(Code::Leak, message).help(format!(
-        "if every row was wholly known at `{time}`, say so where the table is made: `event_time: {time}`"
-    ));
-    Some(problem.at(["inputs", port]))
+    let help =
+        format!("if every row was wholly known at `{time}`, say so where the table is made: `event_time: {time}`");
+    match &schema.event_time {
+        Some(known) if known == time => None,
+        Some(known) => {
+            let message = format!("`{time}` is not the event time of the table at `{port}`, which is `{known}`");
+            Some(Problem::new(Code::Leak, message).help(help).at(["with", "time"]))
+        }
+        None => {
+            let message = format!("the table at `{port}` does not say when its rows became known");
+            Some(Problem::new(Code::Leak, message).help(help).at(["inputs", port]))
+        }
+    }
 }
 
 fn untimed(port: &str, name: &str, schema: &TableSchema) -> Option<Problem> {

@@ -43,14 +43,16 @@ fn every_code_is_explained() {
 #[test]
 fn every_kind_is_listed_and_documented() {
     let list = patronage(&["list"]).ends(0).stdout;
-    let kinds: Vec<&str> = list.lines().skip(1).take_while(|line| !line.is_empty()).filter_map(|line| line.split(' ').next()).collect();
+    let kinds: Vec<&str> =
+        list.lines().skip(1).take_while(|line| !line.is_empty()).filter_map(|line| line.split(' ').next()).collect();
     for kind in ["sql", "features", "rfm", "kmeans", "item_cf", "logistic", "scores"] {
         assert!(kinds.contains(&kind), "{kind} in {list}");
     }
     for kind in kinds {
         let page = patronage(&["list", kind]).ends(0).stdout;
         assert!(page.starts_with(&format!("# {kind}\n")), "{page}");
-        let undocumented: Vec<&str> = page.lines().filter(|line| line.starts_with("| `") && line.ends_with("|  |")).collect();
+        let undocumented: Vec<&str> =
+            page.lines().filter(|line| line.starts_with("| `") && line.ends_with("|  |")).collect();
         assert!(undocumented.is_empty(), "{kind}: {undocumented:?}");
     }
     let said = patronage(&["list", "kmean"]).ends(2);
@@ -197,7 +199,9 @@ fn show_masks_what_names_a_person() {
 #[test]
 fn a_selection_of_nothing_is_refused() {
     let project = Project::shop();
-    for selection in ["cutomers", "tag:persons", "stage:kmeans", "state:new", "path:x", "++customers", "customers,favorites", ""] {
+    for selection in
+        ["cutomers", "tag:persons", "stage:kmeans", "state:new", "path:x", "++customers", "customers,favorites", ""]
+    {
         for command in ["run", "plan"] {
             let said = project.on_pipeline(command, &["--select", selection]).ends(2);
             assert!(said.stderr.contains("error[P150]"), "{selection}: {}", said.stderr);
@@ -212,7 +216,13 @@ fn a_selection_of_nothing_is_refused() {
 #[test]
 fn arguments_that_make_no_sense_are_refused() {
     let project = Project::shop();
-    for arguments in [["--run-date", "01.06.2024"], ["--run-date", "2024-02-30"], ["--threads", "0"], ["--memory-limit", "4G"], ["--threads", "two"]] {
+    for arguments in [
+        ["--run-date", "01.06.2024"],
+        ["--run-date", "2024-02-30"],
+        ["--threads", "0"],
+        ["--memory-limit", "4G"],
+        ["--threads", "two"],
+    ] {
         let said = project.on_pipeline("run", &arguments).ends(2);
         assert!(said.stderr.contains(arguments[0]) || said.stderr.contains("THREADS"), "{}", said.stderr);
     }
@@ -279,7 +289,9 @@ fn a_range_is_checked_and_may_quarantine_or_warn() {
     let aside = super::support::read_parquet(&ran.directory.join("quarantine/sales.parquet"));
     let report = ran.json("report.json");
     assert_eq!(report["sources"][0]["quarantined_rows"], aside.height(), "{report:#}");
-    assert!(aside.height() > 0 && aside.column("amount").unwrap().f64().unwrap().iter().all(|amount| amount < Some(0.0)));
+    assert!(
+        aside.height() > 0 && aside.column("amount").unwrap().f64().unwrap().iter().all(|amount| amount < Some(0.0))
+    );
     let kept = project.on_pipeline("show", &["kept", "-n", "99"]).ends(0).stdout;
     assert_eq!(kept.lines().count() - 1 + aside.height(), 40, "{kept}");
     project.edit("severity: quarantine", "severity: warn");

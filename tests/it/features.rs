@@ -95,8 +95,14 @@ fn the_retail_set_gives_the_spot_figures() {
 /// One snapshot's rows, sums, nulls, and labels.
 fn assert_snapshot(stage: &str, table: &DataFrame, wanted: &Value) {
     let moment = wanted["as_of"].as_str().unwrap();
-    let of_moment: polars::prelude::BooleanChunked =
-        table.column("as_of").unwrap().date().unwrap().as_date_iter().map(|date| date.is_some_and(|date| date.to_string() == moment)).collect();
+    let of_moment: polars::prelude::BooleanChunked = table
+        .column("as_of")
+        .unwrap()
+        .date()
+        .unwrap()
+        .as_date_iter()
+        .map(|date| date.is_some_and(|date| date.to_string() == moment))
+        .collect();
     let rows = table.filter(&of_moment).unwrap();
     assert_eq!(rows.height() as u64, wanted["rows"], "{stage} {moment}");
     for (name, wanted) in wanted["sums"].as_object().unwrap() {
@@ -203,7 +209,13 @@ fn features(sales: &[Sale], moment_hours: i64, with_labels: bool) -> Vec<String>
     let rows = (0..table.height()).filter(|row| moments.get(*row).is_some_and(|one| one <= moment));
     let shown = table.columns().iter().filter(|column| with_labels || !LABELS.contains(&column.name().as_str()));
     let shown: Vec<&Column> = shown.collect();
-    let text = |row: usize| shown.iter().map(|column| format!("{}={}", column.name(), column.get(row).unwrap())).collect::<Vec<_>>().join(" ");
+    let text = |row: usize| {
+        shown
+            .iter()
+            .map(|column| format!("{}={}", column.name(), column.get(row).unwrap()))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     rows.map(text).collect()
 }
 

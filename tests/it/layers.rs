@@ -32,15 +32,54 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("run", &["config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage", "table"]),
     (
         "cli",
-        &["config", "events", "observe", "plan", "problem", "report", "run", "stages", "storage", "synthesize", "table"],
+        &[
+            "config",
+            "events",
+            "observe",
+            "plan",
+            "problem",
+            "report",
+            "run",
+            "stages",
+            "storage",
+            "synthesize",
+            "table",
+        ],
     ),
 ];
 
 /// Modules that stay pure, with what must not be in them.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("algorithms", &["polars", "serde_yaml", "serde_json", "std::fs", "std::env", "std::time", "chrono", "thread_rng", "println!", "tokio"]),
+    (
+        "algorithms",
+        &[
+            "polars",
+            "serde_yaml",
+            "serde_json",
+            "std::fs",
+            "std::env",
+            "std::time",
+            "chrono",
+            "thread_rng",
+            "println!",
+            "tokio",
+        ],
+    ),
     ("metrics", &["polars", "serde_yaml", "std::fs", "std::env", "std::time", "thread_rng", "println!", "tokio"]),
-    ("stages", &["std::fs", "std::env", "std::time", "std::path", "Utc::now", "object_store", "tokio", "thread_rng", "println!"]),
+    (
+        "stages",
+        &[
+            "std::fs",
+            "std::env",
+            "std::time",
+            "std::path",
+            "Utc::now",
+            "object_store",
+            "tokio",
+            "thread_rng",
+            "println!",
+        ],
+    ),
     ("table", &["std::fs", "std::path", "object_store", "tokio"]),
     ("sql", &["std::fs", "std::path", "object_store", "tokio"]),
     ("plan", &["std::fs", "object_store", "tokio", "println!", "Utc::now"]),
@@ -70,7 +109,8 @@ fn nothing_imports_what_stands_above_it() {
 fn every_module_has_its_rule_and_every_rule_is_used() {
     let library = std::fs::read_to_string(repository().join("src/lib.rs")).unwrap();
     let declared = Regex::new(r"(?m)^(?:pub )?mod ([a-z_]+);").unwrap();
-    let modules: BTreeSet<&str> = declared.captures_iter(&library).map(|found| found.get(1).unwrap().as_str()).collect();
+    let modules: BTreeSet<&str> =
+        declared.captures_iter(&library).map(|found| found.get(1).unwrap().as_str()).collect();
     let ruled: BTreeSet<&str> = MAY_IMPORT.iter().map(|(name, _)| *name).collect();
     assert_eq!(modules, ruled);
 
@@ -128,7 +168,9 @@ fn every_stage_kind_is_one_file_and_two_lines() {
     let registry = std::fs::read_to_string(repository().join("src/stages/mod.rs")).unwrap();
     let mut kinds = 0;
     for (module, file, text) in sources() {
-        let Some(kind) = Regex::new(r"const KIND: &'static str = \x22([a-z_]+)\x22").unwrap().captures(&text) else { continue };
+        let Some(kind) = Regex::new(r"const KIND: &'static str = \x22([a-z_]+)\x22").unwrap().captures(&text) else {
+            continue;
+        };
         assert_eq!(module, "stages", "{}", file.display());
         kinds += 1;
         let path: Vec<String> = file.iter().map(|part| part.display().to_string()).collect();

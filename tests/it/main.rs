@@ -6,5 +6,6 @@ mod commands;
 mod features;
 mod layers;
 mod run;
+mod sources;
 mod support;
 mod wrong;

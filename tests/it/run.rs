@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::support::{Project, Ran, digests, files, read_parquet};
+use polars::prelude::DataType;
+
+use super::support::{Project, Ran, Said, digests, files, program, read_parquet};
 
 const NODES: [&str; 6] =
     ["publish.scores", "source.sales", "stage.customers", "stage.favorites", "stage.kept", "stage.scores"];
@@ -13,7 +15,12 @@ fn outputs(project: &Project) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (place, directory) in [("tables", "target/patronage/tables"), ("models", "target/patronage/models")] {
         let found = digests(&project.path(directory));
-        all.extend(found.into_iter().filter(|(name, _)| !name.ends_with("_committed.json")).map(|(name, digest)| (format!("{place}/{name}"), digest)));
+        all.extend(
+            found
+                .into_iter()
+                .filter(|(name, _)| !name.ends_with("_committed.json"))
+                .map(|(name, digest)| (format!("{place}/{name}"), digest)),
+        );
     }
     for (name, digest) in digests(&project.path("target/warehouse")).into_iter().chain(digests(&project.path("out"))) {
         if name.ends_with(".parquet") {
@@ -43,7 +50,10 @@ fn the_shipped_pipeline_gives_the_same_bytes_with_any_number_of_threads() {
             continue;
         };
         let differing: Vec<&String> = found.keys().filter(|name| found.get(*name) != first.get(*name)).collect();
-        assert!(differing.is_empty() && found.len() == first.len(), "with {threads} threads these differ: {differing:#?}");
+        assert!(
+            differing.is_empty() && found.len() == first.len(),
+            "with {threads} threads these differ: {differing:#?}"
+        );
     }
 }
 
@@ -59,7 +69,10 @@ fn a_second_run_does_nothing() {
     assert_eq!((outputs(&project), digests(&project.path("out"))), before, "not a byte is written");
 
     let refreshed = project.run(0, &["--full-refresh"]);
-    assert_eq!(refreshed.with_status("success")[..5], NODES[1..].iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()[..]);
+    assert_eq!(
+        refreshed.with_status("success")[..5],
+        NODES[1..].iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()[..]
+    );
 }
 
 #[test]
@@ -117,6 +130,8 @@ fn after_a_failure_the_next_run_does_only_what_is_missing() {
     assert_eq!(failed.with_status("success"), ["source.sales", "stage.customers", "stage.favorites", "stage.kept"]);
     let stderr = &failed.said.stderr;
     assert!(stderr.contains("error[R210]") && stderr.contains("40 rows for 4 different `customer`"), "{stderr}");
+    let stdout = &failed.said.stdout;
+    assert_eq!(stdout.matches("stage.scores failed").count(), 1, "one failure, told once: {stdout}");
     assert!(stderr.contains("scores"), "the message names the stage that failed: {stderr}");
     assert!(!project.path("out").exists());
 
@@ -167,13 +182,26 @@ fn a_selection_runs_what_it_names() {
     let ran = project.run(0, &["--select", "1+scores"]);
     assert_eq!(ran.with_status("no-op"), ["stage.customers", "stage.favorites"]);
     assert_eq!(ran.with_status("success"), ["publish.scores", "stage.scores"]);
-    for (selection, count) in [("tag:people", 1), ("stage:sql", 2), ("stage:s*", 3), ("source:sales", 1), ("sales+", 6), ("customers+1,stage:scores", 2), ("kept favorites", 2)] {
+    for (selection, count) in [
+        ("tag:people", 1),
+        ("stage:sql", 2),
+        ("stage:s*", 4),
+        ("source:sales", 1),
+        ("sales+", 6),
+        ("customers+1,stage:scores", 2),
+        ("kept favorites", 2),
+    ] {
         let ran = project.run(0, &["--select", selection]);
         assert_eq!(ran.statuses().len(), count, "{selection}: {:?}", ran.statuses());
     }
     project.edit("DAYS_SINCE(MAX(at))", "DAYS_SINCE(MIN(at))");
     let ran = project.run(0, &["--select", "state:modified+"]);
-    assert_eq!(ran.with_status("success"), ["publish.scores", "stage.customers", "stage.scores"], "{:?}", ran.statuses());
+    assert_eq!(
+        ran.with_status("success"),
+        ["publish.scores", "stage.customers", "stage.scores"],
+        "{:?}",
+        ran.statuses()
+    );
 }
 
 /// A stage without its inputs cannot run, and that must not look like a success.
@@ -190,10 +218,14 @@ fn published_rows(project: &Project, run_date: &str) -> usize {
     let all = files(&project.path("out/scores").join(format!("run_date={run_date}")));
     let parts: Vec<_> = all.iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect();
     assert_eq!(parts.len(), 1, "{all:?}");
-    assert!(all.iter().any(|path| path.ends_with("_SUCCESS")) && all.iter().any(|path| path.ends_with("_manifest.json")), "{all:?}");
+    assert!(
+        all.iter().any(|path| path.ends_with("_SUCCESS")) && all.iter().any(|path| path.ends_with("_manifest.json")),
+        "{all:?}"
+    );
     let table = read_parquet(parts[0]);
     let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
     assert_eq!(names, ["customer", "run_date", "favorites_item"]);
+    assert_eq!(table.dtypes()[..2], [DataType::Int64, DataType::Date], "what the commit says they are");
     table.height()
 }
 
@@ -222,6 +254,51 @@ fn a_publication_replaces_its_date_and_keeps_the_others() {
     assert_eq!(sales.lines().count(), 1 + 2, "{sales}");
 }
 
+/// Two runs of one date at once: each ends well, or says that the other one won or to try again, and
+/// what is published is whole.
+#[test]
+fn two_runs_at_once_leave_one_whole_publication() {
+    let project = Project::shop();
+    let start = || {
+        let mut command = program();
+        command.args(["run", "pipeline.yaml"]).current_dir(project.root());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let both = [start(), start()].map(|child| Said::of(child.wait_with_output().unwrap()));
+    assert!(both.iter().any(|said| said.code == 0), "{both:#?}");
+    for said in &both {
+        let lost = said.code == 65 && said.stderr.contains("error[R222]");
+        assert!(said.code == 0 || said.code == 75 || lost, "{said:#?}");
+    }
+    assert_eq!(published_rows(&project, "2024-06-01"), 4);
+    assert_eq!(project.run(0, &[]).with_status("no-op"), NODES);
+}
+
+/// The artifacts are whole, and the next run does what is missing.
+#[cfg(unix)]
+#[test]
+fn a_terminated_run_ends_with_143_and_can_be_finished() {
+    let project = Project::shipped();
+    let mut command = program();
+    command.args(["run", "pipeline.yaml", "--threads", "1"]).current_dir(project.root());
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // The run is under way once its first stage has left a table.
+    let under_way = || !files(&project.path("target/patronage/tables/nightly/sales")).is_empty();
+    while !under_way() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let said = Said::of(child.wait_with_output().unwrap()).ends(143);
+    let directories: Vec<_> =
+        files(&project.path("target/patronage")).into_iter().filter(|path| path.ends_with("report.html")).collect();
+    assert_eq!(directories.len(), 1, "the artifacts are flushed: {said:?}");
+
+    let rest = project.run(0, &[]);
+    assert!(rest.with_status("no-op").contains(&"stage.sales".to_owned()), "{:?}", rest.statuses());
+    assert_eq!(project.run(0, &[]).with_status("success").len(), 0);
+}
+
 /// The keys of dbt's run-results, version 6.
 #[test]
 fn run_results_have_the_shape_of_dbts() {
@@ -231,13 +308,26 @@ fn run_results_have_the_shape_of_dbts() {
     let results = ran.json("run_results.json");
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&results), ["metadata", "results", "elapsed_time", "args"]);
-    assert_eq!(keys(&results["metadata"]), ["dbt_schema_version", "dbt_version", "generated_at", "invocation_id", "env"]);
+    assert_eq!(
+        keys(&results["metadata"]),
+        ["dbt_schema_version", "dbt_version", "generated_at", "invocation_id", "env"]
+    );
     let entries = results["results"].as_array().unwrap();
     assert_eq!(entries.len(), NODES.len());
     for entry in entries {
         for key in [
-            "status", "timing", "thread_id", "execution_time", "adapter_response", "message", "failures", "unique_id",
-            "compiled", "compiled_code", "relation_name", "batch_results",
+            "status",
+            "timing",
+            "thread_id",
+            "execution_time",
+            "adapter_response",
+            "message",
+            "failures",
+            "unique_id",
+            "compiled",
+            "compiled_code",
+            "relation_name",
+            "batch_results",
         ] {
             assert!(entry.get(key).is_some(), "{key} in {entry:#}");
         }
@@ -245,7 +335,8 @@ fn run_results_have_the_shape_of_dbts() {
         assert!(["success", "error", "skipped", "no-op"].contains(&entry["status"].as_str().unwrap()));
     }
     let manifest = ran.json("manifest.json");
-    let ids: Vec<&str> = manifest["nodes"].as_array().unwrap().iter().map(|node| node["unique_id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        manifest["nodes"].as_array().unwrap().iter().map(|node| node["unique_id"].as_str().unwrap()).collect();
     assert!(NODES.iter().all(|id| ids.contains(id)), "{ids:?}");
     assert_eq!(manifest["metadata"]["run_id"], results["metadata"]["invocation_id"]);
 }

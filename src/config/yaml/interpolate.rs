@@ -138,6 +138,7 @@ impl Run<'_> {
             return problem.help(format!("the process has one; did you mean `${{env.{name}}}`?"));
         }
         let names = self.resolver.names();
+        let problem = problem.help("add it to the environment file, configs/<env>.yaml");
         problem.nearest(name, names.iter().map(String::as_str))
     }
 }

@@ -22,8 +22,8 @@ const WORDS: &[(&str, &str, &str)] = &[
         "a list item (`- `) where none can be",
         "start the list on a line of its own",
     ),
-    ("did not find expected ',' or '}'", "expected `,` or `}` here", ""),
-    ("expected ',' or ']'", "expected `,` or `]` here", ""),
+    ("did not find expected ',' or '}'", "expected `,` or `}` here", "is a `{` above not closed?"),
+    ("expected ',' or ']'", "expected `,` or `]` here", "is a `[` above not closed?"),
     ("found unexpected end of stream", "a quote is not closed", "close it, and double a quote within single quotes"),
     ("tab", "a tab where YAML wants spaces", "indent with spaces"),
     ("unknown anchor", "an alias to an anchor that does not exist", "define it above as `&name`"),
@@ -51,6 +51,11 @@ const WORDS: &[(&str, &str, &str)] = &[
 /// A syntax error with its position.
 pub(super) fn failure(error: &ScanError, source: &Source) -> ParseFailure {
     let mut mark = Mark::new(error.marker().line().max(1), error.marker().col() + 1);
+    let opened = source.line(mark.line).get(mark.column - 1).copied();
+    if error.info().contains("invalid indentation") && matches!(opened, Some('\'' | '"')) {
+        let failure = ParseFailure::new(mark, Code::YamlSyntax, "a quote is not closed");
+        return failure.help("close it, and double a quote within single quotes");
+    }
     let known = WORDS.iter().find(|(theirs, ..)| error.info().contains(theirs));
     let (message, help) = known.map_or((error.info(), ""), |(_, ours, help)| (*ours, *help));
     // The parser stops behind the tab.

@@ -10,8 +10,8 @@ fn says_what_a_reader_wants_to_know() {
     let page = render(&sample::report());
     let wanted = [
         "December 10, 2011",
-        "The logistic regression of buys_90d reaches a roc_auc of 0.762; its baseline (class prior) has 0.500, and beats it.",
-        "so it is worse than its baseline; do not use it.",
+        "The logistic regression of buys_90d reaches a roc_auc of 0.762 and beats its baseline (class prior), which has 0.500.",
+        "which is better: do not use this model.",
         "1 of 2 models beats its baseline.",
         "0.745 <span>to 0.779</span>",
         "541,909",

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col};
 use polars::sql::SQLContext;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::problem::{Code, Problem};
 use crate::sql::{self, Shape, TableFacts};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::table::{Class, Column, TableSchema};
+use crate::table::{Class, Column, TableSchema, type_name};
 
 /// One SELECT over the stage's inputs, each under the name of its port.
 ///
@@ -82,11 +82,16 @@ impl Stage for Sql {
         let tables: Vec<(&str, &TableSchema)> = schemas.iter().map(|(port, schema)| (port.as_str(), schema)).collect();
         let shape = sql::shape(&tree, &facts(&tables));
         let frames = inputs.ports.into_iter().filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame)));
-        let mut frame = execute(frames, &tree)?;
-        if shape.aggregates {
-            // The streaming engine adds floats in an order that depends on the thread count.
-            frame = frame.collect()?.lazy();
-        }
+        let mut frame = if shape.aggregates {
+            // How floats are added up depends on how the rows are cut into chunks, and that on the
+            // thread count: so the rows are brought into one chunk first.
+            let named: Vec<String> = sql::identifiers(&tree).into_iter().map(|ident| ident.value).collect();
+            let whole = frames.map(|(port, frame)| Ok((port, in_one_chunk(frame, &named, &tree)?)));
+            let whole: Vec<(String, LazyFrame)> = whole.collect::<Result<_, Failure>>()?;
+            execute(whole.into_iter(), &tree)?.collect()?.lazy()
+        } else {
+            execute(frames, &tree)?
+        };
         if !shape.keeps_order && !shape.ordered {
             frame = self.sorted(frame)?;
         }
@@ -152,11 +157,20 @@ impl Sql {
             schema.fixed |= base.fixed;
         }
         let mut problems = Vec::new();
-        let declared = self.event_time.iter().map(|name| (name, "event_time"));
-        for (name, option) in declared.chain(self.key.iter().map(|name| (name, "key"))) {
-            if schema.column(name).is_none() {
-                let problem = Problem::new(Code::UnknownColumn, format!("the query gives no column `{name}`"));
-                problems.push(problem.nearest(name, schema.names()).at(["with", option]));
+        let missing = |name: &String| {
+            let problem = Problem::new(Code::UnknownColumn, format!("the query gives no column `{name}`"));
+            schema.column(name).is_none().then(|| problem.nearest(name, schema.names()))
+        };
+        for (index, name) in self.key.iter().enumerate() {
+            problems.extend(missing(name).map(|problem| problem.under(index).under("key").under("with")));
+        }
+        if let Some(name) = &self.event_time {
+            problems.extend(missing(name).map(|problem| problem.at(["with", "event_time"])));
+            if let Some(column) = schema.column(name)
+                && !matches!(column.dtype, DataType::Date | DataType::Datetime(..))
+            {
+                let message = format!("`{name}` is {}, not a date or time", type_name(&column.dtype));
+                problems.push(Problem::new(Code::WrongColumnType, message).at(["with", "event_time"]));
             }
         }
         if self.event_time.is_some() {
@@ -186,6 +200,19 @@ fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {
         fixed: schema.fixed,
     };
     tables.iter().map(|(port, schema)| ((*port).to_owned(), facts(schema))).collect()
+}
+
+/// Reads the columns that the query names (all, where it has a `*`) into memory, contiguous.
+fn in_one_chunk(mut frame: LazyFrame, named: &[String], tree: &sql::ast::Query) -> Result<LazyFrame, Failure> {
+    let schema = frame.collect_schema()?;
+    let wanted: Vec<Expr> =
+        schema.iter_names().filter(|name| named.iter().any(|one| one == name.as_str())).cloned().map(col).collect();
+    if !wanted.is_empty() && !sql::has_wildcard(tree) {
+        frame = frame.select(wanted);
+    }
+    let mut rows = frame.collect_with_engine(Engine::Streaming)?.unwrap_single();
+    rows.rechunk_mut();
+    Ok(rows.lazy())
 }
 
 /// Plans the query over the frames; narrow numbers are widened on the way in and out.
@@ -229,19 +256,54 @@ fn in_query(problem: Problem) -> Problem {
     problem.under("query").under("with")
 }
 
-/// polars' refusal to plan the query, at the column that it names, if it names one.
+/// polars' refusal to plan, in the words of the dialect, without a place.
+pub(super) fn in_words(error: &polars::prelude::PolarsError) -> Problem {
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']);
+    Problem::new(Code::SqlInvalid, in_our_words(message))
+}
+
+/// polars' refusal to plan, in the words of the dialect, at the column that it names if it names one.
 pub(super) fn from_polars<T: sql::ast::Visit>(error: &polars::prelude::PolarsError, tree: &T) -> Problem {
     let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']).to_owned();
-    let problem = Problem::new(Code::SqlInvalid, message.clone());
+    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']);
+    let problem = Problem::new(Code::SqlInvalid, in_our_words(message));
     let named = sql::identifiers(tree).into_iter().find(|ident| {
         let quoted = [format!("'{}'", ident.value), format!("\"{}\"", ident.value), format!("`{}`", ident.value)];
         quoted.iter().any(|name| message.contains(name))
     });
-    match named {
-        Some(ident) if ident.span.start.line > 0 => {
-            problem.within(ident.span.start.line as usize, ident.span.start.column as usize)
-        }
-        _ => problem.within(1, 1),
+    let start = match named {
+        Some(ident) => ident.span.start,
+        None => sql::culprit(tree, message).unwrap_or(sql::Location { line: 1, column: 1 }),
+    };
+    problem.within((start.line as usize).max(1), (start.column as usize).max(1))
+}
+
+/// What polars says most often, with the pipeline's names of types.
+fn in_our_words(message: &str) -> String {
+    const NAMES: [(&str, &str); 10] = [
+        ("datetime[μs]", "datetime"),
+        ("str", "string"),
+        ("String", "string"),
+        ("f64", "float64"),
+        ("Float64", "float64"),
+        ("i64", "int64"),
+        ("Int64", "int64"),
+        ("Boolean", "bool"),
+        ("Date", "date"),
+        ("Datetime", "datetime"),
+    ];
+    let ours = |word: &str| {
+        let bare = word.trim_matches(['`', ',']);
+        NAMES.iter().find(|(theirs, _)| *theirs == bare).map_or_else(|| word.to_owned(), |(_, ours)| (*ours).to_owned())
+    };
+    if let Some(found) = message.strip_prefix("filter predicate must be of type `Boolean`, got ") {
+        return format!("expected a condition, found {}", ours(found));
     }
+    if let Some((operator, types)) = message.split_once(" not allowed on ")
+        && let Some((left, right)) = types.split_once(" and ")
+    {
+        return format!("`{operator}` is not possible between {} and {}", ours(left), ours(right));
+    }
+    message.to_owned()
 }

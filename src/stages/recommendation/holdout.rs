@@ -32,8 +32,8 @@ pub const fn longest() -> usize {
 }
 
 /// Judges on users known before the split who did something relevant after it: with `exclude_seen`
-/// something new to them. `None` when there is no such user.
-pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Option<Evaluation> {
+/// something new to them. Without such users there are no measures.
+pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
     let users = judged.before.rows();
     let relevant: Vec<Vec<u32>> = (0..users).map(|user| relevant(judged, user)).collect();
     let ranked = popular::rank(judged.before);
@@ -61,14 +61,11 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Option<Evaluation>
             });
         }
     }
-    if judged_users == 0 {
-        return None;
-    }
     let what = if judged.exclude_seen { "something new to them" } else { "something" };
     facts.insert(0, Fact::new("judged on", format!("{judged_users} users who bought {what} after the split")));
     facts.push(Fact::new("unknown items", "items first seen after the split count as misses of both"));
     facts.push(Fact::new("served model", "refitted on everything before the run date"));
-    Some(Evaluation {
+    Evaluation {
         target: judged.item.to_owned(),
         model: judged.model.to_owned(),
         baseline: "popularity".to_owned(),
@@ -76,7 +73,7 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Option<Evaluation>
         measures,
         facts,
         charts: vec![],
-    })
+    }
 }
 
 type PerUser = fn(&Ranking) -> &[f64];

@@ -178,7 +178,8 @@ impl Stage for ItemCf {
             Column::new("score", DataType::Float64),
             Column::new("model_version", DataType::String),
         ];
-        let snapshots = self.split(run_date).into_iter().chain([run_date]).collect();
+        let split = self.split(run_date).filter(|_| self.mode == Mode::FitApply);
+        let snapshots = split.into_iter().chain([run_date]).collect();
         let key = vec![self.user.clone(), AS_OF.to_owned(), "rank".to_owned()];
         Ok(vec![TableSchema { columns, key, event_time: None, snapshots, fixed: false }])
     }
@@ -216,7 +217,7 @@ impl Stage for ItemCf {
         if self.mode == Mode::Fit {
             parts.clear();
         }
-        outputs.tables = vec![self.frame(&interactions, &parts, &version)?.lazy()];
+        outputs.tables = vec![self.frame(&interactions, &parts, context.run_date, &version)?.lazy()];
         Ok(outputs)
     }
 }
@@ -259,7 +260,7 @@ impl ItemCf {
             exclude_seen: self.exclude_seen,
             seed: context.seed,
         };
-        let evaluation = holdout::evaluate(&judged, facts);
+        let evaluation = Some(holdout::evaluate(&judged, facts));
         lists.iter_mut().for_each(|list| list.truncate(self.top));
         Ok((Some((split, lists)), evaluation))
     }
@@ -299,10 +300,16 @@ impl ItemCf {
         Ok(model)
     }
 
-    /// One row a recommendation, by user, moment and rank.
-    fn frame(&self, interactions: &Interactions, parts: &[Lists], version: &str) -> Result<DataFrame, Failure> {
+    /// One row a recommendation, by user, moment and rank; only `served` has a version.
+    fn frame(
+        &self,
+        interactions: &Interactions,
+        parts: &[Lists],
+        served: NaiveDate,
+        version: &str,
+    ) -> Result<DataFrame, Failure> {
         let (mut users, mut items) = (Vec::new(), Vec::new());
-        let (mut days, mut ranks, mut scores) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut days, mut ranks, mut scores, mut versions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for user in 0..interactions.users.len() {
             for (moment, lists) in parts {
                 let day = i32::try_from(midnight_us(*moment) / 86_400_000_000).unwrap_or_default();
@@ -312,10 +319,11 @@ impl ItemCf {
                     days.push(day);
                     ranks.push(rank);
                     scores.push(*score);
+                    // What was fitted before the split only judges; it is not a version that serves.
+                    versions.push((*moment == served).then_some(version));
                 }
             }
         }
-        let rows = users.len();
         let wide = |ids: &Series, rows: &[u32], name: &str| -> Result<Values, Failure> {
             Ok(ids.take_slice(rows)?.with_name(name.into()).into_column())
         };
@@ -325,7 +333,7 @@ impl ItemCf {
             Series::new("rank".into(), ranks).into_column(),
             wide(&interactions.items, &items, &self.item)?,
             Series::new("score".into(), scores).into_column(),
-            Series::new("model_version".into(), vec![version; rows]).into_column(),
+            Series::new("model_version".into(), versions).into_column(),
         ])?)
     }
 }

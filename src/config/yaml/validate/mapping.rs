@@ -116,5 +116,11 @@ pub(super) fn unknown_key(name: &str, allowed: &[&str], free: &[&str]) -> Proble
     }
     let expected = one_of(allowed.iter().copied());
     let message = format!("unknown key `{name}`; expected {expected}");
-    Problem::new(Code::UnknownKey, message).nearest(name, free.iter().copied())
+    let problem = Problem::new(Code::UnknownKey, message);
+    let problem = if name.contains(' ') {
+        problem.help("inside `{…}`, a text that holds a comma needs quotes")
+    } else {
+        problem
+    };
+    problem.nearest(name, free.iter().copied())
 }

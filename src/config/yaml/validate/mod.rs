@@ -4,6 +4,7 @@
 //! - `format: "duration"` (`90d`, `12w`, `6h`), `"date"` (`2011-12-10`), `"name"` (snake_case);
 //! - `x-not-yet: true` on a property, an enum variant or a type: to use it is
 //!   [`Code::NotYet`]; as a list of words, these values are;
+//! - `x-suggest: {theirs: ours}`: the right word for what people write instead;
 //! - `x-expected: "…"`: what to call the thing in "expected …", where the type says too little.
 //!
 //! Of `oneOf` and `anyOf` the branch that was meant is found first (see `choose`), and the

@@ -153,7 +153,12 @@ fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
     // A pattern that is none is our mistake, found by the tests of the schemas, not the user's.
     if Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)) {
         let words = schema.get("x-expected").and_then(Json::as_str).map(str::to_owned);
-        return bad(Code::BadValue, words.unwrap_or(format!("a text of the form `{pattern}`")));
+        let problem = bad(Code::BadValue, words.unwrap_or(format!("a text of the form `{pattern}`")))?;
+        let meant = schema.get("x-suggest").and_then(|words| words.get(text.to_lowercase())).and_then(Json::as_str);
+        return Some(match meant {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem,
+        });
     }
     None
 }

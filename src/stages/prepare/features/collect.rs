@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use polars::prelude::{
-    DataFrame, DataType, Engine, IntoLazy, LazyFrame, PolarsError, PolarsResult, Series, TimeUnit, col,
-};
+use polars::prelude::{DataFrame, DataType, Engine, IntoLazy, LazyFrame, PolarsResult, Series, TimeUnit, col};
 use polars::sql::sql_expr;
 
+use super::Refused;
 use super::compile::Program;
 use crate::algorithms::windows::{Data, Values};
+use crate::problem::{Code, Problem};
 use crate::stages::contract::Failure;
-use crate::stages::prepare::sql::widened;
+use crate::stages::prepare::sql::{in_words, widened};
 
 /// Events as plain arrays, in the order of the input.
 pub struct Collected {
@@ -69,20 +69,21 @@ pub fn collect(frame: LazyFrame, entity: &str, time: &str, program: &Program) ->
     Ok(collected)
 }
 
-/// The types of the event columns, by planning over an empty table. An error names the expression.
-pub fn event_types(empty: DataFrame, program: &Program) -> Result<Vec<DataType>, (String, PolarsError)> {
+/// The types of the event columns, by planning over an empty table.
+pub fn event_types(empty: DataFrame, program: &Program) -> Result<Vec<DataType>, Refused> {
     let plan = |text: &str| -> PolarsResult<DataType> {
         let frame = widened(empty.clone().lazy())?.select([sql_expr(text)?.alias("_e")]);
         let schema = widened(frame)?.collect_schema()?;
         Ok(schema.get("_e").cloned().unwrap_or(DataType::Null))
     };
-    let types = program.events.iter().map(|(text, _)| plan(text).map_err(|error| (text.clone(), error)));
-    let types: Vec<DataType> = types.collect::<Result<_, _>>()?;
-    for ((text, is_filter), dtype) in program.events.iter().zip(&types) {
-        if *is_filter && *dtype != DataType::Boolean {
-            let error = PolarsError::InvalidOperation(format!("`{text}` is not a condition").into());
-            return Err((text.clone(), error));
+    let mut types = Vec::new();
+    for ((text, is_filter), written) in program.events.iter().zip(&program.event_places) {
+        let dtype = plan(text).map_err(|error| (written.clone(), in_words(&error)))?;
+        if *is_filter && dtype != DataType::Boolean {
+            let problem = Problem::new(Code::SqlInvalid, format!("`{text}` is not a condition"));
+            return Err((written.clone(), problem));
         }
+        types.push(dtype);
     }
     Ok(types)
 }

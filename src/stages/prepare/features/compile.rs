@@ -9,21 +9,38 @@ use std::ops::ControlFlow;
 use crate::algorithms::windows::{Aggregation, Window};
 use crate::problem::{Code, Problem};
 use crate::sql::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, VisitMut, VisitorMut,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Spanned, VisitMut,
+    VisitorMut,
 };
-use crate::sql::{self, Aggregate};
+use crate::sql::{self, Aggregate, Location};
 
 /// Everything that the expressions of one stage need, shared between them.
 #[derive(Debug, Default)]
 pub struct Program {
     /// Scalar SQL per event; column `_e<index>`. The second: it is a condition of a FILTER.
     pub events: Vec<(String, bool)>,
+    /// Where each of `events` was first written.
+    pub event_places: Vec<Written>,
     /// Column `_a<index>`.
     pub aggregates: Vec<AggregateCall>,
+    /// Where each of `aggregates` was first written.
+    pub aggregate_places: Vec<Written>,
     /// `DAYS_SINCE` of an expression over aggregates; column `_d<index>`.
     pub days: Vec<String>,
+    /// Where each of `days` was first written.
+    pub day_places: Vec<Written>,
     /// The expressions themselves, over `_a` and `_d`.
     pub outputs: Vec<Output>,
+}
+
+/// Where a part was first written: in which output, and where in its text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Written {
+    pub output: String,
+    pub line: usize,
+    pub column: usize,
+    /// The function's name, in capitals; empty for other parts.
+    pub function: String,
 }
 
 /// An aggregate over event columns.
@@ -45,6 +62,13 @@ pub struct Output {
     pub horizon_days: Option<u32>,
 }
 
+impl Written {
+    fn at(output: &str, start: Location, function: &str) -> Written {
+        let (line, column) = ((start.line as usize).max(1), (start.column as usize).max(1));
+        Written { output: output.to_owned(), line, column, function: function.to_uppercase() }
+    }
+}
+
 impl Program {
     /// Adds an expression; problems are placed inside its text.
     pub fn add(
@@ -60,7 +84,7 @@ impl Program {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut extract = Extract { program: self, window, horizon_days, problems: vec![] };
+        let mut extract = Extract { program: self, output: name, window, horizon_days, problems: vec![] };
         let _ = tree.visit(&mut extract);
         if !extract.problems.is_empty() {
             return Err(extract.problems);
@@ -70,18 +94,21 @@ impl Program {
         Ok(())
     }
 
-    fn event(&mut self, mut expr: Expr, is_filter: bool) -> usize {
+    fn event(&mut self, mut expr: Expr, is_filter: bool, output: &str) -> usize {
+        let start = expr.span().start;
         sql::portable(&mut expr);
         let wanted = (expr.to_string(), is_filter);
         self.events.iter().position(|one| *one == wanted).unwrap_or_else(|| {
             self.events.push(wanted);
+            self.event_places.push(Written::at(output, start, ""));
             self.events.len() - 1
         })
     }
 
-    fn aggregate(&mut self, call: AggregateCall) -> usize {
+    fn aggregate(&mut self, call: AggregateCall, written: Written) -> usize {
         self.aggregates.iter().position(|one| *one == call).unwrap_or_else(|| {
             self.aggregates.push(call);
+            self.aggregate_places.push(written);
             self.aggregates.len() - 1
         })
     }
@@ -90,6 +117,7 @@ impl Program {
 /// Replaces aggregates by names of columns; such a name has no position in the text.
 struct Extract<'a> {
     program: &'a mut Program,
+    output: &'a str,
     window: Window,
     horizon_days: Option<u32>,
     problems: Vec<Problem>,
@@ -105,7 +133,10 @@ impl VisitorMut for Extract<'_> {
                     && let Some(aggregate) = Aggregate::parse(&name.value)
                 {
                     let column = match self.call(aggregate, function) {
-                        Ok(call) => format!("_a{}", self.program.aggregate(call)),
+                        Ok(call) => format!(
+                            "_a{}",
+                            self.program.aggregate(call, Written::at(self.output, name.span.start, &name.value))
+                        ),
                         Err(problem) => {
                             self.problems.push(place(&name, problem));
                             "_a".to_owned()
@@ -131,11 +162,13 @@ impl VisitorMut for Extract<'_> {
         if !is_days_since(function) {
             return ControlFlow::Continue(());
         }
+        let start = name_of(function).map(|name| name.span.start).unwrap_or(Location { line: 1, column: 1 });
         match arguments(function).as_slice() {
             [Some(moment)] => {
                 let text = moment.to_string();
                 let index = self.program.days.iter().position(|one| *one == text).unwrap_or_else(|| {
                     self.program.days.push(text);
+                    self.program.day_places.push(Written::at(self.output, start, "DAYS_SINCE"));
                     self.program.days.len() - 1
                 });
                 *expr = Expr::Identifier(Ident::new(format!("_d{index}")));
@@ -173,8 +206,11 @@ impl Extract<'_> {
         };
         Ok(AggregateCall {
             aggregation,
-            argument: argument.map(|one| self.program.event((*one).clone(), false)),
-            filter: function.filter.as_ref().map(|filter| self.program.event(filter.as_ref().clone(), true)),
+            argument: argument.map(|one| self.program.event((*one).clone(), false, self.output)),
+            filter: function
+                .filter
+                .as_ref()
+                .map(|filter| self.program.event(filter.as_ref().clone(), true, self.output)),
             window: self.window,
             horizon_days: self.horizon_days,
         })

@@ -19,7 +19,7 @@ use crate::sql;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::trusted_time;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema};
-use compile::Program;
+use compile::{Program, Written};
 
 /// Features of every entity as of several moments, computed only from events before each.
 ///
@@ -50,11 +50,11 @@ pub struct Features {
     #[serde(default)]
     having: Option<String>,
     /// Name to expression.
-    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}, "minProperties" = 1))]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}, "minProperties" = 1))]
     features: IndexMap<String, Feature>,
     /// Name to expression over the time after the snapshot: what a model learns to predict.
     #[serde(default)]
-    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$"}))]
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}))]
     labels: IndexMap<String, Label>,
 }
 
@@ -199,6 +199,9 @@ impl Stage for Features {
     }
 }
 
+/// A part that cannot be planned, with where it was first written.
+type Refused = (Written, Problem);
+
 /// The name of the `having` condition among the program's outputs; no feature can have it.
 const HAVING: &str = "_having";
 
@@ -287,7 +290,9 @@ impl Features {
         let empty = DataFrame::empty_with_schema(&events.to_polars());
         let aggregates = collect::event_types(empty, program)
             .and_then(|event_types| rows::empty_aggregates(program, &event_types))
-            .map_err(|(text, error)| vec![self.at_text(&text, &error)])?;
+            .map_err(|(written, problem)| {
+                vec![self.in_output(&written.output, problem.within(written.line.max(1), written.column.max(1)))]
+            })?;
         for output in &program.outputs {
             let planned = sql_expr(&output.sql)
                 .and_then(|expr| widened(aggregates.clone().lazy().select([expr.alias(output.name.as_str())])))
@@ -295,9 +300,10 @@ impl Features {
             match planned.map(|schema| schema.get_at_index(0).map(|(_, dtype)| dtype.clone())) {
                 Ok(Some(dtype)) if output.name == HAVING => {
                     if dtype != DataType::Boolean {
-                        problems.push(
-                            Problem::new(Code::WrongColumnType, "`having` is not a condition").at(["with", "having"]),
-                        );
+                        let message = format!("`having` is {}, not a condition", crate::table::type_name(&dtype));
+                        let problem = Problem::new(Code::WrongColumnType, message);
+                        let help = "compare it with something, as in `COUNT(*) > 0`";
+                        problems.push(problem.help(help).at(["with", "having"]));
                     }
                 }
                 Ok(Some(dtype)) => types.push((output.name.clone(), dtype, output.horizon_days)),
@@ -309,7 +315,11 @@ impl Features {
     }
 
     fn at_output(&self, name: &str, error: &polars::prelude::PolarsError) -> Problem {
-        let problem = from_polars(error, &sql::ast::Expr::Identifier(sql::ast::Ident::new("")));
+        self.in_output(name, from_polars(error, &sql::ast::Expr::Identifier(sql::ast::Ident::new(""))))
+    }
+
+    /// Places a problem in the text of a feature, a label or `having`.
+    fn in_output(&self, name: &str, problem: Problem) -> Problem {
         if name == HAVING {
             problem.under("having").under("with")
         } else if self.labels.contains_key(name) {
@@ -317,16 +327,6 @@ impl Features {
         } else {
             self.in_feature(name, problem)
         }
-    }
-
-    /// An event-level part that cannot be planned, at the first expression that contains it.
-    fn at_text(&self, text: &str, error: &polars::prelude::PolarsError) -> Problem {
-        let squeezed = |sql: &str| sql.to_lowercase().replace([' ', '\n'], "");
-        let needle = squeezed(text);
-        let features = self.features.iter().map(|(name, feature)| (name, &feature.expression));
-        let labels = self.labels.iter().map(|(name, label)| (name, &label.expression));
-        let found = features.chain(labels).find(|(_, sql)| squeezed(sql).contains(&needle));
-        self.at_output(found.map_or(HAVING, |(name, _)| name), error)
     }
 
     /// The strictest class among the columns whose values the expression tells.

@@ -2,18 +2,19 @@
 
 use chrono::{Days, NaiveDate};
 use polars::prelude::{
-    BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, LazyFrame, PlSmallStr, PolarsError,
-    PolarsResult, Series, StringChunked, TimeUnit, col, lit, when,
+    BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, LazyFrame, PlSmallStr, PolarsResult,
+    Series, StringChunked, TimeUnit, col, lit, when,
 };
 use polars::sql::sql_expr;
 
-use super::HAVING;
 use super::collect::{Collected, EventValues};
-use super::compile::{AggregateCall, Program};
+use super::compile::{AggregateCall, Program, Written};
+use super::{HAVING, Refused};
 use crate::algorithms::windows::{self, Call, Column, Events, Snapshot, Values};
+use crate::problem::{Code, Problem};
 use crate::stages::contract::Failure;
-use crate::stages::prepare::sql::widened;
-use crate::table::{AS_OF, midnight_us};
+use crate::stages::prepare::sql::{in_words, widened};
+use crate::table::{AS_OF, midnight_us, type_name};
 
 /// The rows of the stage's output, sorted by entity and snapshot.
 ///
@@ -66,21 +67,30 @@ pub fn rows(
 }
 
 /// An empty frame with the aggregates' types, for planning.
-pub fn empty_aggregates(program: &Program, event_types: &[DataType]) -> Result<DataFrame, (String, PolarsError)> {
+pub fn empty_aggregates(program: &Program, event_types: &[DataType]) -> Result<DataFrame, Refused> {
     let mut columns = vec![Series::new_empty(AS_OF.into(), &DataType::Date).into_column()];
-    for (index, call) in program.aggregates.iter().enumerate() {
+    for (index, (call, written)) in program.aggregates.iter().zip(&program.aggregate_places).enumerate() {
         let argument = call.argument.and_then(|index| event_types.get(index));
-        let dtype = result_type(call, argument).map_err(|error| {
-            let text = call.argument.and_then(|index| program.events.get(index)).map(|(text, _)| text.clone());
-            (text.unwrap_or_default(), error)
+        let dtype = result_type(call, argument).map_err(|message| {
+            (written.clone(), Problem::new(Code::SqlInvalid, format!("{} {message}", written.function)))
         })?;
         columns.push(Series::new_empty(format!("_a{index}").into(), &dtype).into_column());
     }
-    let whole = |error| (String::new(), error);
-    let frame = DataFrame::new_infer_height(columns).map_err(whole)?.lazy();
-    days(frame, program)
-        .and_then(LazyFrame::collect)
-        .map_err(|error| (program.days.first().cloned().unwrap_or_default(), error))
+    let mut frame = DataFrame::new_infer_height(columns).map_err(|error| (Written::default(), in_words(&error)))?;
+    for (index, (text, written)) in program.days.iter().zip(&program.day_places).enumerate() {
+        let plan = || frame.clone().lazy().select([sql_expr(text)?]).collect_schema();
+        let schema = plan().map_err(|error| (written.clone(), in_words(&error)))?;
+        match schema.get_at_index(0) {
+            Some((_, DataType::Date | DataType::Datetime(..))) | None => {}
+            Some((_, other)) => {
+                let message = format!("DAYS_SINCE takes a date or time, not {}", type_name(other));
+                return Err((written.clone(), Problem::new(Code::WrongColumnType, message)));
+            }
+        }
+        let column = Series::new_empty(format!("_d{index}").into(), &DataType::Int64).into_column();
+        frame.with_column(column).map_err(|error| (written.clone(), in_words(&error)))?;
+    }
+    Ok(frame)
 }
 
 fn is_known(moment: NaiveDate, horizon_days: Option<u32>, known_until: NaiveDate) -> bool {
@@ -101,8 +111,8 @@ fn compact<T>(sparse: &[Option<T>]) -> (Vec<&T>, Vec<Option<usize>>) {
     (dense, index)
 }
 
-/// The type of an aggregate of a column of this type.
-fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> PolarsResult<DataType> {
+/// The type of an aggregate of a column of this type; the error completes "SUM …".
+fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> Result<DataType, String> {
     let Some(argument) = argument.filter(|_| !call.aggregation.counts()) else { return Ok(DataType::Int64) };
     let numeric = argument.is_primitive_numeric() || matches!(argument, DataType::Decimal(..) | DataType::Boolean);
     let additive = !matches!(
@@ -114,11 +124,10 @@ fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> PolarsResul
             | windows::Aggregation::Last
     );
     if additive && !numeric {
-        let name = crate::table::type_name(argument);
-        return Err(PolarsError::InvalidOperation(format!("this aggregate takes numbers, not {name}").into()));
+        return Err(format!("takes numbers, not {}", type_name(argument)));
     }
     if argument.is_nested() {
-        return Err(PolarsError::InvalidOperation("lists cannot be aggregated".into()));
+        return Err("takes no lists".to_owned());
     }
     Ok(match argument {
         DataType::Decimal(..) | DataType::Float64 | DataType::Float32 => DataType::Float64,
@@ -150,7 +159,8 @@ fn moment_column(snapshots: &[u32], moments: &[NaiveDate]) -> PolarsResult<Serie
 
 /// A result column in the type it has to have.
 fn typed(call: &AggregateCall, column: Column, argument: Option<&EventValues>) -> PolarsResult<Series> {
-    let dtype = result_type(call, argument.map(|values| &values.dtype))?;
+    let dtype = result_type(call, argument.map(|values| &values.dtype))
+        .map_err(|message| polars::prelude::PolarsError::InvalidOperation(message.into()))?;
     match column {
         Column::Floats { data, valid } => {
             let values = data.into_iter().zip(valid).map(|(value, valid)| valid.then_some(value));
