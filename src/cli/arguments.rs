@@ -138,7 +138,7 @@ pub struct Graph {
     #[command(flatten)]
     pub target: Target,
     /// The language of the drawing
-    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    #[arg(long, env = "PATRONAGE_FORMAT", value_enum, default_value_t = GraphFormat::Mermaid)]
     pub format: GraphFormat,
 }
 
@@ -155,10 +155,10 @@ pub struct Show {
     /// The stage, or `stage.port`
     pub stage: String,
     /// How many rows
-    #[arg(long, short = 'n', default_value_t = 10)]
+    #[arg(long, short = 'n', env = "PATRONAGE_ROWS", default_value_t = 10)]
     pub rows: usize,
     /// Show columns of class `direct_id` instead of masking them
-    #[arg(long)]
+    #[arg(long, env = "PATRONAGE_UNMASK")]
     pub unmask: bool,
 }
 
@@ -193,19 +193,19 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Synthesize {
     /// Customers who ever buy
-    #[arg(long, default_value_t = 1200)]
+    #[arg(long, env = "PATRONAGE_CUSTOMERS", default_value_t = 1200)]
     pub customers: u32,
     /// The same seed gives the same bytes
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, env = "PATRONAGE_SEED", default_value_t = 42)]
     pub seed: u64,
     /// The first day
-    #[arg(long, default_value = "2023-12-01", value_name = "DATE")]
+    #[arg(long, env = "PATRONAGE_FROM", default_value = "2023-12-01", value_name = "DATE")]
     pub from: chrono::NaiveDate,
     /// The last day
-    #[arg(long, default_value = "2024-12-31", value_name = "DATE")]
+    #[arg(long, env = "PATRONAGE_TO", default_value = "2024-12-31", value_name = "DATE")]
     pub to: chrono::NaiveDate,
     /// The directory to write into
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, env = "PATRONAGE_OUT", value_name = "DIR")]
     pub out: PathBuf,
 }
 

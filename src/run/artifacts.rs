@@ -13,9 +13,7 @@ use super::state::Last;
 use super::{Options, Prepared};
 use crate::config::Loaded;
 use crate::plan::{Plan, Work};
-use crate::report::{
-    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, Report, SourceReport, html, render_json,
-};
+use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
 use crate::storage::local;
 
 /// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
@@ -119,7 +117,7 @@ impl Artifacts {
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
             publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
-            warnings: warnings(&ordered),
+            warnings: vec![],
         }
     }
 }
@@ -227,15 +225,4 @@ fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
     let version = meta.model.as_ref().map(|model| model.version.clone());
     let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
     Some(ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation))
-}
-
-/// What a reader should look at although the run succeeded.
-fn warnings(results: &[&NodeResult]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for result in results {
-        if result.status == NodeStatus::Error {
-            warnings.push(format!("{} failed: {}", result.id, result.message));
-        }
-    }
-    warnings
 }

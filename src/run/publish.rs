@@ -120,7 +120,7 @@ fn publishable(
         frame.filter(col(AS_OF).eq(lit(run_date)))
     };
     let mut columns: Vec<Expr> = schema.key.iter().map(|name| column(schema, name)).collect();
-    columns.push(lit(run_date).alias(RUN_DATE));
+    columns.push(lit(run_date).cast(DataType::Date).alias(RUN_DATE));
     let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
     columns.extend(rest.map(|one| column(schema, &one.name)));
     frame.select(columns)

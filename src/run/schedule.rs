@@ -69,6 +69,13 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
                     results.push(blocked(run, index, node, &by));
                     finished.insert(index, false);
                 }
+                Readiness::Unselected(why) => {
+                    open.remove(&index);
+                    let mut result = blocked(run, index, node, &why);
+                    result.failure = Some(NodeFailure::new(Code::BadSelection, why));
+                    results.push(result);
+                    finished.insert(index, false);
+                }
                 Readiness::Ready => {
                     open.remove(&index);
                     match skip(run, index, node) {
@@ -114,6 +121,14 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
     // What was still waiting when the run gave up.
     let never = open.iter().filter_map(|index| Some((*index, run.plan.nodes.get(*index)?)));
     results.extend(never.map(|(index, node)| blocked(run, index, node, "the run was stopped")));
+    // A run that outgrew its limit between two stages has failed too.
+    let told = results.iter().any(|result| result.failure.is_some());
+    if let Some(failure) = watch.failure().filter(|_| !told)
+        && let Some(result) = results.iter_mut().find(|result| result.status == NodeStatus::Blocked)
+    {
+        result.message.clone_from(&failure.message);
+        result.failure = Some(failure);
+    }
     artifacts.results(&results);
     results
 }
@@ -127,6 +142,8 @@ enum Readiness {
     Ready,
     Wait,
     Blocked(String),
+    /// What it needs was neither selected nor left by an earlier run.
+    Unselected(String),
 }
 
 fn readiness(
@@ -146,7 +163,7 @@ fn readiness(
             // Not selected: what an earlier run left must do.
             None if run.prepared.decisions.get(*up).is_some_and(|decision| decision.done) => {}
             None => {
-                return Readiness::Blocked(format!(
+                return Readiness::Unselected(format!(
                     "`{}` is not selected and has no current output; select `+{}`",
                     needed.name, node.name
                 ));
@@ -229,10 +246,7 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
             model: None,
             source: Some(source),
         };
-        if target.is_dir() {
-            // An account to be refreshed; removing it is only making room.
-            let _ = std::fs::remove_dir_all(&target);
-        }
+        prepared.state.make_room(&node.name, &decision.key, run.options.full_refresh)?;
         let directory = local::AtomicDirectory::create(&target)?;
         State::write_meta(directory.path(), &meta)?;
         directory.finish()?;
@@ -250,6 +264,7 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
         state: &prepared.state,
         decisions: &prepared.decisions,
         sources: &prepared.sources,
+        full_refresh: run.options.full_refresh,
         context,
     };
     stage::run(index, &around).map(|meta| Done::Tables(Box::new(meta)))

@@ -20,6 +20,8 @@ pub struct Surroundings<'a> {
     pub state: &'a State,
     pub decisions: &'a [Decision],
     pub sources: &'a BTreeMap<usize, Inspected>,
+    /// Replace outputs that exist.
+    pub full_refresh: bool,
     pub context: StageContext,
 }
 
@@ -98,11 +100,7 @@ fn commit(
     around: &Surroundings<'_>,
 ) -> Result<Meta, NodeFailure> {
     let target = around.state.tables(&node.name, &decision.key);
-    // A directory without its account, or one to be refreshed, is in the way.
-    if target.is_dir() {
-        std::fs::remove_dir_all(&target)
-            .map_err(|error| NodeFailure::new(Code::LocalIo, format!("{}: {error}", target.display())))?;
-    }
+    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
     let mut written = Vec::new();
     if outputs.tables.len() != node.outputs.len() {

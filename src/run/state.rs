@@ -88,6 +88,8 @@ const META: &str = "_meta.json";
 const COMMITTED: &str = "_committed.json";
 /// Outputs of this many executions are kept for each node.
 const EXECUTIONS_KEPT: usize = 3;
+/// What is younger may be in use by another run, such as a backfill of another date.
+const IN_USE_MAX: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 impl State {
     /// Where the outputs of an execution are.
@@ -122,6 +124,21 @@ impl State {
         self.root.join("state").join(format!("{}.json", self.pipeline))
     }
 
+    /// Moves a damaged output (or any, if forced) out of the way of a new one. A whole one stays:
+    /// another run may be reading it, and what would replace it is the same.
+    pub fn make_room(&self, node: &str, key: &Key, force: bool) -> Result<(), StorageError> {
+        let target = self.tables(node, key);
+        if !target.exists() || (!force && self.meta(node, key).is_some()) {
+            return Ok(());
+        }
+        let aside = target.with_extension(format!("old-{}", uuid::Uuid::now_v7().simple()));
+        let moved = std::fs::rename(&target, &aside);
+        let moved = moved.map_err(|error| StorageError::io("replace", target.display(), &error));
+        // What cannot be removed now is pruned later.
+        let _ = std::fs::remove_dir_all(&aside);
+        moved
+    }
+
     /// Removes all but the newest executions of a node. `current` is never removed.
     pub fn prune(&self, node: &str, current: &Key) {
         let parent = self.root.join("tables").join(&self.pipeline).join(node);
@@ -131,6 +148,7 @@ impl State {
             .flatten()
             .filter(|entry| entry.file_name().to_str() != Some(current.short()))
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > IN_USE_MAX))
             .collect();
         executions.sort_unstable_by(|a, b| b.cmp(a));
         for (_, path) in executions.into_iter().skip(EXECUTIONS_KEPT - 1) {

@@ -47,16 +47,19 @@ impl Watch {
 
     /// Names the limit as the reason where it is the reason that a stage was cancelled.
     pub(super) fn explain(&self, mut outcome: Outcome) -> Outcome {
-        if let (true, Err(failure), Some(limit)) =
-            (self.over_limit.load(Ordering::SeqCst), &mut outcome.3, self.limit_bytes)
+        if let (Some(limit), Err(failure)) = (self.failure(), &mut outcome.3)
             && failure.code == Code::Interrupted
         {
-            let mebibytes = limit >> 20;
-            *failure = NodeFailure::new(
-                Code::MemoryLimit,
-                format!("the run needed more than the {mebibytes} MiB that --memory-limit allows and was stopped"),
-            );
+            *failure = limit;
         }
         outcome
+    }
+
+    /// That the limit was exceeded, if it was.
+    pub fn failure(&self) -> Option<NodeFailure> {
+        let limit_mib = self.limit_bytes.filter(|_| self.over_limit.load(Ordering::SeqCst))? >> 20;
+        let message =
+            format!("the run needed more than the {limit_mib} MiB that --memory-limit allows and was stopped");
+        Some(NodeFailure::new(Code::MemoryLimit, message))
     }
 }

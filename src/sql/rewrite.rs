@@ -30,6 +30,10 @@ impl VisitorMut for Portable {
             Expr::BinaryOp { op: BinaryOperator::Modulo, right, .. } => {
                 **right = or_null_if_zero(take(right));
             }
+            // Engines disagree on casting text to a date; all have the function.
+            Expr::TypedString(literal) if literal.data_type == DataType::Date => {
+                *expr = call("DATE", vec![Expr::Value(literal.value.clone())]);
+            }
             Expr::Function(function) => {
                 let name = function.name.to_string().to_ascii_lowercase();
                 if name == "sum" {

@@ -1,0 +1,78 @@
+//! The kernels beside linfa on made-up rows: `cargo bench --bench kernels`.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use ndarray::Array2;
+use patronage::algorithms::windows::{
+    Aggregation, Call, Data, Events, Snapshot, Values, Window, aggregate, order_events,
+};
+use patronage::algorithms::{kmeans, logistic};
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+const ROWS: usize = 100_000;
+const COLUMNS: usize = 16;
+const DAY_US: i64 = 86_400_000_000;
+
+fn rng() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(42)
+}
+
+/// Eight clouds of points.
+fn table() -> Array2<f64> {
+    let mut rng = rng();
+    Array2::from_shape_fn((ROWS, COLUMNS), |(row, _)| (row % 8) as f64 + rng.gen_range(-1.0..1.0))
+}
+
+fn clustering(criterion: &mut Criterion) {
+    let table = table();
+    for engine in [kmeans::Engine::Native, kmeans::Engine::Linfa] {
+        let params = kmeans::Params { restarts: 1, engine, ..kmeans::Params::new(8) };
+        criterion.bench_function(&format!("kmeans 1e5 x 16, 8 clusters, {engine:?}"), |bencher| {
+            bencher.iter(|| kmeans::fit(table.view(), &params, &mut rng()));
+        });
+    }
+}
+
+fn classification(criterion: &mut Criterion) {
+    let table = table();
+    let mut rng = rng();
+    let positive: Vec<bool> =
+        table.rows().into_iter().map(|row| row.sum() / 16.0 + rng.gen_range(-2.0..2.0) > 3.5).collect();
+    for (engine, tolerance) in [(logistic::Engine::Native, 1e-12), (logistic::Engine::Linfa, 1e-4)] {
+        let params = logistic::Params { engine, tolerance, ..logistic::Params::default() };
+        criterion.bench_function(&format!("logistic 1e5 x 16, {engine:?}"), |bencher| {
+            bencher.iter(|| logistic::fit(table.view(), &positive, &params));
+        });
+    }
+}
+
+/// Two million events of 100,000 entities, twelve snapshots, three aggregates.
+fn windows(criterion: &mut Criterion) {
+    let mut rng = rng();
+    let events = 2_000_000;
+    let keys: Vec<i64> = (0..events).map(|_| rng.gen_range(0..100_000)).collect();
+    let times: Vec<i64> = (0..events).map(|_| rng.gen_range(0..365 * DAY_US)).collect();
+    let values = [Values { data: Data::Floats((0..events).map(|_| rng.gen_range(0.0..100.0)).collect()), valid: None }];
+    let call = |aggregation, window| Call { aggregation, argument: Some(0), mask: None, window };
+    let calls = [
+        call(Aggregation::Sum, Window::Before),
+        call(Aggregation::Sum, Window::Last(90 * DAY_US)),
+        call(Aggregation::CountDistinct, Window::Before),
+    ];
+    let snapshots: Vec<Snapshot> =
+        (1..=12).map(|month| Snapshot { moment: month * 30 * DAY_US, known: vec![true; calls.len()] }).collect();
+    criterion.bench_function("windows 2e6 events, 12 snapshots", |bencher| {
+        bencher.iter(|| {
+            let order = order_events(&keys, &times);
+            let input = Events { times: &times, order: &order, values: &values, masks: &[] };
+            aggregate(&input, &snapshots, &calls)
+        });
+    });
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default().sample_size(10);
+    targets = clustering, classification, windows
+}
+criterion_main!(kernels);
