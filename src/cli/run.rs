@@ -63,7 +63,7 @@ pub fn run(command: &Run, global: &Global) -> Exit {
         let _ = std::fs::create_dir_all(&directory);
         let lineage = openlineage::OpenLineage::create(
             &directory.join("events.ndjson"),
-            &format!("patronage://{}", plan.pipeline),
+            format!("patronage://{}", plan.pipeline),
         );
         listeners.add(Arc::new(lineage));
         (run::run(&loaded, plan, &options, &run_id, &listeners, &cancel).await, stopped)

@@ -166,9 +166,10 @@ fn of_config_a_stage_knows_only_the_span() {
 #[test]
 fn every_stage_kind_is_one_file_and_two_lines() {
     let registry = std::fs::read_to_string(repository().join("src/stages/mod.rs")).unwrap();
+    let declaration = Regex::new(r"const KIND: &'static str = \x22([a-z_]+)\x22").unwrap();
     let mut kinds = 0;
     for (module, file, text) in sources() {
-        let Some(kind) = Regex::new(r"const KIND: &'static str = \x22([a-z_]+)\x22").unwrap().captures(&text) else {
+        let Some(kind) = declaration.captures(&text) else {
             continue;
         };
         assert_eq!(module, "stages", "{}", file.display());

@@ -78,10 +78,10 @@ pub fn event_types(empty: DataFrame, program: &Program) -> Result<Vec<DataType>,
     };
     let mut types = Vec::new();
     for ((text, is_filter), written) in program.events.iter().zip(&program.event_places) {
-        let dtype = plan(text).map_err(|error| (written.clone(), in_words(&error)))?;
+        let dtype = plan(text).map_err(|error| Box::new((written.clone(), in_words(&error))))?;
         if *is_filter && dtype != DataType::Boolean {
             let problem = Problem::new(Code::SqlInvalid, format!("`{text}` is not a condition"));
-            return Err((written.clone(), problem));
+            return Err(Box::new((written.clone(), problem)));
         }
         types.push(dtype);
     }

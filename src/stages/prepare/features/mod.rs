@@ -200,7 +200,10 @@ impl Stage for Features {
 }
 
 /// A part that cannot be planned, with where it was first written.
-type Refused = (Written, Problem);
+type Refused = Box<(Written, Problem)>;
+
+/// Name, type and horizon (days) of a feature or label.
+type Typed = (String, DataType, Option<u32>);
 
 /// The name of the `having` condition among the program's outputs; no feature can have it.
 const HAVING: &str = "_having";
@@ -280,17 +283,14 @@ impl Features {
     }
 
     /// Name, type and horizon of every feature and label, by planning over empty tables.
-    fn output_types(
-        &self,
-        program: &Program,
-        events: &TableSchema,
-    ) -> Result<Vec<(String, DataType, Option<u32>)>, Vec<Problem>> {
+    fn output_types(&self, program: &Program, events: &TableSchema) -> Result<Vec<Typed>, Vec<Problem>> {
         let mut types = Vec::new();
         let mut problems = Vec::new();
         let empty = DataFrame::empty_with_schema(&events.to_polars());
         let aggregates = collect::event_types(empty, program)
             .and_then(|event_types| rows::empty_aggregates(program, &event_types))
-            .map_err(|(written, problem)| {
+            .map_err(|refused| {
+                let (written, problem) = *refused;
                 vec![self.in_output(&written.output, problem.within(written.line.max(1), written.column.max(1)))]
             })?;
         for output in &program.outputs {

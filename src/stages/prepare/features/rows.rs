@@ -72,23 +72,24 @@ pub fn empty_aggregates(program: &Program, event_types: &[DataType]) -> Result<D
     for (index, (call, written)) in program.aggregates.iter().zip(&program.aggregate_places).enumerate() {
         let argument = call.argument.and_then(|index| event_types.get(index));
         let dtype = result_type(call, argument).map_err(|message| {
-            (written.clone(), Problem::new(Code::SqlInvalid, format!("{} {message}", written.function)))
+            Box::new((written.clone(), Problem::new(Code::SqlInvalid, format!("{} {message}", written.function))))
         })?;
         columns.push(Series::new_empty(format!("_a{index}").into(), &dtype).into_column());
     }
-    let mut frame = DataFrame::new_infer_height(columns).map_err(|error| (Written::default(), in_words(&error)))?;
+    let mut frame =
+        DataFrame::new_infer_height(columns).map_err(|error| Box::new((Written::default(), in_words(&error))))?;
     for (index, (text, written)) in program.days.iter().zip(&program.day_places).enumerate() {
         let plan = || frame.clone().lazy().select([sql_expr(text)?]).collect_schema();
-        let schema = plan().map_err(|error| (written.clone(), in_words(&error)))?;
+        let schema = plan().map_err(|error| Box::new((written.clone(), in_words(&error))))?;
         match schema.get_at_index(0) {
             Some((_, DataType::Date | DataType::Datetime(..))) | None => {}
             Some((_, other)) => {
                 let message = format!("DAYS_SINCE takes a date or time, not {}", type_name(other));
-                return Err((written.clone(), Problem::new(Code::WrongColumnType, message)));
+                return Err(Box::new((written.clone(), Problem::new(Code::WrongColumnType, message))));
             }
         }
         let column = Series::new_empty(format!("_d{index}").into(), &DataType::Int64).into_column();
-        frame.with_column(column).map_err(|error| (written.clone(), in_words(&error)))?;
+        frame.with_column(column).map_err(|error| Box::new((written.clone(), in_words(&error))))?;
     }
     Ok(frame)
 }
