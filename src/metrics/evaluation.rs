@@ -78,10 +78,31 @@ impl Fact {
 pub enum Chart {
     /// Points in order, at most a few hundred, with the diagonal or level a useless model would have.
     Line { title: String, x: String, y: String, points: Vec<(f64, f64)>, reference: Vec<(f64, f64)> },
+    /// Several curves in one picture.
+    Lines { title: String, x: String, y: String, curves: Vec<Curve>, reference: Vec<(f64, f64)> },
+    /// A grid of shaded cells: `values[row][column]` decides the shade, `texts` (same shape) is what is read.
+    /// With `center`, values below and above it are shaded in two hues.
+    Grid {
+        title: String,
+        rows_title: String,
+        columns_title: String,
+        rows: Vec<String>,
+        columns: Vec<String>,
+        values: Vec<Vec<f64>>,
+        texts: Vec<Vec<String>>,
+        center: Option<f64>,
+    },
     /// A small table: columns, then rows of cells as text.
     Table { title: String, columns: Vec<String>, rows: Vec<Vec<String>> },
     /// Named bars.
     Bars { title: String, unit: String, bars: Vec<(String, f64)> },
+}
+
+/// A named curve: points in order, at most a few hundred.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    pub name: String,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// Whether the model is better than its baseline.

@@ -7,6 +7,7 @@ pub mod classification;
 pub mod clustering;
 pub mod evaluation;
 pub mod intervals;
+pub mod profile;
 pub mod ranking;
 pub mod regression;
 

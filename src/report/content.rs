@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::evaluation::{Evaluation, Verdict};
+use crate::metrics::profile::ColumnProfile;
 
 /// One run of one pipeline for one run date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,12 @@ pub struct Report {
     pub sources: Vec<SourceReport>,
     pub models: Vec<ModelReport>,
     pub publications: Vec<PublicationReport>,
-    #[serde(default)]
+    /// Every check of sources and of stages' outputs.
+    pub checks: Vec<CheckReport>,
+    /// The distributions of the tables that models learn from.
+    pub profiles: Vec<TableProfile>,
+    /// What moved since the run before, headline measures and row counts first.
+    pub changes: Vec<Change>,
     pub warnings: Vec<String>,
 }
 
@@ -86,7 +92,6 @@ pub struct SourceReport {
     pub rows: u64,
     /// The midnight after the newest event; none for a source without event time.
     pub watermark: Option<NaiveDate>,
-    pub checks: Vec<CheckReport>,
     /// Rows set aside by checks of that severity.
     pub quarantined_rows: u64,
 }
@@ -94,11 +99,55 @@ pub struct SourceReport {
 /// The outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
+    /// The source or output it was made on: `source.transactions`, `stage.segments.profiles`.
+    pub on: String,
     /// In words, such as `not_null order_id`.
     pub check: String,
     /// `error`, `warn` or `quarantine`.
     pub severity: String,
+    /// How many rows, keys or, for a check of the whole table, tables (one) break it.
     pub failed_rows: u64,
+    /// What was found, where a number of rows does not say it: `12 rows, expected at least 1,000`.
+    pub found: Option<String>,
+}
+
+/// The columns of one table at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableProfile {
+    /// The stage, such as `customers`.
+    pub table: String,
+    /// The snapshot that is described; none for a table without snapshots.
+    pub as_of: Option<NaiveDate>,
+    pub rows: u64,
+    pub columns: Vec<ProfiledColumn>,
+}
+
+/// A column's distribution and how far it has moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProfiledColumn {
+    pub profile: ColumnProfile,
+    pub drift: Vec<Drift>,
+}
+
+/// The population stability index of a column against an earlier distribution of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// In words: `the run of 2011-12-09`, `what will_buy was fitted on`.
+    pub against: String,
+    pub psi: f64,
+}
+
+/// A figure of this run beside that of the run before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// What it belongs to: `will_buy`, `customer_scores`.
+    pub of: String,
+    /// `roc_auc`, `rows`, …
+    pub measure: String,
+    pub before: f64,
+    pub now: f64,
+    /// The run date of the run before.
+    pub since: NaiveDate,
 }
 
 /// One model and how good it is.

@@ -10,7 +10,8 @@ mod content;
 mod sample;
 
 pub use content::{
-    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, PublicationReport, Report, SourceReport,
+    Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
+    Report, SourceReport, TableProfile,
 };
 pub use summary::summary;
 
@@ -45,6 +46,6 @@ mod tests {
         assert_eq!(value["models"][0]["verdict"], "beats");
         assert_eq!(value["models"][1]["verdict"], "loses");
         assert_eq!(value["models"][0]["evaluation"]["charts"][0]["kind"], "line");
-        assert_eq!(value["sources"][0]["checks"][1]["failed_rows"], 2517);
+        assert_eq!(value["checks"][1]["failed_rows"], 2517);
     }
 }

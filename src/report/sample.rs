@@ -19,6 +19,7 @@ pub fn report() -> Report {
             ModelReport::new("next_spend", "linear", Some("2011-12-10-b01d77e4".into()), "fit_apply", regression()),
         ],
         publications: vec![publication("customer_scores", 4_338, true), publication("segment_profiles", 4, false)],
+        checks: checks(),
         warnings: vec!["next_spend: 3 constant columns were left out".to_owned()],
         ..empty()
     }
@@ -42,6 +43,9 @@ pub fn empty() -> Report {
         sources: vec![],
         models: vec![],
         publications: vec![],
+        checks: vec![],
+        profiles: vec![],
+        changes: vec![],
         warnings: vec![],
     }
 }
@@ -93,20 +97,25 @@ fn edges() -> Vec<Edge> {
 }
 
 fn source() -> SourceReport {
-    let check = |check: &str, severity: &str, failed_rows| CheckReport {
-        check: check.to_owned(),
-        severity: severity.to_owned(),
-        failed_rows,
-    };
     SourceReport {
         name: "transactions".to_owned(),
         files: 1,
         bytes: 7_548_231,
         rows: 541_909,
         watermark: NaiveDate::from_ymd_opt(2011, 12, 10),
-        checks: vec![check("not_null order_id", "error", 0), check("range unit_price 0..", "quarantine", 2_517)],
         quarantined_rows: 2_517,
     }
+}
+
+fn checks() -> Vec<CheckReport> {
+    let check = |check: &str, severity: &str, failed_rows| CheckReport {
+        on: "source.transactions".to_owned(),
+        check: check.to_owned(),
+        severity: severity.to_owned(),
+        failed_rows,
+        found: None,
+    };
+    vec![check("not_null order_id", "error", 0), check("range unit_price 0..", "quarantine", 2_517)]
 }
 
 fn publication(name: &str, rows: u64, changed: bool) -> PublicationReport {

@@ -68,11 +68,9 @@ fn troubles(report: &Report) -> Vec<String> {
     let failed = report.nodes.iter().filter(|node| node.status == NodeStatus::Error);
     let failed =
         failed.map(|node| format!("{} failed: {}", node.id, node.reason.as_deref().unwrap_or("no reason was given")));
-    let checks = report.sources.iter().flat_map(|source| {
-        source.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
-            let rows = format::count(check.failed_rows, "row", "rows");
-            format!("source.{}: {rows} against {} ({})", source.name, check.check, check.severity)
-        })
+    let checks = report.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
+        let rows = format::count(check.failed_rows, "row", "rows");
+        format!("{}: {rows} against {} ({})", check.on, check.check, check.severity)
     });
     failed.chain(checks).chain(report.warnings.iter().cloned()).collect()
 }

@@ -117,6 +117,9 @@ impl Artifacts {
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
             publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
+            checks: ordered.iter().flat_map(|result| check_reports(result)).collect(),
+            profiles: vec![],
+            changes: vec![],
             warnings: vec![],
         }
     }
@@ -202,20 +205,27 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
     let node = plan.nodes.get(result.node).filter(|node| matches!(node.work, Work::Source { .. }))?;
     let meta = result.meta.as_ref()?;
     let source = meta.source.as_ref()?;
-    let checks = source.checks.iter().map(|check| CheckReport {
-        check: check.check.clone(),
-        severity: check.severity.clone(),
-        failed_rows: check.failed,
-    });
     Some(SourceReport {
         name: node.name.clone(),
         files: source.files,
         bytes: source.bytes,
         rows: source.rows,
         watermark: meta.watermark,
-        checks: checks.collect(),
         quarantined_rows: source.quarantined,
     })
+}
+
+fn check_reports(result: &NodeResult) -> Vec<CheckReport> {
+    let checks = result.meta.iter().filter_map(|meta| meta.source.as_ref()).flat_map(|source| &source.checks);
+    checks
+        .map(|check| CheckReport {
+            on: result.id.clone(),
+            check: check.check.clone(),
+            severity: check.severity.clone(),
+            failed_rows: check.failed,
+            found: None,
+        })
+        .collect()
 }
 
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {

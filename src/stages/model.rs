@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,20 @@ pub struct Model {
     pub signature: Signature,
     /// File name to content; JSON, or Parquet for large tables.
     pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a run does with a stage's model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Fits, evaluates and applies the model of this night.
+    #[default]
+    FitApply,
+    /// Fits and evaluates; the output of one row an entity has no rows.
+    Fit,
+    /// Applies the newest model of an earlier run date, which must have been fitted with the same
+    /// parameters.
+    Apply,
 }
 
 /// What a model takes and gives, and what it was fitted on.

@@ -40,7 +40,7 @@ pub fn published(publications: &[PublicationReport]) -> Markup {
 }
 
 /// What was read, how fresh it is, and what its checks found.
-pub fn sources(sources: &[SourceReport]) -> Markup {
+pub fn sources(sources: &[SourceReport], checked: &[CheckReport]) -> Markup {
     html! {
         section aria-labelledby="data" {
             h2 #data { "Data" }
@@ -48,8 +48,8 @@ pub fn sources(sources: &[SourceReport]) -> Markup {
                 p.soft { "This run read no source." }
             } @else {
                 (read(sources))
-                (checks(sources))
             }
+            (checks(checked))
         }
     }
 }
@@ -82,26 +82,25 @@ fn read(sources: &[SourceReport]) -> Markup {
     parts::table("Sources read", &heads, &rows, sources.len())
 }
 
-fn checks(sources: &[SourceReport]) -> Markup {
-    let mut checks: Vec<(&str, &CheckReport)> =
-        sources.iter().flat_map(|source| source.checks.iter().map(|check| (source.name.as_str(), check))).collect();
+fn checks(checks: &[CheckReport]) -> Markup {
+    let mut checks: Vec<&CheckReport> = checks.iter().collect();
     // What failed comes first, so that no limit can hide it behind what passed.
-    checks.sort_by_key(|(_, check)| check.failed_rows == 0);
-    let row = |(source, check): &(&str, &CheckReport)| {
+    checks.sort_by_key(|check| check.failed_rows == 0);
+    let row = |check: &&CheckReport| {
         html! {
             th scope="row" { code { (clip(&check.check, CELL_MAX)) } }
             td { (outcome(check)) }
             td { (clip(&check.severity, CELL_MAX)) }
-            td { (clip(source, CELL_MAX)) }
+            td { code { (clip(&check.on, CELL_MAX)) } }
         }
     };
     let rows: Vec<Markup> = checks.iter().take(ROWS_MAX).map(row).collect();
-    let heads = [Head::Text("Check"), Head::Text("Found"), Head::Text("On failure"), Head::Text("Source")];
+    let heads = [Head::Text("Check"), Head::Text("Found"), Head::Text("On failure"), Head::Text("On")];
     html! {
         @if checks.is_empty() {
-            p.soft { "The sources have no checks." }
+            p.soft { "There are no checks." }
         } @else {
-            (parts::table("Checks on the sources", &heads, &rows, checks.len()))
+            (parts::table("Checks", &heads, &rows, checks.len()))
         }
     }
 }

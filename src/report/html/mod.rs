@@ -42,7 +42,7 @@ pub fn render(report: &Report) -> String {
                     (problems(report))
                     (models::section(&report.models))
                     (data::published(&report.publications))
-                    (data::sources(&report.sources))
+                    (data::sources(&report.sources, &report.checks))
                     (nodes::section(report))
                     (run(report))
                 }

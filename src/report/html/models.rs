@@ -34,7 +34,7 @@ pub fn section(models: &[ModelReport]) -> Markup {
                 p.soft { "This run has no model." }
             } @else {
                 p.soft {
-                    "Every model is judged on data that it was not fitted on, beside a trivial baseline on the same data. "
+                    "Every model stands beside a trivial baseline on the same data: what predicts is judged on data that it was not fitted on; segments, which have no right answer, on their own rows. "
                     "The ranges are 95 % intervals."
                 }
             }

@@ -42,12 +42,16 @@ fn names_are_escaped_and_nothing_is_loaded() {
     report.description = Some(evil.to_owned());
     report.warnings = vec![evil.to_owned()];
     report.publications[0].to = evil.to_owned();
-    report.sources[0].checks[0].check = evil.to_owned();
+    report.checks[0].check = evil.to_owned();
     report.nodes[1].id = evil.to_owned();
     report.models[0].stage = evil.to_owned();
     report.models[0].evaluation.facts.push(Fact::new(evil, evil));
     for chart in &mut report.models[0].evaluation.charts {
-        let (Chart::Line { title, .. } | Chart::Bars { title, .. } | Chart::Table { title, .. }) = chart;
+        let (Chart::Line { title, .. }
+        | Chart::Lines { title, .. }
+        | Chart::Bars { title, .. }
+        | Chart::Grid { title, .. }
+        | Chart::Table { title, .. }) = chart;
         evil.clone_into(title);
     }
     let page = render(&report);
@@ -114,7 +118,7 @@ fn grow(report: &mut Report, long: &str) {
         .map(|number| Edge { from: report.nodes[number - 1].id.clone(), to: report.nodes[number].id.clone() })
         .collect();
     report.publications = vec![report.publications[0].clone(); 1_000];
-    report.sources[0].checks = vec![report.sources[0].checks[1].clone(); 1_000];
+    report.checks = vec![report.checks[1].clone(); 1_000];
     report.sources = vec![report.sources[0].clone(); 1_000];
     report.warnings = vec![long.to_owned(); 1_000];
 }

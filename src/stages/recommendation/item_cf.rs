@@ -14,7 +14,7 @@ use crate::config::Span;
 use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::{AS_OF, Column, TableSchema, midnight_us, type_name};
 
@@ -71,19 +71,6 @@ enum Similarity {
     /// The cosine of the angle between their columns.
     #[default]
     Cosine,
-}
-
-/// What a run does with the model.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Mode {
-    /// Fit, judge and recommend.
-    #[default]
-    FitApply,
-    /// Fit and judge; the output is empty.
-    Fit,
-    /// Recommend with the newest model of an earlier run date.
-    Apply,
 }
 
 fn default_neighbors() -> usize {

@@ -10,7 +10,7 @@ pub use interval::interval;
 use maud::{Markup, html};
 
 use super::parts::{self, CELL_MAX};
-use crate::metrics::evaluation::Chart;
+use crate::metrics::evaluation::{Chart, Curve};
 use crate::report::format::clip;
 
 /// Width of every chart's coordinates, about as many pixels on a phone, so that text keeps its size.
@@ -25,6 +25,20 @@ pub fn figure(id: &str, chart: &Chart) -> Markup {
         Chart::Line { title, x, y, points, reference } => {
             let axes = line::Axes { x, y };
             line::figure(id, title, &axes, points, reference)
+        }
+        Chart::Lines { title, x, y, curves, reference } => {
+            let axes = line::Axes { x, y };
+            let one = |(place, curve): (usize, &Curve)| {
+                let title = format!("{title}: {}", curve.name);
+                line::figure(&format!("{id}-{place}"), &title, &axes, &curve.points, reference)
+            };
+            html! { @for figure in curves.iter().enumerate().map(one) { (figure) } }
+        }
+        Chart::Grid { title, columns, rows, texts, rows_title, .. } => {
+            let head: Vec<String> = std::iter::once(rows_title).chain(columns).cloned().collect();
+            let row = |(name, cells): (&String, &Vec<String>)| std::iter::once(name).chain(cells).cloned().collect();
+            let rows: Vec<Vec<String>> = rows.iter().zip(texts).map(row).collect();
+            table(title, &head, &rows)
         }
         Chart::Bars { title, unit, bars } => bars::figure(id, title, unit, bars),
         Chart::Table { title, columns, rows } => table(title, columns, rows),

@@ -18,12 +18,12 @@ use super::design::snapshots::{Snapshots, repeated};
 use super::design::{self, Choice, PORT, Scale};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::{Column, Role, Table, TableSchema, type_name};
 use evaluate::Judged;
 use fitted::Fitted;
-use options::{Calibrate, ClassWeight, Engine, Mode, Penalty};
+use options::{Calibrate, ClassWeight, Engine, Penalty};
 
 /// The probability that a yes-or-no label will be true, by logistic regression.
 ///

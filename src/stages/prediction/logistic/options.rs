@@ -54,19 +54,6 @@ pub enum Calibrate {
     Isotonic,
 }
 
-/// What a run does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Fits, evaluates, and scores with the model of this night.
-    #[default]
-    FitApply,
-    /// Fits and evaluates; the output has no rows.
-    Fit,
-    /// Scores with the newest model of an earlier run date.
-    Apply,
-}
-
 impl From<ClassWeight> for logistic::ClassWeight {
     fn from(weight: ClassWeight) -> Self {
         match weight {

@@ -9,7 +9,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::KMeans;
 use super::fit::Trial;
 use super::fitted::Fitted;
-use super::options::{Clusters, Mode};
+use super::options::Clusters;
 use super::prepare::{median, tell};
 use super::tables::Profiles;
 use crate::algorithms::kmeans::Assignment;
@@ -18,6 +18,7 @@ use crate::metrics::clustering::{Silhouette, calinski_harabasz, davies_bouldin, 
 use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Fact, Measure};
 use crate::metrics::intervals::{RESAMPLES, mean, mean_difference};
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::model::Mode;
 
 /// The silhouette of more rows is measured on a sample of so many: its time grows with the square.
 pub const SILHOUETTE_ROWS_MAX: usize = 10_000;

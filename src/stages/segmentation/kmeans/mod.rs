@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 use super::input::{self, PORT};
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Model, Profile, Signature};
+use crate::stages::model::{Field, Mode, Model, Profile, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::{Table, TableSchema, type_name};
 use evaluate::Judged;
 use fit::Trial;
 use fitted::Fitted;
-use options::{Clusters, Engine, Mode, Scale, Transform};
+use options::{Clusters, Engine, Scale, Transform};
 
 /// Divides the entities into segments of like ones by k-means.
 ///

@@ -187,17 +187,3 @@ impl From<Engine> for kmeans::Engine {
         }
     }
 }
-
-/// Whether a model is fitted, and whether it is applied.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Fits on the run date's snapshot and applies to it.
-    #[default]
-    FitApply,
-    /// Fits only: `segments` has no rows, `profiles` describes the rows fitted on.
-    Fit,
-    /// Applies the newest model of an earlier run date, which must have been fitted with the same
-    /// columns, transform, scale and clusters. The segments keep its numbers.
-    Apply,
-}
