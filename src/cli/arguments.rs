@@ -131,6 +131,9 @@ pub struct Validate {
     /// Look at no storage, only at the contracts
     #[arg(long, env = "PATRONAGE_OFFLINE")]
     pub offline: bool,
+    /// Print the pipeline as it would run, in YAML: variables filled in, anchors expanded
+    #[arg(long, env = "PATRONAGE_RENDERED")]
+    pub rendered: bool,
 }
 
 #[derive(Debug, Args)]

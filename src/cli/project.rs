@@ -5,12 +5,12 @@ use chrono::NaiveDate;
 use super::arguments::{Global, Target};
 use super::complain;
 use crate::config::{Loaded, RunDate, load};
-use crate::plan::{Plan, resolve, with_problems};
+use crate::plan::{Plan, resolve};
 use crate::problem::{Code, Exit, Problem};
 
 /// Loads and resolves; everything wrong is on stderr when it returns an exit code.
 pub fn plan(target: &Target, global: &Global) -> Result<(Loaded, Plan), Exit> {
-    let loaded = load(&target.pipeline, &target.env, global.project.as_deref(), with_problems)
+    let loaded = load(&target.pipeline, &target.env, global.project.as_deref())
         .map_err(|located| complain::problems(&located))?;
     let run_date = run_date(target, &loaded)?;
     match resolve(&loaded, run_date) {

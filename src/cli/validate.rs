@@ -2,8 +2,9 @@
 
 use super::arguments::{Global, Validate};
 use super::{complain, project};
+use crate::config::yaml;
 use crate::plan::Work;
-use crate::problem::Exit;
+use crate::problem::{Code, Exit};
 use crate::run::source;
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
@@ -24,6 +25,15 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
                 exit = complain::error(failure.code, &message, None);
             }
         }
+    }
+    if exit == Exit::Done && command.rendered {
+        return match yaml::render(&loaded.document.tree) {
+            Ok(text) => {
+                print!("{text}");
+                Exit::Done
+            }
+            Err(error) => complain::error(Code::Bug, &format!("failed to write the pipeline as YAML: {error}"), None),
+        };
     }
     if exit == Exit::Done {
         let count = |word: &str| {

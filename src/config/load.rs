@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 
+use super::salvage::{Broken, salvage};
 use super::yaml::{self, Mark, Node, Value};
 use super::{Environment, PipelineSpec};
 use crate::problem::{Code, Problem, nearest};
@@ -77,18 +78,16 @@ pub struct Loaded {
     pub definition: serde_json::Value,
     /// With `${…}` filled in.
     pub rendered: serde_json::Value,
+    /// What is wrong with it so far, placed at the document's root.
+    pub problems: Vec<Problem>,
+    /// The sources and stages that `spec` has only by name.
+    pub broken: Broken,
 }
 
 /// Loads a pipeline under an environment (`configs/<environment>.yaml`).
 ///
-/// `more` is asked for further problems of a document that breaks its schema, so that all are
-/// reported at once.
-pub fn load(
-    pipeline: &Path,
-    environment: &str,
-    project: Option<&Path>,
-    more: impl Fn(&Node) -> Vec<Problem>,
-) -> Result<Loaded, Vec<Located>> {
+/// A document that breaks its schema is read as far as it goes; its problems come with it.
+pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Result<Loaded, Vec<Located>> {
     let project = Project::find(pipeline, project);
     let environment = load_environment(&project, environment)?;
     let mut document = read(pipeline, "pipeline")?;
@@ -100,14 +99,20 @@ pub fn load(
         entries.retain(|(key, _)| !key.as_str().is_some_and(|key| key.starts_with("x-")));
     }
     problems.extend(yaml::validate(&tree, schema_for!(PipelineSpec).as_value()));
-    if !problems.is_empty() {
-        problems.extend(more(&tree));
-        return Err(document.locate_all(problems));
+    let (rendered, broken) = match yaml::to_json(&tree) {
+        rendered if problems.is_empty() => (rendered, Broken::new()),
+        rendered => salvage(rendered, &problems),
+    };
+    match serde_json::from_value(rendered.clone()) {
+        Ok(spec) => Ok(Loaded { project, environment, document, spec, definition, rendered, problems, broken }),
+        Err(error) => {
+            // Nothing but what the schema has refused may fail here, and that is told already.
+            if problems.is_empty() {
+                problems.push(Problem::new(Code::BadValue, error.to_string()));
+            }
+            Err(document.locate_all(problems))
+        }
     }
-    let rendered = yaml::to_json(&tree);
-    let spec: PipelineSpec = serde_json::from_value(rendered.clone())
-        .map_err(|error| vec![document.locate(Problem::new(Code::BadValue, error.to_string()))])?;
-    Ok(Loaded { project, environment, document, spec, definition, rendered })
 }
 
 fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Located>> {

@@ -5,6 +5,7 @@ pub mod yaml;
 mod environment;
 mod load;
 mod pipeline;
+mod salvage;
 mod span;
 
 pub use environment::{Environment, RunDate};

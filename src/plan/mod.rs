@@ -15,7 +15,7 @@ use crate::stages::Stage;
 use crate::table::TableSchema;
 
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
-pub use resolve::{resolve, with_problems};
+pub use resolve::resolve;
 pub use select::{Facts, select};
 
 /// A pipeline for one run date, in an order in which it can run.

@@ -13,9 +13,11 @@ use crate::problem::{Code, Problem};
 use crate::stages::{self, InputPort, InputSchemas, Kind, Stage, protocol};
 use crate::table::TableSchema;
 
-/// Resolves a pipeline for a run date. Problems are placed at the document's root.
+/// Resolves a pipeline for a run date. Problems are placed at the document's root; those that
+/// loading has found are among them.
 pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem>> {
-    let mut problems = duplicate_names(loaded);
+    let mut problems = loaded.problems.clone();
+    problems.extend(duplicate_names(loaded));
     let built = build_stages(loaded, &mut problems);
     let mut plan = Plan {
         pipeline: loaded.spec.name.clone(),
@@ -24,7 +26,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
         seed: loaded.spec.seed,
         nodes: vec![],
     };
-    let mut broken: HashSet<String> = HashSet::new();
+    let mut broken = loaded.broken.clone();
     for (name, spec) in &loaded.spec.sources {
         let schema = source::schema(spec).unwrap_or_else(|more| {
             problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
@@ -62,7 +64,7 @@ fn duplicate_names(loaded: &Loaded) -> Vec<Problem> {
     let mut seen: HashSet<&str> = loaded.spec.sources.keys().map(String::as_str).collect();
     let mut problems = Vec::new();
     for (index, stage) in loaded.spec.stages.iter().enumerate() {
-        if !seen.insert(&stage.id) {
+        if !stage.id.is_empty() && !seen.insert(&stage.id) {
             let message = format!("`{}` is already the name of a source or stage", stage.id);
             problems.push(in_stage(index, Problem::new(Code::DuplicateId, message).at(["id"])));
         }
@@ -75,6 +77,10 @@ fn build_stages(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Built> {
     let mut built = Vec::new();
     let trees = loaded.document.tree.get("stages").map(Yaml::items).unwrap_or_default();
     for ((index, spec), tree) in loaded.spec.stages.iter().enumerate().zip(trees) {
+        if loaded.broken.contains(&spec.id) {
+            problems.extend(with_problems(tree).into_iter().map(|problem| in_stage(index, problem)));
+            continue;
+        }
         let Some(kind) = stages::kind(&spec.stage) else {
             let problem = Problem::new(Code::UnknownKind, format!("there is no stage kind `{}`", spec.stage));
             let names = stages::KINDS.iter().map(|kind| kind.name);
@@ -183,17 +189,11 @@ fn unknown_inputs(plan: &Plan, loaded: &Loaded, spec: &StageSpec) -> Vec<Problem
     problems
 }
 
-/// The problems of the `with` blocks alone, for a document that is wrong elsewhere too.
-pub fn with_problems(document: &Yaml) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (index, stage) in document.get("stages").map(Yaml::items).unwrap_or_default().iter().enumerate() {
-        let kind = stage.get("stage").and_then(Yaml::as_str).and_then(stages::kind);
-        if let (Some(kind), Some(with)) = (kind, stage.get("with")) {
-            let found = yaml::validate(with, (kind.schema)().as_value());
-            problems.extend(found.into_iter().map(|problem| in_stage(index, problem.under("with"))));
-        }
-    }
-    problems
+/// The problems of the `with` block alone, of a stage that is wrong elsewhere too.
+fn with_problems(stage: &Yaml) -> Vec<Problem> {
+    let kind = stage.get("stage").and_then(Yaml::as_str).and_then(stages::kind);
+    let (Some(kind), Some(with)) = (kind, stage.get("with")) else { return vec![] };
+    yaml::validate(with, (kind.schema)().as_value()).into_iter().map(|problem| problem.under("with")).collect()
 }
 
 fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
@@ -338,7 +338,9 @@ fn find(plan: &Plan, loaded: &Loaded, name: &str) -> Result<Feed, Problem> {
         ));
     }
     let stages = loaded.spec.stages.iter().map(|spec| spec.id.as_str());
-    if stages.clone().any(|id| id == node) {
+    // Without any source or stage, which is told already, no name can be right.
+    let nameless = loaded.spec.sources.is_empty() || loaded.spec.stages.is_empty();
+    if nameless || stages.clone().any(|id| id == node) {
         return Err(Problem::new(Code::Bug, FOLLOWS));
     }
     let known = loaded.spec.sources.keys().map(String::as_str).chain(stages);

@@ -31,7 +31,7 @@ impl Inspected {
 pub async fn inspect(spec: &SourceSpec, schema: &TableSchema, root: &Path) -> Result<Inspected, NodeFailure> {
     let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
     let files = sources::list(&location).await.map_err(NodeFailure::source)?;
-    let footers = footer::read_all(&files, None).await.map_err(NodeFailure::source)?;
+    let footers = footer::read_all(&files).await.map_err(NodeFailure::source)?;
     for (file, footer) in files.iter().zip(&footers) {
         for column in &schema.columns {
             let partition = file.partitions.iter().any(|(name, _)| *name == column.name);

@@ -103,8 +103,7 @@ impl Model {
     /// Reads the main file back.
     pub fn main<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let json = self.files.get(Model::MAIN).map(Vec::as_slice).unwrap_or_default();
-        // JSON is YAML, and this parser rounds every float to the nearest, which serde_json does not.
-        serde_yaml::from_slice(json)
+        serde_json::from_slice(json)
             .map_err(|error| Failure::data(format!("the earlier model cannot be read: {error}")))
     }
 

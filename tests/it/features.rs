@@ -5,7 +5,7 @@ use proptest::prelude::{Strategy, any, prop_assert_eq};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::Value;
 
-use super::support::{Project, floats, hours_of_2024, integers, read_parquet, repository, texts};
+use super::support::{Project, floats, hours_of_2024, integers, read_parquet, repository, retail, texts};
 
 /// How far a float may be from the reference, in parts of the larger of the two and one.
 const TOLERANCE: f64 = 1e-9;
@@ -60,17 +60,9 @@ fn agree(expected: &AnyValue<'_>, found: &AnyValue<'_>) -> bool {
     }
 }
 
-/// The Online Retail set of the UCI repository is not part of this one: `PATRONAGE_RETAIL` or a
-/// directory beside the repository has it, or the test says that it is skipped.
 #[test]
 fn the_retail_set_gives_the_spot_figures() {
-    let beside = repository().join("../shared/data/online_retail/transactions.parquet");
-    let transactions = std::env::var_os("PATRONAGE_RETAIL").map_or(beside, Into::into);
-    if !transactions.is_file() {
-        eprintln!("skipped: {} does not exist", transactions.display());
-        return;
-    }
-    let transactions = transactions.canonicalize().unwrap();
+    let Some(transactions) = retail() else { return };
     let text = std::fs::read_to_string(repository().join("tests/reference/online_retail.json")).unwrap();
     let figures: Value = serde_json::from_str(&text).unwrap();
     let project = reference_project(&transactions.display().to_string(), figures["run_date"].as_str().unwrap());

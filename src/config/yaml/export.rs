@@ -1,21 +1,30 @@
-//! The tree without its positions, for serde.
+//! The tree without its positions: for serde, and as YAML again.
 
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
 
 use super::node::{Node, Value};
 
-/// The document as a `serde_yaml` value.
-pub fn to_value(node: &Node) -> Yaml {
+/// The document as YAML, aliases and variables replaced by what they stand for. What came from a
+/// variable of the process may be secret and is left out.
+///
+/// # Errors
+/// What the writer says.
+pub fn render(node: &Node) -> Result<String, serde_yaml::Error> {
+    serde_yaml::to_string(&shown(node))
+}
+
+fn shown(node: &Node) -> Yaml {
     match &node.value {
         Value::Null => Yaml::Null,
         Value::Bool(value) => Yaml::Bool(*value),
         Value::Int(value) => Yaml::Number((*value).into()),
         Value::Float(value) => Yaml::Number((*value).into()),
+        Value::String(text) if text.from_process => Yaml::String("(from a variable of the process)".to_owned()),
         Value::String(text) => Yaml::String(text.text.clone()),
-        Value::Sequence(items) => Yaml::Sequence(items.iter().map(to_value).collect()),
+        Value::Sequence(items) => Yaml::Sequence(items.iter().map(shown).collect()),
         Value::Mapping(entries) => {
-            Yaml::Mapping(entries.iter().map(|(key, value)| (to_value(key), to_value(value))).collect())
+            Yaml::Mapping(entries.iter().map(|(key, value)| (shown(key), shown(value))).collect())
         }
     }
 }

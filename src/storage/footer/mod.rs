@@ -1,8 +1,7 @@
-//! Parquet footers: schema, row count and time range, from a few small reads.
+//! Parquet footers: schema and row count, from a few small reads.
 
 #[cfg(test)]
 mod tests;
-mod time_range;
 
 use std::ops::Range;
 
@@ -15,7 +14,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::{Kind, Location, SourceFile, StorageError};
-pub use time_range::TimeRange;
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -31,8 +29,6 @@ pub struct Footer {
     pub rows: u64,
     /// Top-level columns, in the file's order.
     pub columns: Vec<Column>,
-    /// Of the time column asked for; `None` if a row group with rows lacks statistics, or nothing is known.
-    pub time_range: Option<TimeRange>,
 }
 
 /// A top-level column.
@@ -44,11 +40,11 @@ pub struct Column {
     pub nullable: bool,
 }
 
-/// Reads one footer; `time` names a top-level date or timestamp column whose range is wanted.
+/// Reads one footer.
 ///
 /// # Errors
 /// [`Kind::Corrupt`] if the file is not Parquet or is truncated, else what the store says.
-pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, StorageError> {
+pub async fn read(file: &SourceFile) -> Result<Footer, StorageError> {
     let metadata = metadata(file).await?;
     let corrupt = |error| StorageError::new(Kind::Corrupt, "read", &file.location, error);
     let descriptor = metadata.file_metadata();
@@ -64,7 +60,6 @@ pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, Stora
         size: file.size,
         rows: u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?,
         columns: columns.collect(),
-        time_range: time.and_then(|name| time_range::of(&metadata, name)),
     })
 }
 
@@ -72,8 +67,8 @@ pub async fn read(file: &SourceFile, time: Option<&str>) -> Result<Footer, Stora
 ///
 /// # Errors
 /// The first that [`read`] gives.
-pub async fn read_all(files: &[SourceFile], time: Option<&str>) -> Result<Vec<Footer>, StorageError> {
-    let footers: Vec<_> = files.iter().map(|file| read(file, time)).collect();
+pub async fn read_all(files: &[SourceFile]) -> Result<Vec<Footer>, StorageError> {
+    let footers: Vec<_> = files.iter().map(read).collect();
     stream::iter(footers).buffered(CONCURRENCY).try_collect().await
 }
 

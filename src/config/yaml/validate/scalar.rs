@@ -47,7 +47,12 @@ pub(super) fn mismatch(node: &Node, schema: &Json) -> Problem {
 pub(super) fn wrong_word(node: &Node, facets: &[&Json]) -> Option<Problem> {
     let refused = |facet: &&&Json| allowed_words(facet).is_some_and(|mut words| !words.any(|word| equals(node, word)));
     let facet = facets.iter().find(refused)?;
-    Some(not_among(node, &available_words(facet)))
+    let mut problem = not_among(node, &available_words(facet));
+    // Where a word is but one way to write it, the schema says what else may stand here.
+    if let Some(expected) = facets.iter().find_map(|facet| facet.get("x-expected")?.as_str()) {
+        problem.message = format!("expected {expected}, found {}", found(node));
+    }
+    Some(problem)
 }
 
 /// A value that is none of these words.

@@ -32,6 +32,7 @@ pub enum ChoiceSchema {
 /// The word for every column that can be a feature.
 #[derive(JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(extend("x-expected" = "`all` or a list of columns"))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub enum AllWord {
     All,

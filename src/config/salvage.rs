@@ -1,0 +1,166 @@
+//! What can still be read of a pipeline that breaks its schema, so that what is wrong with the rest
+//! is told in the same breath.
+//!
+//! A part with a problem is left out where the rest means the same without it (an unknown key, a
+//! check, a publication); otherwise the source or stage around it is broken: its name stays known,
+//! nothing is said of its columns, and what it feeds is not blamed for it.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::{Code, Problem, Step};
+
+/// The names of sources and stages that cannot be trusted.
+pub type Broken = HashSet<String>;
+
+/// Keys without which a source or stage gives the same columns.
+const BESIDE: [&str; 4] = ["checks", "description", "path", "tags"];
+/// What stands for a text that is missing or wrong.
+const UNKNOWN: &str = "unknown";
+
+/// A document that serde can read, with the names of what is broken in it.
+pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
+    let mut broken = Broken::new();
+    let mut root = match rendered {
+        Value::Object(root) => root,
+        _ => Map::new(),
+    };
+    root.retain(|key, value| {
+        let inside = below(problems, &Step::from(key.as_str()));
+        match (key.as_str(), value) {
+            _ if inside.is_empty() => true,
+            ("sources", Value::Object(sources)) => {
+                for (name, source) in sources {
+                    if !mend(source, &below(&inside, &Step::from(name.as_str()))) {
+                        *source = json!({ "path": UNKNOWN, "columns": {} });
+                        broken.insert(name.clone());
+                    }
+                }
+                true
+            }
+            ("stages", Value::Array(stages)) => {
+                for (index, stage) in stages.iter_mut().enumerate() {
+                    let inside = below(&inside, &Step::Index(index));
+                    if !mend(stage, &inside) {
+                        *stage = bare(stage, &inside);
+                        broken.insert(stage["id"].as_str().unwrap_or_default().to_owned());
+                    }
+                }
+                true
+            }
+            ("publish", Value::Object(publications)) => {
+                publications.retain(|name, publication| mend(publication, &below(&inside, &Step::from(name.as_str()))));
+                true
+            }
+            _ => false,
+        }
+    });
+    for (key, empty) in [("name", json!(UNKNOWN)), ("sources", json!({})), ("stages", json!([]))] {
+        root.entry(key).or_insert(empty);
+    }
+    (Value::Object(root), broken)
+}
+
+/// The problems below one step, seen from there. A bad name is no problem of what is called so.
+fn below(problems: &[Problem], step: &Step) -> Vec<Problem> {
+    let inside = problems.iter().filter(|problem| problem.place.path.first() == Some(step));
+    inside
+        .filter(|problem| problem.place.path.len() > 1 || problem.code != Code::BadName)
+        .map(|problem| {
+            let mut problem = problem.clone();
+            problem.place.path.remove(0);
+            problem
+        })
+        .collect()
+}
+
+/// Leaves out what the rest can do without; false if something else is wrong.
+fn mend(value: &mut Value, problems: &[Problem]) -> bool {
+    for problem in problems {
+        let Some(entries) = value.as_object_mut() else { return false };
+        match problem.place.path.as_slice() {
+            // A misspelt key is another that is missing now.
+            [Step::Key(key)] if problem.code == Code::UnknownKey && problem.help.is_none() => {
+                entries.remove(key);
+            }
+            [Step::Key(key), ..] if key == "path" => {
+                entries.insert(key.clone(), json!(UNKNOWN));
+            }
+            [Step::Key(key), ..] if BESIDE.contains(&key.as_str()) => {
+                entries.remove(key);
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// A stage's name, and its inputs if they can be read.
+fn bare(stage: &Value, problems: &[Problem]) -> Value {
+    let wrong = |key: &str| problems.iter().any(|problem| problem.place.path.first() == Some(&Step::from(key)));
+    let id = stage.get("id").and_then(Value::as_str).unwrap_or_default();
+    let inputs = stage.get("inputs").filter(|_| !wrong("inputs")).cloned().unwrap_or_else(|| json!({}));
+    json!({ "id": id, "stage": UNKNOWN, "inputs": inputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(code: Code, path: &[&str]) -> Problem {
+        let step = |text: &&str| text.parse().map_or_else(|_| Step::from(*text), Step::Index);
+        Problem {
+            place: crate::problem::Place { path: path.iter().map(step).collect(), ..Default::default() },
+            ..Problem::new(code, "")
+        }
+    }
+
+    fn document() -> Value {
+        json!({
+            "name": "n", "sede": 1,
+            "sources": { "a": { "path": "p", "columns": { "x": "int64" }, "checks": 7 }, "b": { "path": "p" } },
+            "stages": [{ "id": "s", "stage": "sql", "inputs": { "a": "a" }, "tags": 1 }, { "id": "t", "stage": 5, "inputs": { "a": "s" } }],
+            "publish": { "one": { "from": "s" }, "two": { "from": "s", "to": "x", "tu": 1 } },
+        })
+    }
+
+    #[test]
+    fn what_is_beside_the_point_is_left_out_and_the_rest_is_kept() {
+        let problems = [
+            problem(Code::UnknownKey, &["sede"]),
+            problem(Code::WrongType, &["sources", "a", "checks"]),
+            problem(Code::MissingKey, &["sources", "b"]),
+            problem(Code::WrongType, &["stages", "0", "tags"]),
+            problem(Code::WrongType, &["stages", "1", "stage"]),
+            problem(Code::MissingKey, &["publish", "one"]),
+            problem(Code::UnknownKey, &["publish", "two", "tu"]),
+        ];
+        let (mended, broken) = salvage(document(), &problems);
+        assert_eq!(
+            mended,
+            json!({
+                "name": "n",
+                "sources": { "a": { "path": "p", "columns": { "x": "int64" } }, "b": { "path": "unknown", "columns": {} } },
+                "stages": [
+                    { "id": "s", "stage": "sql", "inputs": { "a": "a" } },
+                    { "id": "t", "stage": "unknown", "inputs": { "a": "s" } },
+                ],
+                "publish": { "two": { "from": "s", "to": "x" } },
+            })
+        );
+        assert_eq!(broken, Broken::from(["b".to_owned(), "t".to_owned()]));
+    }
+
+    #[test]
+    fn a_bad_name_breaks_nothing() {
+        let (mended, broken) = salvage(document(), &[problem(Code::BadName, &["sources", "a"])]);
+        assert_eq!((mended, broken), (document(), Broken::new()));
+    }
+
+    #[test]
+    fn nothing_at_all_becomes_an_empty_pipeline() {
+        let (mended, _) = salvage(json!(null), &[problem(Code::WrongType, &[])]);
+        assert_eq!(mended, json!({ "name": "unknown", "sources": {}, "stages": [] }));
+    }
+}
