@@ -86,7 +86,8 @@ fn what_happens_at_midnight_belongs_to_the_future() {
     let older = "favorite=tea recency_days=1 orders=1 mean=2.0 recent=1 recent_spend=2.0 recent_largest=2.0 buys=true";
     assert_eq!(row(&table, 1, 0), older);
     // The window of ten days begins at the older snapshot's moment, and holds what happened then.
-    let newer = "favorite=cup recency_days=0 orders=3 mean=4.666666666666667 recent=2 recent_spend=12.0 recent_largest=8.0 buys=null";
+    let newer =
+        "favorite=cup recency_days=0 orders=3 mean=4.666667 recent=2 recent_spend=12.0 recent_largest=8.0 buys=null";
     assert_eq!(row(&table, 1, 1), newer);
 }
 
