@@ -70,7 +70,7 @@ const FEATURE_AGGREGATES: &[&str] = &[
 const QUERY_AGGREGATES: &[&str] =
     &["avg", "count", "max", "median", "min", "quantile_cont", "stddev", "stddev_samp", "sum", "var_samp", "variance"];
 
-const WINDOW: &[&str] = &["dense_rank", "first_value", "lag", "last_value", "lead", "rank", "row_number"];
+const WINDOW: &[&str] = &["dense_rank", "first_value", "lag", "last_value", "lead", "ntile", "rank", "row_number"];
 
 const SCALAR: &[&str] = &[
     "abs",
@@ -81,6 +81,7 @@ const SCALAR: &[&str] = &[
     "concat",
     "concat_ws",
     "date_part",
+    "date_trunc",
     "ends_with",
     "exp",
     "floor",

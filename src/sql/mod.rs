@@ -4,6 +4,7 @@
 //! exist, then rewritten so that any engine computes the same: `/` is float and x/0 is null,
 //! counts and sums of integers are 64 bits wide.
 
+mod derived;
 mod functions;
 mod lineage;
 mod names;

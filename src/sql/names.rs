@@ -7,7 +7,7 @@ use sqlparser::ast::{
     Expr, Function, Ident, ObjectName, Query, Select, SelectItem, Spanned, TableFactor, Visit, Visitor,
 };
 
-use super::functions;
+use super::{derived, functions};
 use crate::problem::{Code, Problem, nearest};
 
 /// Everything a tree names, in the order of the text.
@@ -21,6 +21,8 @@ struct Names {
     table_aliases: BTreeSet<String>,
     unnamed: Vec<Ident>,
     windows: Vec<Ident>,
+    /// What is wrong with the arguments of functions.
+    wrong: Vec<Problem>,
     subqueries: Vec<sqlparser::tokenizer::Location>,
 }
 
@@ -89,7 +91,7 @@ pub fn check_expression(expr: &Expr, columns: &[&str]) -> Vec<Problem> {
                 .help("compute it in a `sql` stage before"),
         )
     }));
-    problems.extend(unknown_functions(&names, true));
+    problems.extend(function_problems(&names, true));
     problems
 }
 
@@ -128,7 +130,7 @@ pub fn check_query(query: &Query, tables: &[(&str, Vec<&str>)]) -> Vec<Problem> 
         problem.within((start.line as usize).max(1), (start.column as usize).max(1))
     }));
     problems.extend(repeated_names(query));
-    problems.extend(unknown_functions(&names, false));
+    problems.extend(function_problems(&names, false));
     problems
 }
 
@@ -155,9 +157,9 @@ fn repeated_names(query: &Query) -> Vec<Problem> {
     problems
 }
 
-fn unknown_functions(names: &Names, in_feature: bool) -> Vec<Problem> {
+fn function_problems(names: &Names, in_feature: bool) -> Vec<Problem> {
     let known = functions::known(in_feature);
-    let mut problems = Vec::new();
+    let mut problems = names.wrong.clone();
     for ident in &names.functions {
         let name = ident.value.to_ascii_lowercase();
         if known.contains(&name.as_str()) {
@@ -199,6 +201,7 @@ impl Names {
 
     fn function(&mut self, function: &Function) {
         if let Some(part) = function.name.0.last().and_then(|part| part.as_ident()) {
+            self.wrong.extend(derived::problem(function).map(|problem| at(part, problem)));
             self.functions.push(part.clone());
             if function.over.is_some() {
                 self.windows.push(part.clone());

@@ -7,10 +7,11 @@ use sqlparser::ast::{
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut,
 };
 
+use super::derived;
 use super::functions::COUNTS;
 
 /// Rewrites in place: `a / b` to float with null for a zero divisor, `MOD` likewise, counts and
-/// sums to 64 bits.
+/// sums to 64 bits, and what engines lack to what they have.
 pub fn portable<T: VisitMut>(tree: &mut T) {
     let _ = tree.visit(&mut Portable);
 }
@@ -36,7 +37,9 @@ impl VisitorMut for Portable {
             }
             Expr::Function(function) => {
                 let name = function.name.to_string().to_ascii_lowercase();
-                if name == "sum" {
+                if let Some(same) = derived::rewritten(function) {
+                    *expr = Expr::Nested(Box::new(same));
+                } else if name == "sum" {
                     widen_argument(function);
                 } else if COUNTS.contains(&name.as_str()) {
                     *expr = cast(take(expr), DataType::BigInt(None));
@@ -122,6 +125,15 @@ mod tests {
         assert_eq!(rewritten("a / 2"), "CAST(a AS DOUBLE) / 2");
         assert_eq!(rewritten("a / 0"), "CAST(a AS DOUBLE) / NULLIF(0, 0)");
         assert_eq!(rewritten("a % (b - 1)"), "a % NULLIF((b - 1), 0)");
+    }
+
+    #[test]
+    fn what_engines_lack_is_written_in_terms_of_what_they_have() {
+        assert_eq!(rewritten("DATE_TRUNC('day', at)"), "(CAST(at AS DATE))");
+        assert_eq!(
+            rewritten("DATE_TRUNC('month', at)"),
+            "(CAST(CAST(CAST(at AS DATE) AS INT) - CAST(EXTRACT(DAY FROM at) AS INT) + 1 AS DATE))"
+        );
     }
 
     #[test]

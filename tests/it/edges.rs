@@ -132,3 +132,47 @@ fn kmeans_of_the_retail_set_is_that_of_scikit_learn() {
     near("inertia", 0.01);
     near("silhouette", 0.0001);
 }
+
+/// Moments as hours of 2024, a leap year that begins on a Monday.
+#[test]
+fn date_trunc_and_ntile_are_what_a_calendar_and_a_pencil_say() {
+    let pipeline = "\
+name: edges
+sources:
+  sales:
+    path: data/sales.parquet
+    event_time: at
+    columns: {customer: int64, at: datetime}
+stages:
+  - id: cut
+    stage: sql
+    inputs: {sales: sales}
+    with:
+      key: [customer]
+      query: |
+        SELECT customer, DATE_TRUNC('day', at) AS day, DATE_TRUNC('week', at) AS week,
+               DATE_TRUNC('month', at) AS month, DATE_TRUNC('year', at) AS year,
+               NTILE(3) OVER (ORDER BY customer) AS third, NTILE(9) OVER (ORDER BY customer DESC) AS ninth,
+               NTILE(2) OVER (PARTITION BY customer % 2 ORDER BY at) AS half
+        FROM sales
+";
+    let project = Project::new(pipeline);
+    project.write("configs/local.yaml", "run_date: 2025-02-01\n");
+    // 2024-01-01 00:00, 2024-02-29 23:00, 2024-03-03 (a Sunday) 12:00, 2024-12-31 23:00, 2025-01-01 05:00
+    let hours = [0, 59 * 24 + 23, 62 * 24 + 12, 365 * 24 + 23, 366 * 24 + 5];
+    let columns = vec![integers("customer", &[1, 2, 3, 4, 5]), hours_of_2024("at", &hours)];
+    project.write_parquet("data/sales.parquet", columns);
+    project.run(0, &[]);
+    let table = project.table("edges", "cut", "table");
+    let texts = |name: &str| {
+        let column = table.column(name).unwrap();
+        (0..5).map(|row| column.get(row).unwrap().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(texts("day"), "2024-01-01 2024-02-29 2024-03-03 2024-12-31 2025-01-01");
+    assert_eq!(texts("week"), "2024-01-01 2024-02-26 2024-02-26 2024-12-30 2024-12-30");
+    assert_eq!(texts("month"), "2024-01-01 2024-02-01 2024-03-01 2024-12-01 2025-01-01");
+    assert_eq!(texts("year"), "2024-01-01 2024-01-01 2024-01-01 2024-01-01 2025-01-01");
+    assert_eq!(texts("third"), "1 1 2 2 3");
+    assert_eq!(texts("ninth"), "5 4 3 2 1");
+    assert_eq!(texts("half"), "1 1 1 2 2");
+}
