@@ -196,20 +196,38 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Synthesize {
     /// Customers who ever buy
-    #[arg(long, env = "PATRONAGE_CUSTOMERS", default_value_t = 1200)]
+    #[arg(long, env = "PATRONAGE_CUSTOMERS", default_value_t = 1500)]
     pub customers: u32,
     /// The same seed gives the same bytes
     #[arg(long, env = "PATRONAGE_SEED", default_value_t = 42)]
     pub seed: u64,
     /// The first day
-    #[arg(long, env = "PATRONAGE_FROM", default_value = "2023-12-01", value_name = "DATE")]
+    #[arg(long, env = "PATRONAGE_FROM", default_value = "2023-01-01", value_name = "DATE")]
     pub from: chrono::NaiveDate,
     /// The last day
     #[arg(long, env = "PATRONAGE_TO", default_value = "2024-12-31", value_name = "DATE")]
     pub to: chrono::NaiveDate,
-    /// The directory to write into
+    /// The directory to write into; it must not exist or be empty
     #[arg(long, env = "PATRONAGE_OUT", value_name = "DIR")]
     pub out: PathBuf,
+    /// Replace the tables in a directory that is not empty; other files stay
+    #[arg(long, env = "PATRONAGE_FORCE")]
+    pub force: bool,
+    /// Threads [default: as many as the machine has]
+    #[arg(long, env = "PATRONAGE_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// How strong the seasons are: 1 as documented, 0 for none, up to 10
+    #[arg(long, env = "PATRONAGE_SEASONALITY", default_value_t = 1.0, value_name = "FACTOR")]
+    pub seasonality: f64,
+    /// How many buy only once: 1 as documented, 0 for none, up to 10
+    #[arg(long, env = "PATRONAGE_ONE_TIME", default_value_t = 1.0, value_name = "FACTOR")]
+    pub one_time: f64,
+    /// How much comes back: 1 as documented, 0 for nothing, up to 10
+    #[arg(long, env = "PATRONAGE_RETURNS", default_value_t = 1.0, value_name = "FACTOR")]
+    pub returns: f64,
+    /// How many rows are bad: 1 as documented, 0 for none, up to 10
+    #[arg(long, env = "PATRONAGE_BAD_ROWS", default_value_t = 1.0, value_name = "FACTOR")]
+    pub bad_rows: f64,
 }
 
 #[derive(Debug, Args)]

@@ -49,11 +49,5 @@ fn make(directory: &Path) -> Result<(), String> {
             .and_then(|()| std::fs::write(&path, text))
             .map_err(|error| error.to_string())?;
     }
-    let options = Options {
-        customers: 1200,
-        seed: 42,
-        from: chrono::NaiveDate::from_ymd_opt(2023, 12, 1).unwrap_or_default(),
-        to: chrono::NaiveDate::from_ymd_opt(2024, 12, 31).unwrap_or_default(),
-    };
-    synthesize(&options, &directory.join("data")).map(|_| ()).map_err(|error| error.to_string())
+    synthesize(&Options::shipped(), &directory.join("data"), false).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -4,27 +4,62 @@ use super::arguments::Synthesize;
 use super::complain;
 use crate::problem::{Code, Exit};
 use crate::report::format::thousands;
-use crate::synthesize::{Options, SynthesizeError, TRANSACTIONS, synthesize};
+use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize};
 
 pub fn run(command: &Synthesize) -> Exit {
-    let options = Options { customers: command.customers, seed: command.seed, from: command.from, to: command.to };
-    match synthesize(&options, &command.out) {
+    if command.threads == Some(0) {
+        return complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None);
+    }
+    let factors = Factors {
+        seasonality: command.seasonality,
+        one_time: command.one_time,
+        returns: command.returns,
+        bad_rows: command.bad_rows,
+    };
+    let options = Options {
+        customers: command.customers,
+        seed: command.seed,
+        from: command.from,
+        to: command.to,
+        threads: command.threads.unwrap_or(0),
+        factors,
+    };
+    match synthesize(&options, &command.out, command.force) {
         Ok(summary) => {
-            println!(
-                "{}: {} rows of {} customers and {} products",
-                command.out.join(TRANSACTIONS).display(),
-                thousands(summary.rows),
-                thousands(u64::from(summary.customers)),
-                thousands(summary.products as u64)
-            );
+            tell(command, &summary);
             Exit::Done
         }
-        Err(error) => {
-            let code = match error {
-                SynthesizeError::Io { .. } | SynthesizeError::Parquet { .. } => Code::LocalIo,
-                _ => Code::BadArgument,
-            };
-            complain::error(code, &format!("failed to {error}"), None)
-        }
+        Err(error) => complain::error(code(&error), &format!("failed to {error}"), None),
+    }
+}
+
+fn tell(command: &Synthesize, summary: &Summary) {
+    println!(
+        "{}: {} transactions of {} customers and {} products, {} to {}",
+        command.out.display(),
+        thousands(summary.rows),
+        thousands(u64::from(summary.customers)),
+        thousands(summary.products as u64),
+        command.from,
+        command.to
+    );
+    println!(
+        "{} orders and {} returns; {} bad rows, listed in {}",
+        thousands(summary.orders),
+        thousands(summary.returns),
+        thousands(summary.bad_rows),
+        command.out.join("truth/bad_rows.parquet").display()
+    );
+}
+
+fn code(error: &SynthesizeError) -> Code {
+    match error {
+        SynthesizeError::Io { .. } | SynthesizeError::Parquet { .. } | SynthesizeError::Threads { .. } => Code::LocalIo,
+        SynthesizeError::NoCustomers
+        | SynthesizeError::TooManyCustomers { .. }
+        | SynthesizeError::PeriodEmpty { .. }
+        | SynthesizeError::PeriodTooLong { .. }
+        | SynthesizeError::BadFactor { .. }
+        | SynthesizeError::NotEmpty { .. } => Code::BadArgument,
     }
 }

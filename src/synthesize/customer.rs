@@ -2,122 +2,149 @@
 
 use rand::Rng;
 
-use super::calendar::Calendar;
-use super::catalog::{Catalog, Product};
+use super::catalog::{Catalog, ELASTICITY_FACTORS};
+use super::prices::LIST_STEPS;
 use super::random::{self, Purpose, Stream};
-use super::segment::{CATEGORIES, Segment};
-use super::words::STYLES;
+use super::segment::{self, Segment};
+use super::words::{CATEGORIES, STYLES};
 use super::world::World;
 
-const DAYS_PER_YEAR: f64 = 365.25;
-
 /// Above 1, customers come mostly early in the period: arrival is days · U^this.
-const ARRIVAL_EXPONENT: f64 = 2.0;
-
-/// Shape of the gamma distribution of drop-out rates.
-const DROP_OUT_SHAPE: f64 = 1.5;
+pub const ARRIVAL_EXPONENT: f64 = 2.0;
 
 /// How strongly a customer's taste keeps to the segment's: the sum of the Dirichlet parameters.
-const CATEGORY_CONCENTRATION: f64 = 4.0;
+const CATEGORY_CONCENTRATION: f64 = 14.0;
 const STYLE_CONCENTRATION: f64 = 3.0;
 
+/// Products that a customer comes back for, and the share of draws that are one of them.
 const FAVORITES: usize = 3;
+const FAVORITE_SHARE: f64 = 0.2;
 
-/// A customer's true parameters. They are drawn again whenever they are needed, so that ten million
-/// customers take no memory.
+const LINES_SHAPE: f64 = 4.0;
+const LINES_MAX: f64 = 40.0;
+const UNITS_SHAPE: f64 = 2.0;
+const ELASTICITY_SIGMA: f64 = 0.4;
+const ELASTICITY_MIN: f64 = 0.1;
+const ELASTICITY_MAX: f64 = 5.0;
+
+/// A customer's true parameters.
 #[derive(Debug)]
-pub struct Customer<'w> {
-    pub segment: &'w Segment,
-    pub country: &'static str,
-    pub arrival_day: usize,
-    /// Orders a day while active, before the season.
+pub struct Customer {
+    /// Place in `segment::ALL`.
+    pub segment: usize,
+    /// Place in `world::COUNTRIES`.
+    pub country: usize,
+    /// Days from the first day to the first order.
+    pub arrival: f64,
+    /// *λ*: orders a day of seasonal time while active.
     pub rate: f64,
-    /// Days from arrival to the last day on which the customer may buy.
-    pub life_days: f64,
+    /// *p*: the chance to drop out after a repeat order; 1 for who buys once.
+    pub drop_out: f64,
+    pub one_time: bool,
+    /// Mean draws of an order.
     pub lines: f64,
+    /// Mean units of a draw at the base price.
     pub units: f64,
+    /// *ε*: by what the logarithm of units falls when that of the price rises by 1.
     pub elasticity: f64,
+    /// Running sums of the shares of categories and styles.
     categories: [f64; CATEGORIES],
     styles: [f64; STYLES],
-    favorites: Vec<&'w Product>,
+    favorites: [u32; FAVORITES],
 }
 
-impl<'w> Customer<'w> {
-    /// The customer of this number (or guest, by the number and order it came with); none only in
-    /// a world without segments.
-    pub fn draw(world: &'w World, purpose: Purpose, number: u32, order: u32) -> Option<Self> {
-        let mut rng = random::stream(world.seed, purpose, number.into(), order.into());
-        let segment = world.segments.draw(&mut rng)?;
-        let country = world.countries.draw(&mut rng)?;
-        let arrival_day = arrival_day(&world.calendar, segment.seasonality, &mut rng);
-        let rate = random::gamma(&mut rng, segment.rate_shape, segment.orders_per_year / DAYS_PER_YEAR);
-        let drop_out = random::gamma(&mut rng, DROP_OUT_SHAPE, 1.0 / segment.life_days);
-        let lives = random::exponential(&mut rng, drop_out);
-        let one_time = rng.r#gen::<f64>() < segment.one_time_share;
-        let lines = random::gamma(&mut rng, 4.0, segment.lines);
-        let units = 1.0 + random::gamma(&mut rng, 2.0, segment.units - 1.0);
-        let elasticity = random::log_normal(&mut rng, segment.elasticity, 0.35);
-        let likes: f64 = segment.likes.iter().sum();
-        let alpha = segment.likes.map(|like| CATEGORY_CONCENTRATION * like / likes);
+impl Customer {
+    /// The customer of this number, or a guest by the number and the order it came with.
+    pub fn draw(world: &World, purpose: Purpose, number: u32, order: u32) -> Self {
+        let rng = &mut random::stream(world.seed, purpose, number.into(), order.into());
+        let place = world.segments.draw(rng).copied().unwrap_or(0);
+        let segment = segment::ALL.get(place).unwrap_or(&segment::ALL[0]);
+        let country = world.countries.draw(rng).copied().unwrap_or(0);
+        let arrival = arrival(world, place, rng);
+        let rate = random::gamma(rng, segment.r, segment.r / segment.alpha());
+        let drop_out = random::beta(rng, segment.a, segment.b);
+        let one_time = rng.r#gen::<f64>() < segment.one_time_share * world.factors.one_time;
+        let lines = random::gamma(rng, LINES_SHAPE, segment.lines).clamp(1.0, LINES_MAX);
+        let units = 1.0 + random::gamma(rng, UNITS_SHAPE, segment.units - 1.0);
+        let elasticity =
+            random::log_normal(rng, segment.elasticity, ELASTICITY_SIGMA).clamp(ELASTICITY_MIN, ELASTICITY_MAX);
         let mut customer = Self {
-            segment,
+            segment: place,
             country,
-            arrival_day,
+            arrival,
             rate,
-            life_days: if one_time { 0.0 } else { lives },
+            drop_out: if one_time { 1.0 } else { drop_out },
+            one_time,
             lines,
-            units,
+            units: units.max(units_min(elasticity)),
             elasticity,
-            categories: random::dirichlet(&mut rng, alpha),
-            styles: random::dirichlet(&mut rng, [STYLE_CONCENTRATION / STYLES as f64; STYLES]),
-            favorites: Vec::new(),
+            categories: tastes(segment, rng),
+            styles: random::dirichlet(rng, [STYLE_CONCENTRATION / STYLES as f64; STYLES]),
+            favorites: [0; FAVORITES],
         };
-        let favorites = (0..FAVORITES).filter_map(|_| customer.taste(&world.catalog, &mut rng));
-        customer.favorites = favorites.collect();
-        Some(customer)
+        customer.favorites = [(); FAVORITES].map(|()| customer.taste(&world.catalog, rng));
+        customer
     }
 
-    /// The day of the next order after one on `day`: a Poisson process with the season's rate,
-    /// thinned (Lewis and Shedler 1979), at most one order a day. None once the customer has
-    /// dropped out or the calendar ends.
-    pub fn next_day(&self, calendar: &Calendar, day: usize, rng: &mut Stream) -> Option<usize> {
-        let power = self.segment.seasonality;
-        let rate_max = self.rate * calendar.peak(power);
-        let end = (self.arrival_day as f64 + self.life_days).min(calendar.days() as f64);
-        let mut at = (day + 1) as f64;
-        loop {
-            at += random::exponential(rng, rate_max);
-            if at >= end {
-                return None;
-            }
-            if rng.r#gen::<f64>() < calendar.busyness(at as usize, power) {
-                return Some(at as usize);
-            }
+    /// The number of a product that the customer puts in the basket.
+    pub fn choose(&self, catalog: &Catalog, rng: &mut Stream) -> u32 {
+        let at = rng.r#gen::<f64>() / FAVORITE_SHARE;
+        match self.favorites.get((at * FAVORITES as f64) as usize) {
+            Some(favorite) => *favorite,
+            None => self.taste(catalog, rng),
         }
     }
 
-    /// A product to the customer's taste.
-    pub fn taste<'c>(&self, catalog: &'c Catalog, rng: &mut Stream) -> Option<&'c Product> {
+    /// A product to the customer's taste; the first of the catalog if a cell were empty.
+    fn taste(&self, catalog: &Catalog, rng: &mut Stream) -> u32 {
         let category = random::choose(rng, &self.categories);
         let style = random::choose(rng, &self.styles);
-        catalog.draw(category, style, rng)
+        catalog.draw(category, style, rng).unwrap_or(0)
     }
 
-    /// One of the few products that the customer comes back for.
-    pub fn favorite(&self, rng: &mut Stream) -> Option<&'w Product> {
-        let at = rng.gen_range(0..FAVORITES);
-        self.favorites.get(at).copied()
+    /// The mean over draws of `value(category, base price in cents)`, which must be linear in the
+    /// price.
+    pub fn mean_draw(&self, catalog: &Catalog, value: impl Fn(usize, f64) -> f64) -> f64 {
+        let mut by_taste = 0.0;
+        for (category, share) in shares(&self.categories).enumerate() {
+            let cents =
+                shares(&self.styles).enumerate().map(|(style, share)| share * catalog.mean_cents(category, style));
+            by_taste += share * value(category, cents.sum());
+        }
+        let favorites = self.favorites.iter().filter_map(|number| catalog.get(*number));
+        let by_habit: f64 =
+            favorites.filter_map(|product| Some(value(product.category?, f64::from(product.base_cents)))).sum::<f64>()
+                / FAVORITES as f64;
+        FAVORITE_SHARE * by_habit + (1.0 - FAVORITE_SHARE) * by_taste
     }
 }
 
-fn arrival_day(calendar: &Calendar, power: f64, rng: &mut Stream) -> usize {
-    let last = calendar.days().saturating_sub(1);
-    loop {
-        let part = rng.r#gen::<f64>().powf(ARRIVAL_EXPONENT);
-        let day = ((calendar.days() as f64 * part) as usize).min(last);
-        // An empty calendar has no demand and would never accept.
-        if last == 0 || rng.r#gen::<f64>() < calendar.busyness(day, power) {
-            return day;
-        }
-    }
+/// So many units at the base price that at the highest price one is still expected.
+fn units_min(elasticity: f64) -> f64 {
+    let step = LIST_STEPS.iter().copied().fold(0.0, f64::max);
+    let factor = ELASTICITY_FACTORS.iter().copied().fold(0.0, f64::max);
+    (step * factor * elasticity).exp()
+}
+
+fn tastes(segment: &Segment, rng: &mut Stream) -> [f64; CATEGORIES] {
+    let mut category = 0;
+    random::dirichlet(
+        rng,
+        [(); CATEGORIES].map(|()| {
+            category += 1;
+            CATEGORY_CONCENTRATION * segment.affinity(category - 1)
+        }),
+    )
+}
+
+/// What [`random::dirichlet`] summed up.
+fn shares(running: &[f64]) -> impl Iterator<Item = f64> {
+    let total = running.last().copied().unwrap_or(1.0);
+    let before = std::iter::once(0.0).chain(running.iter().copied());
+    running.iter().zip(before).map(move |(sum, before)| (sum - before) / total)
+}
+
+fn arrival(world: &World, segment: usize, rng: &mut Stream) -> f64 {
+    let arrivals = world.clocks.get(segment).map_or(&[][..], |clock| clock.arrivals());
+    random::choose(rng, arrivals) as f64 + rng.r#gen::<f64>()
 }

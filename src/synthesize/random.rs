@@ -2,7 +2,7 @@
 //! few distributions the model needs.
 
 use rand::{Rng, SeedableRng};
-use rand_distr::StandardNormal;
+use rand_distr::{Distribution, Poisson, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 pub type Stream = Xoshiro256PlusPlus;
@@ -12,11 +12,17 @@ pub type Stream = Xoshiro256PlusPlus;
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
     Catalog = 1,
-    Promotion = 2,
-    Customer = 3,
-    Timing = 4,
-    Order = 5,
-    Guest = 6,
+    ListPrice = 2,
+    Promotion = 3,
+    Customer = 4,
+    Timing = 5,
+    Basket = 6,
+    Return = 7,
+    Guest = 8,
+    Person = 9,
+    Consent = 10,
+    Defect = 11,
+    Corruption = 12,
 }
 
 /// A well-mixed 64-bit number for (seed, purpose, a, b): the output function of SplitMix64
@@ -58,10 +64,24 @@ pub fn gamma(rng: &mut impl Rng, shape: f64, mean: f64) -> f64 {
     }
 }
 
-/// Poisson by multiplication of uniforms (Knuth): time grows with the mean, which `mean` above 500
-/// would also underflow, so it is clamped there.
+/// Beta with parameters `a` and `b`: G(a) / (G(a) + G(b)) of two gammas.
+pub fn beta(rng: &mut impl Rng, a: f64, b: f64) -> f64 {
+    let left = gamma(rng, a, a);
+    let right = gamma(rng, b, b);
+    left / (left + right)
+}
+
+/// Above this mean, multiplying uniforms takes longer than a rejection sampler.
+const POISSON_PRODUCT_MEAN_MAX: f64 = 12.0;
+
+/// Poisson: by multiplication of uniforms (Knuth) for small means, else by rejection.
 pub fn poisson(rng: &mut impl Rng, mean: f64) -> u32 {
-    let floor = (-mean.min(500.0)).exp();
+    if mean > POISSON_PRODUCT_MEAN_MAX
+        && let Ok(distribution) = Poisson::new(mean)
+    {
+        return distribution.sample(rng) as u32;
+    }
+    let floor = (-mean).exp();
     let mut product: f64 = rng.r#gen();
     let mut count = 0;
     while product > floor {
@@ -69,6 +89,11 @@ pub fn poisson(rng: &mut impl Rng, mean: f64) -> u32 {
         count += 1;
     }
     count
+}
+
+/// A uniform number in [0, 1) from the upper bits of a key.
+pub fn unit(key: u64) -> f64 {
+    (key >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// Log-normal with median `median` and standard deviation `sigma` of its logarithm.
@@ -120,8 +145,14 @@ impl<T> Weighted<T> {
         self.items.get(choose(rng, &self.running))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.iter()
+    /// Each item with its share of the weight.
+    pub fn shares(&self) -> impl Iterator<Item = (&T, f64)> {
+        let total = self.running.last().copied().unwrap_or(1.0);
+        let before = std::iter::once(0.0).chain(self.running.iter().copied());
+        self.items
+            .iter()
+            .zip(self.running.iter().zip(before))
+            .map(move |(item, (sum, before))| (item, (sum - before) / total))
     }
 }
 
@@ -142,14 +173,20 @@ mod tests {
     // variance m²/a, Poisson m, exponential 1/rate².
     #[test]
     fn samplers_have_the_moments_of_their_distributions() {
-        let mut rng = stream(7, Purpose::Order, 0, 0);
+        let mut rng = stream(7, Purpose::Basket, 0, 0);
         for (shape, mean) in [(0.3, 2.0), (2.5, 4.0)] {
             let (m, v) = moments(|| gamma(&mut rng, shape, mean));
             assert!((m / mean - 1.0).abs() < 0.05, "gamma mean {m}");
             assert!((v / (mean * mean / shape) - 1.0).abs() < 0.1, "gamma variance {v}");
         }
-        let (m, v) = moments(|| f64::from(poisson(&mut rng, 3.0)));
-        assert!((m - 3.0).abs() < 0.05 && (v - 3.0).abs() < 0.15, "poisson {m} {v}");
+        for mean in [3.0, 40.0] {
+            let (m, v) = moments(|| f64::from(poisson(&mut rng, mean)));
+            assert!((m / mean - 1.0).abs() < 0.02 && (v / mean - 1.0).abs() < 0.05, "poisson {m} {v}");
+        }
+        // Mean a/(a + b), variance ab/((a + b)²(a + b + 1)).
+        let (m, v) = moments(|| beta(&mut rng, 1.5, 9.0));
+        assert!((m / (1.5 / 10.5) - 1.0).abs() < 0.02, "beta mean {m}");
+        assert!((v / (13.5 / (110.25 * 11.5)) - 1.0).abs() < 0.05, "beta variance {v}");
         let (m, v) = moments(|| exponential(&mut rng, 0.5));
         assert!((m - 2.0).abs() < 0.05 && (v - 4.0).abs() < 0.3, "exponential {m} {v}");
     }
@@ -157,7 +194,7 @@ mod tests {
     #[test]
     fn weights_are_kept_and_no_items_give_none() {
         let weighted = Weighted::new([("a", 1.0), ("b", 0.0), ("c", 3.0)]);
-        let mut rng = stream(7, Purpose::Order, 0, 1);
+        let mut rng = stream(7, Purpose::Basket, 0, 1);
         let drawn: Vec<&str> = (0..DRAWS).filter_map(|_| weighted.draw(&mut rng).copied()).collect();
         let share = drawn.iter().filter(|&&item| item == "c").count() as f64 / DRAWS as f64;
         assert!((share - 0.75).abs() < 0.01, "{share}");
@@ -168,11 +205,11 @@ mod tests {
     #[test]
     fn streams_differ_in_every_part_of_their_key() {
         let keys = [
-            key(1, Purpose::Order, 2, 3),
-            key(2, Purpose::Order, 2, 3),
+            key(1, Purpose::Basket, 2, 3),
+            key(2, Purpose::Basket, 2, 3),
             key(1, Purpose::Timing, 2, 3),
-            key(1, Purpose::Order, 3, 2),
-            key(1, Purpose::Order, 2, 4),
+            key(1, Purpose::Basket, 3, 2),
+            key(1, Purpose::Basket, 2, 4),
         ];
         for (i, left) in keys.iter().enumerate() {
             assert!(keys.iter().skip(i + 1).all(|right| left != right));

@@ -6,7 +6,7 @@ First polars, one snapshot at a time: filter the events, group, aggregate, join.
 snapshots in one query written another way. The two must agree in every cell, else nothing is
 written. Definitions are those of `pipelines/nightly.yaml`:
 
-- rows at or after the run date's midnight are never read;
+- rows at or after the run date's midnight are never read, and quarantined ones are not used;
 - an entity is in a snapshot if it has an event before it and satisfies `having`;
 - windows are half-open; on an empty one COUNT and SUM are 0 and all else is null;
 - a label is null unless as_of + 90d <= min(run date, midnight after the source's newest event);
@@ -30,6 +30,11 @@ import polars as pl
 EVERY_DAYS, SNAPSHOTS, LAST_DAYS, NEXT_DAYS = 30, 12, 90, 90
 NO_GOODS = ["POST", "DOT", "M", "D", "C2", "PADS", "CRUK", "BANK CHARGES"]
 TIME = pl.col("ordered_at")
+# What the source's checks do not set aside.
+GOOD = (
+    pl.col("order_id").is_not_null() & pl.col("product_id").is_not_null() & (pl.col("unit_price") >= 0)
+    & pl.col("quantity").is_between(-99999, 99999)
+)
 CUSTOMER_COLUMNS = [
     "customer_id", "as_of",
     "recency_days", "tenure_days", "orders", "returns", "spend", "average_order_value",
@@ -53,7 +58,7 @@ def read_source(path, run_date):
 
 def make_sales(source):
     return source.filter(
-        pl.col("customer_id").is_not_null() & (pl.col("unit_price") > 0)
+        GOOD & pl.col("customer_id").is_not_null() & (pl.col("unit_price") > 0)
     ).with_columns(
         amount=pl.col("quantity") * pl.col("unit_price"),
         amount_thousandths=pl.col("quantity").cast(pl.Int64) * pl.col("price_thousandths"),
@@ -184,7 +189,8 @@ def with_polars(source, run_date):
 # ---------------------------------------------------------------- second computation: DuckDB
 
 SETUP = """
-CREATE TABLE source AS SELECT * FROM read_parquet($path) WHERE ordered_at < $run_date::TIMESTAMP;
+CREATE TABLE source AS SELECT * FROM read_parquet($path) WHERE ordered_at < $run_date::TIMESTAMP
+  AND order_id IS NOT NULL AND product_id IS NOT NULL AND NOT unit_price < 0 AND quantity BETWEEN -99999 AND 99999;
 CREATE VIEW sales AS
   SELECT *, quantity * CAST(unit_price AS DECIMAL(18, 3)) AS amount
   FROM source WHERE customer_id IS NOT NULL AND unit_price > 0;
