@@ -7,6 +7,7 @@ use rand::Rng;
 use super::basket::{self, Line};
 use super::customer::Customer;
 use super::defect::{self, Kind};
+use super::options::CUSTOMERS_MAX;
 use super::random::{self, Purpose, Stream};
 use super::world::World;
 
@@ -25,6 +26,8 @@ const ORDERS_MAX: u32 = 1_000;
 /// their twelve digits.
 const ORDER_ID_FIRST: u64 = 100_000_000_001;
 const ORDER_IDS_PER_CHUNK: u64 = 4 * (CHUNK_CUSTOMERS as u64) * (ORDERS_MAX as u64);
+
+const _: () = assert!(ORDER_ID_FIRST + chunks(CUSTOMERS_MAX) as u64 * ORDER_IDS_PER_CHUNK < 1_000_000_000_000);
 
 /// An order or, with negative quantities, a return.
 #[derive(Debug, Clone)]
@@ -64,7 +67,7 @@ pub struct History {
 }
 
 /// How many chunks customers make.
-pub fn chunks(customers: u32) -> u32 {
+pub const fn chunks(customers: u32) -> u32 {
     customers.div_ceil(CHUNK_CUSTOMERS)
 }
 

@@ -22,7 +22,7 @@ pub const TABLES: [&str; 6] = ["customers", "products", "prices", "promotions", 
 pub const TRUTH: [&str; 5] = ["customers", "products", "segments", "affinities", "bad_rows"];
 
 /// Bad rows that are kept until they are worth a row group.
-const BAD_ROWS_BUFFERED: usize = 100_000;
+const BAD_ROWS_BUFFERED: usize = 20_000;
 
 /// The strings of all tables.
 #[derive(Debug)]

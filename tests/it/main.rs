@@ -9,4 +9,5 @@ mod layers;
 mod run;
 mod sources;
 mod support;
+mod synthesize;
 mod wrong;
