@@ -43,7 +43,7 @@ fn date_trunc(part: Option<&str>, moment: &Expr) -> String {
     match part {
         None => format!("CAST({moment} AS DATE)"),
         Some(part) => format!(
-            "CAST(CAST(CAST({moment} AS DATE) AS INT) - CAST(EXTRACT({part} FROM {moment}) AS INT) + 1 AS DATE)"
+            "CAST(CAST(CAST({moment} AS DATE) AS BIGINT) - CAST(EXTRACT({part} FROM {moment}) AS BIGINT) + 1 AS DATE)"
         ),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Query, Select, SelectItem, Visit, Visitor};
+use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, Visit, Visitor};
 
 /// Output (or intermediate) column to the columns named in its expression. A count of something
 /// tells nothing of it, so what stands only inside COUNT does not appear.
@@ -34,6 +34,19 @@ struct Aliases(BTreeMap<String, BTreeSet<String>>);
 impl Visitor for Aliases {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        // `WITH y(person) AS (SELECT id …)` names by position.
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let names: Vec<String> = table.alias.columns.iter().map(|column| column.name.value.clone()).collect();
+            self.by_position(&names, &table.query.body);
+        }
+        if let SetExpr::SetOperation { left, right, .. } = query.body.as_ref() {
+            let names: Vec<String> = output(left).into_iter().map(|(name, _)| name).collect();
+            self.by_position(&names, right);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
@@ -41,6 +54,41 @@ impl Visitor for Aliases {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Aliases {
+    /// The columns of a body go by these names.
+    fn by_position(&mut self, names: &[String], body: &SetExpr) {
+        for (name, (_, parents)) in names.iter().zip(output(body)) {
+            let own = self.0.entry(name.clone()).or_insert_with(|| BTreeSet::from([name.clone()]));
+            own.extend(parents);
+        }
+        if let SetExpr::SetOperation { left, right, .. } = body {
+            self.by_position(names, left);
+            self.by_position(names, right);
+        }
+    }
+}
+
+/// The output columns of a body, by name, with what each is made of; what `*` gives goes by its own names.
+fn output(body: &SetExpr) -> Vec<(String, BTreeSet<String>)> {
+    match body {
+        SetExpr::Select(select) => select.projection.iter().filter_map(item).collect(),
+        SetExpr::Query(query) => output(&query.body),
+        SetExpr::SetOperation { left, .. } => output(left),
+        _ => vec![],
+    }
+}
+
+fn item(item: &SelectItem) -> Option<(String, BTreeSet<String>)> {
+    match item {
+        SelectItem::ExprWithAlias { expr, alias } => Some((alias.value.clone(), told_by(expr))),
+        SelectItem::UnnamedExpr(expr) => {
+            let told = told_by(expr);
+            Some((told.first().cloned().unwrap_or_default(), told))
+        }
+        _ => None,
     }
 }
 
@@ -100,5 +148,13 @@ mod tests {
         assert!(ancestors(&lineage, "who").contains("id"));
         assert!(!ancestors(&lineage, "n").contains("id"));
         assert_eq!(ancestors(&lineage, "plain"), BTreeSet::from(["plain".to_owned()]));
+    }
+
+    #[test]
+    fn classes_follow_positions() {
+        let of = |text: &str, name: &str| ancestors(&lineage(&query(text).unwrap()), name);
+        assert!(of("WITH y(person) AS (SELECT id FROM t) SELECT person FROM y", "person").contains("id"));
+        let union = "SELECT quantity FROM t UNION ALL SELECT id AS c FROM t";
+        assert!(of(union, "quantity").is_superset(&BTreeSet::from(["id".to_owned(), "quantity".to_owned()])));
     }
 }

@@ -8,16 +8,19 @@ mod derived;
 mod functions;
 mod lineage;
 mod names;
+mod order;
 mod parse;
+mod refused;
 mod rewrite;
 mod shape;
 
 pub use functions::{Aggregate, is_aggregate, known as known_functions};
 pub use lineage::{ancestors, lineage, told_by};
 pub use names::{check_expression, check_query, culprit, identifiers};
+pub use order::{is_limited, order_wholly};
 pub use parse::{expression, query};
 pub use rewrite::portable;
-pub use shape::{Shape, TableFacts, has_wildcard, shape};
+pub use shape::{Shape, TableFacts, names_all_columns, shape};
 
 pub use sqlparser::ast;
 pub use sqlparser::tokenizer::Location;

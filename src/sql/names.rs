@@ -7,7 +7,7 @@ use sqlparser::ast::{
     Expr, Function, Ident, ObjectName, Query, Select, SelectItem, Spanned, TableFactor, Visit, Visitor,
 };
 
-use super::{derived, functions};
+use super::{derived, functions, refused};
 use crate::problem::{Code, Problem, nearest};
 
 /// Everything a tree names, in the order of the text.
@@ -130,6 +130,8 @@ pub fn check_query(query: &Query, tables: &[(&str, Vec<&str>)]) -> Vec<Problem> 
         problem.within((start.line as usize).max(1), (start.column as usize).max(1))
     }));
     problems.extend(repeated_names(query));
+    let inputs: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+    problems.extend(refused::refused(query, &inputs));
     problems.extend(function_problems(&names, false));
     problems
 }

@@ -35,12 +35,23 @@ impl VisitorMut for Portable {
             Expr::TypedString(literal) if literal.data_type == DataType::Date => {
                 *expr = call("DATE", vec![Expr::Value(literal.value.clone())]);
             }
+            // Engines count in narrower integers here than the dialect does.
+            Expr::Extract { .. } => *expr = cast(take(expr), DataType::BigInt(None)),
+            Expr::Cast { data_type, .. } if is_narrow(data_type) => *data_type = DataType::BigInt(None),
+            Expr::Case { conditions, else_result, .. } => {
+                let results = conditions.iter_mut().map(|when| &mut when.result);
+                results.chain(else_result.iter_mut().map(AsMut::as_mut)).for_each(widen_literal);
+            }
             Expr::Function(function) => {
                 let name = function.name.to_string().to_ascii_lowercase();
                 if let Some(same) = derived::rewritten(function) {
                     *expr = Expr::Nested(Box::new(same));
                 } else if name == "sum" {
                     widen_argument(function);
+                } else if name == "mod" {
+                    last_argument(function, or_null_if_zero);
+                } else if ["pow", "power"].contains(&name.as_str()) {
+                    first_argument(function, |base| cast(base, DataType::Double(ExactNumberInfo::None)));
                 } else if COUNTS.contains(&name.as_str()) {
                     *expr = cast(take(expr), DataType::BigInt(None));
                 }
@@ -72,6 +83,41 @@ fn number(text: &str) -> Expr {
     Expr::Value(Value::Number(text.to_owned(), false).into())
 }
 
+fn is_narrow(data_type: &DataType) -> bool {
+    use DataType as D;
+    matches!(data_type, D::TinyInt(_) | D::SmallInt(_) | D::MediumInt(_) | D::Int(_) | D::Integer(_))
+}
+
+/// A whole number that stands for itself, or its negative.
+fn widen_literal(expr: &mut Expr) {
+    let literal = match &*expr {
+        Expr::UnaryOp { expr, .. } => expr.as_ref(),
+        other => other,
+    };
+    let whole = matches!(literal, Expr::Value(value)
+        if matches!(&value.value, Value::Number(text, _) if text.parse::<i64>().is_ok()));
+    if whole {
+        *expr = cast(take(expr), DataType::BigInt(None));
+    }
+}
+
+fn first_argument(function: &mut Function, change: impl Fn(Expr) -> Expr) {
+    arguments(function).into_iter().take(1).for_each(|expr| *expr = change(take(expr)));
+}
+
+fn last_argument(function: &mut Function, change: impl Fn(Expr) -> Expr) {
+    arguments(function).into_iter().next_back().into_iter().for_each(|expr| *expr = change(take(expr)));
+}
+
+fn arguments(function: &mut Function) -> Vec<&mut Expr> {
+    let FunctionArguments::List(list) = &mut function.args else { return vec![] };
+    let expr = |argument| match argument {
+        &mut FunctionArg::Unnamed(FunctionArgExpr::Expr(ref mut expr)) => Some(expr),
+        _ => None,
+    };
+    list.args.iter_mut().filter_map(expr).collect()
+}
+
 fn or_null_if_zero(expr: Expr) -> Expr {
     // A literal divisor other than zero needs no guard.
     if let Expr::Value(value) = &expr
@@ -99,13 +145,10 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 
 /// `SUM(x)` becomes `SUM(x + 0)` with a 64-bit zero: an integer x is widened, a float untouched.
 fn widen_argument(function: &mut Function) {
-    let FunctionArguments::List(list) = &mut function.args else { return };
-    for argument in &mut list.args {
-        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument {
-            let zero = cast(number("0"), DataType::BigInt(None));
-            *expr = Expr::BinaryOp { left: nested(take(expr)), op: BinaryOperator::Plus, right: Box::new(zero) };
-        }
-    }
+    first_argument(function, |expr| {
+        let zero = cast(number("0"), DataType::BigInt(None));
+        Expr::BinaryOp { left: nested(expr), op: BinaryOperator::Plus, right: Box::new(zero) }
+    });
 }
 
 #[cfg(test)]
@@ -132,8 +175,20 @@ mod tests {
         assert_eq!(rewritten("DATE_TRUNC('day', at)"), "(CAST(at AS DATE))");
         assert_eq!(
             rewritten("DATE_TRUNC('month', at)"),
-            "(CAST(CAST(CAST(at AS DATE) AS INT) - CAST(EXTRACT(DAY FROM at) AS INT) + 1 AS DATE))"
+            "(CAST(CAST(CAST(at AS DATE) AS BIGINT) - CAST(EXTRACT(DAY FROM at) AS BIGINT) + 1 AS DATE))"
         );
+    }
+
+    #[test]
+    fn integers_are_wide_wherever_they_come_from() {
+        assert_eq!(rewritten("EXTRACT(HOUR FROM at) * 60"), "CAST(EXTRACT(HOUR FROM at) AS BIGINT) * 60");
+        assert_eq!(rewritten("CAST(a AS SMALLINT)"), "CAST(a AS BIGINT)");
+        assert_eq!(
+            rewritten("CASE WHEN a THEN 2000000000 ELSE -1 END"),
+            "CASE WHEN a THEN CAST(2000000000 AS BIGINT) ELSE CAST(-1 AS BIGINT) END"
+        );
+        assert_eq!(rewritten("MOD(a, b)"), "MOD(a, NULLIF(b, 0))");
+        assert_eq!(rewritten("POWER(a, 2)"), "POWER(CAST(a AS DOUBLE), 2)");
     }
 
     #[test]

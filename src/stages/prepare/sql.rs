@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::problem::{Code, Problem};
 use crate::sql::{self, Shape, TableFacts};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::table::{Class, Column, TableSchema, type_name};
+use crate::table::{AS_OF, Class, Column, Role, TableSchema, type_name};
 
 /// One SELECT over the stage's inputs, each under the name of its port.
 ///
@@ -73,7 +73,7 @@ impl Stage for Sql {
     }
 
     fn run(&self, inputs: Inputs, _: &StageContext) -> Result<Outputs, Failure> {
-        let tree = sql::query(&self.query).map_err(|problem| Failure::bug(problem.message))?;
+        let mut tree = sql::query(&self.query).map_err(|problem| Failure::bug(problem.message))?;
         let schemas: Vec<(String, TableSchema)> = inputs
             .ports
             .iter()
@@ -81,18 +81,25 @@ impl Stage for Sql {
             .collect();
         let tables: Vec<(&str, &TableSchema)> = schemas.iter().map(|(port, schema)| (port.as_str(), schema)).collect();
         let shape = sql::shape(&tree, &facts(&tables));
-        let frames = inputs.ports.into_iter().filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame)));
+        let mut frames: Vec<(String, LazyFrame)> =
+            inputs.ports.into_iter().filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame))).collect();
+        if shape.ordered || sql::is_limited(&tree) {
+            // Rows that compare equal would leave in any order, or by chance not at all.
+            let output = execute(frames.clone().into_iter(), &tree)?.collect_schema()?;
+            let columns = output.iter().filter(|(_, dtype)| !dtype.is_nested()).map(|(name, _)| name.to_string());
+            sql::order_wholly(&mut tree, &columns.collect::<Vec<_>>());
+        }
         let mut frame = if shape.aggregates {
             // How floats are added up depends on how the rows are cut into chunks, and that on the
             // thread count: so the rows are brought into one chunk first.
             let named: Vec<String> = sql::identifiers(&tree).into_iter().map(|ident| ident.value).collect();
-            let whole = frames.map(|(port, frame)| Ok((port, in_one_chunk(frame, &named, &tree)?)));
+            let whole = frames.drain(..).map(|(port, frame)| Ok((port, in_one_chunk(frame, &named, &tree)?)));
             let whole: Vec<(String, LazyFrame)> = whole.collect::<Result<_, Failure>>()?;
             execute(whole.into_iter(), &tree)?.collect()?.lazy()
         } else {
-            execute(frames, &tree)?
+            execute(frames.into_iter(), &tree)?
         };
-        if !shape.keeps_order && !shape.ordered {
+        if !shape.keeps_order && !shape.ordered && !sql::is_limited(&tree) {
             frame = self.sorted(frame)?;
         }
         Ok(Outputs { tables: vec![frame], ..Outputs::default() })
@@ -111,21 +118,27 @@ impl Sql {
             .and_then(|mut frame| frame.collect_schema())
             .map_err(|error| vec![in_query(from_polars(&error, tree))])?;
         let lineage = sql::lineage(tree);
-        let class_of = |name: &str| {
-            let columns = tables.iter().flat_map(|(_, schema)| &schema.columns);
+        let columns: Vec<&Column> = tables.iter().flat_map(|(_, schema)| &schema.columns).collect();
+        // What is made of a label is a label, and what is made of a name is a name.
+        let origins = |name: &str| {
             let ancestors = sql::ancestors(&lineage, name);
-            columns.filter(|column| ancestors.contains(&column.name)).map(|column| column.class).max()
+            columns.iter().filter(move |column| ancestors.contains(&column.name))
+        };
+        let horizon = |column: &&&Column| match column.role {
+            Role::Label { horizon_days } => Some(horizon_days),
+            Role::Plain => None,
         };
         let role_of = |name: &str| {
-            tables.iter().find_map(|(_, schema)| schema.column(name)).map(|column| column.role).unwrap_or_default()
+            let longest = origins(name).filter_map(|column| horizon(&column)).max();
+            longest.map_or(Role::Plain, |horizon_days| Role::Label { horizon_days })
         };
         Ok(schema
             .iter()
             .map(|(name, dtype)| Column {
                 name: name.to_string(),
                 dtype: dtype.clone(),
-                class: class_of(name).unwrap_or(Class::Behavioral),
-                role: if lineage.contains_key(name.as_str()) { Default::default() } else { role_of(name) },
+                class: origins(name).map(|column| column.class).max().unwrap_or(Class::Behavioral),
+                role: role_of(name),
             })
             .collect())
     }
@@ -148,12 +161,14 @@ impl Sql {
         if let Some((_, base)) = base {
             schema.event_time = base.event_time.as_ref().and_then(renamed);
             let key: Vec<String> = base.key.iter().filter_map(renamed).collect();
-            if key.len() == base.key.len() {
+            if key.len() == base.key.len() && shape.keyed {
                 schema.key = key;
             }
-            let keeps_as_of =
-                shape.unchanged.get(crate::table::AS_OF).is_some_and(|input| input == crate::table::AS_OF);
-            schema.snapshots = if keeps_as_of { base.snapshots.clone() } else { vec![] };
+            let keeps_as_of = shape.unchanged.get(AS_OF).is_some_and(|input| input == AS_OF);
+            let label = |name: &String| base.column(name).is_some_and(|column| column.role != Role::Plain);
+            // Rows chosen by what comes after them are no fair sample of their moment.
+            let fair = shape.keyed && !shape.decides.iter().any(label);
+            schema.snapshots = if keeps_as_of && fair { base.snapshots.clone() } else { vec![] };
             schema.fixed |= base.fixed;
         }
         let mut problems = Vec::new();
@@ -197,17 +212,18 @@ impl Sql {
 fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {
     let facts = |schema: &TableSchema| TableFacts {
         columns: schema.columns.iter().map(|column| column.name.clone()).collect(),
+        key: schema.key.clone(),
         fixed: schema.fixed,
     };
     tables.iter().map(|(port, schema)| ((*port).to_owned(), facts(schema))).collect()
 }
 
-/// Reads the columns that the query names (all, where it has a `*`) into memory, contiguous.
+/// Reads the columns that the query names (all, where it does not name all) into memory, contiguous.
 fn in_one_chunk(mut frame: LazyFrame, named: &[String], tree: &sql::ast::Query) -> Result<LazyFrame, Failure> {
     let schema = frame.collect_schema()?;
     let wanted: Vec<Expr> =
         schema.iter_names().filter(|name| named.iter().any(|one| one == name.as_str())).cloned().map(col).collect();
-    if !wanted.is_empty() && !sql::has_wildcard(tree) {
+    if !wanted.is_empty() && sql::names_all_columns(tree) {
         frame = frame.select(wanted);
     }
     let mut rows = frame.collect_with_engine(Engine::Streaming)?.unwrap_single();
