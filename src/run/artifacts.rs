@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
+use super::state::CheckResult;
 use super::state::Last;
 use super::{Options, Prepared};
 use crate::config::Loaded;
@@ -173,6 +174,7 @@ fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
         .meta
         .iter()
         .flat_map(|meta| &meta.outputs)
+        .filter(|_| result.meta.as_ref().is_some_and(|meta| meta.source.is_none()))
         .map(|output| PortRows { port: output.port.clone(), rows: output.rows });
     let published =
         result.publication.iter().map(|publication| PortRows { port: "published".to_owned(), rows: publication.rows });
@@ -216,16 +218,23 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
 }
 
 fn check_reports(result: &NodeResult) -> Vec<CheckReport> {
-    let checks = result.meta.iter().filter_map(|meta| meta.source.as_ref()).flat_map(|source| &source.checks);
-    checks
-        .map(|check| CheckReport {
-            on: result.id.clone(),
-            check: check.check.clone(),
-            severity: check.severity.clone(),
-            failed_rows: check.failed,
-            found: None,
-        })
-        .collect()
+    let aside = |port: Option<&str>| {
+        let mut aside = result.meta.iter().flat_map(|meta| &meta.aside);
+        aside.find(|aside| port.is_none_or(|port| aside.port == port))
+    };
+    let report = |check: &CheckResult| CheckReport {
+        on: check.port.as_ref().map_or_else(|| result.id.clone(), |port| format!("{}.{port}", result.id)),
+        check: check.check.clone(),
+        severity: check.severity.clone(),
+        failed_rows: check.failed,
+        found: match aside(check.port.as_deref()) {
+            Some(aside) if check.severity == "quarantine" && check.failed > 0 => {
+                Some(format!("set aside in {}", aside.file.display()))
+            }
+            _ => check.found.clone(),
+        },
+    };
+    result.checks().iter().map(report).collect()
 }
 
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
