@@ -118,7 +118,7 @@ impl Artifacts {
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
             publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
-            checks: ordered.iter().flat_map(|result| check_reports(result)).collect(),
+            checks: ordered.iter().flat_map(|result| check_reports(result, loaded.environment.artifacts())).collect(),
             profiles: vec![],
             changes: vec![],
             warnings: vec![],
@@ -217,7 +217,7 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
     })
 }
 
-fn check_reports(result: &NodeResult) -> Vec<CheckReport> {
+fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
     let aside = |port: Option<&str>| {
         let mut aside = result.meta.iter().flat_map(|meta| &meta.aside);
         aside.find(|aside| port.is_none_or(|port| aside.port == port))
@@ -229,7 +229,7 @@ fn check_reports(result: &NodeResult) -> Vec<CheckReport> {
         failed_rows: check.failed,
         found: match aside(check.port.as_deref()) {
             Some(aside) if check.severity == "quarantine" && check.failed > 0 => {
-                Some(format!("set aside in {}", aside.file.display()))
+                Some(format!("set aside in {}", Path::new(artifacts).join(&aside.file).display()))
             }
             _ => check.found.clone(),
         },

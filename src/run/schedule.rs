@@ -296,6 +296,9 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
         }
     }
     if let Some(node) = node_ref {
+        for check in result.checks().iter().filter(|check| check.failed > 0) {
+            run.listeners.emit(&Event::Warning { node: Some(node.clone()), message: check.sentence() });
+        }
         let event = if result.status == NodeStatus::Skipped {
             Event::NodeSkipped { node, reason: result.message.clone() }
         } else {

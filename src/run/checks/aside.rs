@@ -26,8 +26,14 @@ impl Findings<'_> {
         let words: Vec<String> = quarantines.iter().map(|(check, _)| check.words.clone()).collect();
         let any = names.iter().cloned().reduce(Expr::or).unwrap_or_else(|| lit(false));
         let mut numbered = self.numbered();
-        let mut columns: Vec<Expr> =
-            numbered.collect_schema()?.iter_names().filter(|name| *name != ROW).cloned().map(col).collect();
+        // A table of rows that were set aside before has a reason already, which gives way.
+        let mut columns: Vec<Expr> = numbered
+            .collect_schema()?
+            .iter_names()
+            .filter(|name| ![ROW, REASON].contains(&name.as_str()))
+            .cloned()
+            .map(col)
+            .collect();
         columns.push(reason(&names, words));
         Ok(scan::write_parquet(numbered.with_columns(flags).filter(any).select(columns), file)?)
     }

@@ -84,7 +84,7 @@ fn a_row_is_set_aside_once_with_all_its_reasons() {
     let file = folder.path().join("aside.parquet");
     assert_eq!(findings.set_aside(&file).unwrap(), 3);
     let aside = crate::storage::scan::read_parquet(&file).unwrap().collect().unwrap();
-    assert_eq!(aside.get_column_names_str(), ["k", "_reason"]);
+    assert_eq!(aside.get_column_names(), ["k", "_reason"]);
     let reasons: Vec<&str> = aside.column("_reason").unwrap().str().unwrap().iter().flatten().collect();
     assert_eq!(reasons, ["unique", "range", "range; unique"]);
     assert_eq!(kept(&findings, "k"), [Some(1), Some(2)]);
