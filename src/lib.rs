@@ -4,6 +4,7 @@
 mod vector; // functions compiled for several vector widths
 
 pub mod algorithms; // pure numerics on ndarray and sparse matrices
+pub mod checks; // checks of tables: what they compute
 pub mod cli; // one command per file
 pub mod config; // environments and pipelines, with the position of everything
 pub mod events; // what happens in a run, as data

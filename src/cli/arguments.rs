@@ -114,6 +114,9 @@ pub struct Run {
     /// Stop at the first failure instead of finishing what does not depend on it
     #[arg(long, env = "PATRONAGE_FAIL_FAST")]
     pub fail_fast: bool,
+    /// Write steps and checks as JUnit XML into this file
+    #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,10 +6,12 @@ use super::{complain, project};
 use crate::events::Listeners;
 use crate::observe::{log, openlineage};
 use crate::problem::{Code, Exit};
-use crate::report::summary;
+use crate::report::{junit, summary};
 use crate::run::{self, Finished, Options};
 use crate::stages::contract::Cancel;
+use crate::storage::local;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
@@ -71,13 +73,13 @@ pub fn run(command: &Run, global: &Global) -> Exit {
     // Threads that do not stop must not hold the process.
     runtime.shutdown_background();
     match outcome {
-        Ok(finished) => conclude(&finished, &stopped, &loaded),
+        Ok(finished) => conclude(&finished, &stopped, &loaded, command.junit.as_deref()),
         Err(error) => complain::error(error.code(), &error.to_string(), None),
     }
 }
 
 /// Prints the summary, tells the scheduler, and chooses the exit code.
-fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Loaded) -> Exit {
+fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Loaded, junit_file: Option<&Path>) -> Exit {
     let shown = finished.directory.strip_prefix(&loaded.project.root).unwrap_or(&finished.directory);
     print!("{}", summary(&finished.report, &shown.display().to_string()));
     for failure in &finished.failures {
@@ -87,8 +89,24 @@ fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Load
         Some(exit) => exit,
         None => worst(finished),
     };
+    let unwritten = junit_file.and_then(|file| write_junit(finished, file).err());
+    let exit = match unwritten {
+        // Who asked for the file must not take its absence for a success.
+        Some(message) if exit == Exit::Done => complain::error(Code::LocalIo, &message, None),
+        Some(message) => {
+            complain::error(Code::LocalIo, &message, None);
+            exit
+        }
+        None => exit,
+    };
     crate::observe::scheduler::tell(&finished.report, exit as u8);
     exit
+}
+
+fn write_junit(finished: &Finished, file: &Path) -> Result<(), String> {
+    let refused = |error: &dyn std::fmt::Display| format!("failed to write {}: {error}", file.display());
+    let text = junit(&finished.report).map_err(|error| refused(&error))?;
+    local::write_atomic(file, text.as_bytes()).map_err(|error| refused(&error))
 }
 
 /// The first failure decides; a run that could be retried says so only if nothing else is wrong.

@@ -45,17 +45,18 @@ pub fn run(command: &Show, global: &Global) -> Exit {
     let Some((port, schema)) = node.outputs.get(feed.port) else {
         return complain::error(Code::Bug, "the port does not exist", None);
     };
+    let tables = prepared.state.tables(&node.name, &decision.key);
+    // Where rows were set aside for what other rows are, the rest of a source lies in a table of its own.
+    let has_own_table = table_file(&tables, port).is_file();
     let frame = match (&node.work, prepared.sources.get(&feed.node)) {
-        (Work::Source { spec, .. }, Some(inspected)) => source::frame(spec, schema, inspected, plan.run_date),
+        (Work::Source { .. }, _) if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
+        (Work::Source { spec }, Some(inspected)) => source::frame(spec, schema, &node.checks, inspected, plan.run_date),
         (Work::Source { .. }, None) => Err(prepared
             .broken
             .get(&feed.node)
             .cloned()
             .unwrap_or_else(|| crate::run::NodeFailure::new(Code::SourceMissing, "the source cannot be read"))),
-        _ if decision.done => {
-            let file = table_file(&prepared.state.tables(&node.name, &decision.key), port);
-            scan::read_parquet(&file).map_err(Into::into)
-        }
+        _ if decision.done => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
         _ => {
             let message = format!("`{}` has no current output: {}", node.name, decision.reason);
             let help = format!("patronage run {} --select +{}", command.target.pipeline.display(), node.name);

@@ -19,7 +19,7 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Err(exit) => return exit,
         };
         for node in &plan.nodes {
-            let (Work::Source { spec, .. }, Some((_, schema))) = (&node.work, node.outputs.first()) else { continue };
+            let (Work::Source { spec }, Some((_, schema))) = (&node.work, node.outputs.first()) else { continue };
             if let Err(failure) = runtime.block_on(source::inspect(spec, schema, &loaded.project.root)) {
                 let message = format!("source `{}`: {}", node.name, failure.message);
                 exit = complain::error(failure.code, &message, None);

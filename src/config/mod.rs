@@ -2,13 +2,15 @@
 
 pub mod yaml;
 
+pub mod checks;
 mod environment;
 mod load;
 mod pipeline;
 mod salvage;
 mod span;
 
+pub use checks::{CheckKind, CheckSpec, Severity, Tolerance};
 pub use environment::{Environment, RunDate};
 pub use load::{Document, Loaded, Located, Project, load};
-pub use pipeline::{CheckSpec, Feeds, PipelineSpec, PublishSpec, Severity, SnapshotChoice, SourceSpec, StageSpec};
+pub use pipeline::{Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
 pub use span::Span;

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::checks::{CheckSpec, Tolerance};
 use crate::table::Class;
 
 /// A pipeline: sources under contract, stages, and what is published.
@@ -51,6 +52,12 @@ pub struct SourceSpec {
     /// The columns that are read, with their types; `string?` may be null.
     #[schemars(extend("minProperties" = 1))]
     pub columns: IndexMap<String, ColumnSpec>,
+    /// What happens when the files have columns that are not listed.
+    #[serde(default)]
+    pub extra_columns: Tolerance,
+    /// What happens when the files have the listed columns in another order.
+    #[serde(default)]
+    pub reordered_columns: Tolerance,
     /// What must hold of the rows.
     #[serde(default)]
     pub checks: Vec<CheckSpec>,
@@ -93,7 +100,8 @@ struct ColumnFields {
     class: Class,
 }
 
-struct TypeName;
+/// The name of a column's type; only its schema is used.
+pub struct TypeName;
 
 impl JsonSchema for TypeName {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -136,41 +144,6 @@ impl TryFrom<serde_json::Value> for ColumnSpec {
     }
 }
 
-/// One check of a source's rows; say one of `not_null` and `range`.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CheckSpec {
-    /// These columns are never null.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub not_null: Option<Vec<String>>,
-    /// This column lies between `min` and `max`, both included; null passes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<String>,
-    /// The smallest value allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// The largest value allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    /// What happens with rows that fail.
-    #[serde(default)]
-    pub severity: Severity,
-}
-
-/// What happens when rows fail a check.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// They are counted and reported.
-    Warn,
-    /// The run ends with exit code 65 and nothing is published.
-    #[default]
-    Error,
-    /// They are set aside, counted and reported, and the run goes on without them.
-    Quarantine,
-}
-
 /// A step of the pipeline.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +166,9 @@ pub struct StageSpec {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub with: serde_json::Value,
+    /// What must hold of its outputs.
+    #[serde(default)]
+    pub checks: Vec<CheckSpec>,
 }
 
 /// What feeds a port.

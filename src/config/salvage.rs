@@ -15,7 +15,7 @@ use crate::problem::{Code, Problem, Step};
 pub type Broken = HashSet<String>;
 
 /// Keys without which a source or stage gives the same columns.
-const BESIDE: [&str; 4] = ["checks", "description", "path", "tags"];
+const BESIDE: [&str; 6] = ["checks", "description", "extra_columns", "path", "reordered_columns", "tags"];
 /// What stands for a text that is missing or wrong.
 const UNKNOWN: &str = "unknown";
 

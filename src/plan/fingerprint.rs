@@ -35,6 +35,9 @@ pub struct KeyParts {
     /// The version of an earlier model that is applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The rows of the last run for an earlier run date, where a check compares with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_rows: Option<String>,
 }
 
 /// The hash of [`KeyParts`].
@@ -70,6 +73,9 @@ impl KeyParts {
         }
         if self.model != earlier.model {
             return Some("the model it applies changed".to_owned());
+        }
+        if self.earlier_rows != earlier.earlier_rows {
+            return Some("the number of rows that it is compared with changed".to_owned());
         }
         let changed = self.inputs.iter().find(|(port, feed)| earlier.inputs.get(*port) != Some(feed));
         if let Some((_, (name, _))) = changed {

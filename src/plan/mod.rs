@@ -1,7 +1,9 @@
 //! What would run: stages resolved into a DAG with the schema of every table, checked before any
 //! data is read.
 
+mod checks;
 mod fingerprint;
+mod graph;
 mod order;
 mod publish;
 mod resolve;
@@ -10,6 +12,7 @@ mod source;
 
 use chrono::NaiveDate;
 
+use crate::checks::Check;
 use crate::config::{CheckSpec, PublishSpec, SourceSpec};
 use crate::stages::Stage;
 use crate::table::TableSchema;
@@ -40,11 +43,15 @@ pub struct Node {
     /// Output ports with their schemas; the first is what the name alone refers to.
     pub outputs: Vec<(String, TableSchema)>,
     pub tags: Vec<String>,
+    /// Its checks as written, for the cache key.
+    pub check_specs: Vec<CheckSpec>,
+    /// Its checks and those that its declarations imply.
+    pub checks: Vec<Check>,
 }
 
 /// What a node does.
 pub enum Work {
-    Source { spec: SourceSpec, checks: Vec<CheckSpec> },
+    Source { spec: SourceSpec },
     Stage(StageWork),
     Publish { spec: PublishSpec, from: Feed },
 }

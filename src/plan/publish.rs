@@ -41,6 +41,8 @@ pub fn append(
             upstream: vec![from.node],
             outputs: vec![],
             tags: vec![],
+            check_specs: vec![],
+            checks: vec![],
             work: Work::Publish { spec: spec.clone(), from },
         });
     }

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::fingerprint::definition_hash;
-use super::order::topological;
-use super::{Feed, Node, Plan, StageWork, Work, publish, source};
+use super::graph::{self, Vertex};
+use super::{Feed, Node, Plan, StageWork, Work, checks, publish, source};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
 use crate::problem::{Code, Problem};
@@ -27,24 +27,24 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
         nodes: vec![],
     };
     let mut broken = loaded.broken.clone();
-    for (name, spec) in &loaded.spec.sources {
-        let schema = source::schema(spec).unwrap_or_else(|more| {
-            problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
-            broken.insert(name.clone());
-            TableSchema::default()
-        });
-        plan.nodes.push(Node {
-            name: name.clone(),
-            definition: definition_hash(&loaded.definition["sources"][name]),
-            upstream: vec![],
-            outputs: vec![("table".to_owned(), schema)],
-            tags: vec![],
-            work: Work::Source { spec: spec.clone(), checks: spec.checks.clone() },
-        });
+    let order = graph::order(loaded).unwrap_or_else(|cycle| {
+        problems.push(cycle);
+        // What the sources' own contracts say can still be looked at.
+        (0..loaded.spec.sources.len()).map(Vertex::Source).collect()
+    });
+    let mut built: HashMap<usize, Built> = built.into_iter().map(|one| (one.index, one)).collect();
+    for vertex in order {
+        match vertex {
+            Vertex::Source(index) => add_source(&mut plan, loaded, index, &mut broken, &mut problems),
+            Vertex::Stage(index) => {
+                add_stage(&mut plan, loaded, index, built.remove(&index), &mut broken, &mut problems);
+            }
+        }
     }
-    add_stages(&mut plan, loaded, built, &mut broken, &mut problems);
     let lookup = |plan: &Plan, name: &str| find(plan, loaded, name);
-    let more = publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup);
+    let place = |id: &str| loaded.spec.stages.iter().position(|stage| stage.id == id);
+    let mut more = checks::attach(&mut plan, &broken, place, lookup);
+    more.extend(publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup));
     // What fails only because a stage above it failed is no problem of its own.
     problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
@@ -123,53 +123,55 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
     if problems.is_empty() { Ok(stage) } else { Err(problems) }
 }
 
-/// Orders the stages and propagates schemas through them.
-fn add_stages(
+/// Adds a source with the schema that its contract gives.
+fn add_source(
     plan: &mut Plan,
     loaded: &Loaded,
-    built: Vec<Built>,
+    index: usize,
     broken: &mut HashSet<String>,
     problems: &mut Vec<Problem>,
 ) {
-    let stages = &loaded.spec.stages;
-    let by_name: HashMap<&str, usize> =
-        stages.iter().enumerate().map(|(index, spec)| (spec.id.as_str(), index)).collect();
-    let upstream: Vec<Vec<usize>> = stages
-        .iter()
-        .map(|spec| {
-            let names = spec.inputs.values().flat_map(|feeds| &feeds.names);
-            names
-                .map(|name| name.split('.').next().unwrap_or(name))
-                .filter(|name| !loaded.spec.sources.contains_key(*name))
-                .filter_map(|name| by_name.get(name).copied())
-                .collect()
-        })
-        .collect();
-    let order = match topological(&upstream) {
-        Ok(order) => order,
-        Err(cycle) => {
-            problems.push(cycle_problem(stages, &cycle));
-            return;
+    let Some((name, spec)) = loaded.spec.sources.get_index(index) else { return };
+    let schema = source::schema(spec).unwrap_or_else(|more| {
+        problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
+        broken.insert(name.clone());
+        TableSchema::default()
+    });
+    plan.nodes.push(Node {
+        name: name.clone(),
+        definition: definition_hash(&loaded.definition["sources"][name]),
+        upstream: vec![],
+        outputs: vec![("table".to_owned(), schema)],
+        tags: vec![],
+        check_specs: spec.checks.clone(),
+        checks: vec![],
+        work: Work::Source { spec: spec.clone() },
+    });
+}
+
+/// Adds a stage whose inputs are there, with the schemas of its outputs.
+fn add_stage(
+    plan: &mut Plan,
+    loaded: &Loaded,
+    index: usize,
+    built: Option<Built>,
+    broken: &mut HashSet<String>,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(spec) = loaded.spec.stages.get(index) else { return };
+    match built.map(|one| connect(plan, loaded, spec, one, broken)) {
+        Some(Ok(node)) => plan.nodes.push(node),
+        Some(Err(more)) => {
+            broken.insert(spec.id.clone());
+            problems.extend(
+                more.into_iter()
+                    .filter(|problem| !problem.message.starts_with(FOLLOWS))
+                    .map(|problem| in_stage(index, problem)),
+            );
         }
-    };
-    let mut built: HashMap<usize, Built> = built.into_iter().map(|one| (one.index, one)).collect();
-    for index in order {
-        let Some(spec) = stages.get(index) else { continue };
-        let node = built.remove(&index).map(|one| connect(plan, loaded, spec, one, broken));
-        match node {
-            Some(Ok(node)) => plan.nodes.push(node),
-            Some(Err(more)) => {
-                broken.insert(spec.id.clone());
-                problems.extend(
-                    more.into_iter()
-                        .filter(|problem| !problem.message.starts_with(FOLLOWS))
-                        .map(|problem| in_stage(index, problem)),
-                );
-            }
-            None => {
-                broken.insert(spec.id.clone());
-                problems.extend(unknown_inputs(plan, loaded, spec).into_iter().map(|problem| in_stage(index, problem)));
-            }
+        None => {
+            broken.insert(spec.id.clone());
+            problems.extend(unknown_inputs(plan, loaded, spec).into_iter().map(|problem| in_stage(index, problem)));
         }
     }
 }
@@ -194,36 +196,6 @@ fn with_problems(stage: &Yaml) -> Vec<Problem> {
     let kind = stage.get("stage").and_then(Yaml::as_str).and_then(stages::kind);
     let (Some(kind), Some(with)) = (kind, stage.get("with")) else { return vec![] };
     yaml::validate(with, (kind.schema)().as_value()).into_iter().map(|problem| problem.under("with")).collect()
-}
-
-fn cycle_problem(stages: &[StageSpec], cycle: &[usize]) -> Problem {
-    let first = cycle.iter().enumerate().min_by_key(|(_, index)| **index).map_or(0, |(place, _)| place);
-    // The circle, told from the stage that stands first in the file.
-    let cycle: Vec<usize> = cycle.iter().cycle().skip(first).take(cycle.len()).copied().collect();
-    let name = |index: usize| stages.get(index).map(|spec| spec.id.as_str()).unwrap_or_default();
-    let (Some(start), next) = (cycle.first().copied(), cycle.get(1).or(cycle.first()).copied()) else {
-        return Problem::new(Code::Cycle, "stages wait for each other");
-    };
-    let mut names: Vec<&str> = cycle.iter().map(|index| name(*index)).collect();
-    names.push(name(start));
-    let message = if cycle.len() == 1 {
-        format!("`{}` needs itself", name(start))
-    } else {
-        format!("stages wait for each other: {}", names.join(" needs "))
-    };
-    let problem = in_stage_input(stages, start, next.map(name).unwrap_or_default(), Problem::new(Code::Cycle, message));
-    in_stage(start, problem)
-}
-
-/// Places a problem at the input of a stage that a stage of this name feeds.
-fn in_stage_input(stages: &[StageSpec], stage: usize, feeder: &str, problem: Problem) -> Problem {
-    for (port, feeds) in stages.get(stage).map(|spec| &spec.inputs).into_iter().flatten() {
-        if let Some(place) = feeds.names.iter().position(|name| name.split('.').next() == Some(feeder)) {
-            let problem = if feeds.is_list { problem.under(place) } else { problem };
-            return problem.under(port.clone()).under("inputs");
-        }
-    }
-    problem.at(["inputs"])
 }
 
 /// Finds what feeds the stage, and asks it for its schemas.
@@ -281,6 +253,8 @@ fn connect(
         upstream,
         outputs: built.stage.outputs().into_iter().map(str::to_owned).zip(outputs).collect(),
         tags: spec.tags.clone(),
+        check_specs: spec.checks.clone(),
+        checks: vec![],
         work: Work::Stage(StageWork { kind: built.kind.name, stage: built.stage, with: spec.with.clone(), inputs }),
     })
 }

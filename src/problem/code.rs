@@ -101,12 +101,12 @@ codes! {
         "A flag or its PATRONAGE_ variable has a value that makes no sense. `--help` says what is expected.";
     SourceMissing = "R200", InputMissing, "a source has no files",
         "Nothing matches the source's path. Check the path, the environment (--env) and that the upstream job has run.";
-    SourceStale = "R201", InputMissing, "a source is stale",
-        "The newest event is older than the freshness that the contract asks for.";
+    SourceStale = "R201", InputMissing, "a table is stale",
+        "The newest value of a `freshness` check's column is further before the run date than its `max_age`. Nothing was published. Check that the upstream job has run, then run again.";
     ContractBroken = "R202", CheckFailed, "a source breaks its contract",
-        "The files' columns are not those that the pipeline declares: one is missing or of another type. Change the files or the contract.";
+        "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, or further or reordered ones are not allowed. Nothing was published. Change the files or the contract.";
     CheckFailed = "R203", CheckFailed, "a check failed",
-        "Rows break a check of severity `error`. Nothing was published. Mend the data, or set the severity to `warn`.";
+        "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
         "The file is not Parquet, is cut off, or is damaged. Write it again.";
     StageFailed = "R210", StageFailed, "a stage failed",

@@ -1,11 +1,12 @@
 //! What a run did and how good its models are, for people and for programs: `report.json`,
-//! `report.html` and the summary that a run ends with.
+//! `report.html`, the summary that a run ends with, and JUnit XML on request.
 
 pub mod format;
 pub mod html;
 pub mod summary;
 
 mod content;
+mod junit;
 #[cfg(test)]
 mod sample;
 
@@ -13,6 +14,7 @@ pub use content::{
     Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
     Report, SourceReport, TableProfile,
 };
+pub use junit::junit;
 pub use summary::summary;
 
 /// The whole report as pretty JSON, ending with a newline. Values that are not finite become null.

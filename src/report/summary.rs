@@ -68,9 +68,16 @@ fn troubles(report: &Report) -> Vec<String> {
     let failed = report.nodes.iter().filter(|node| node.status == NodeStatus::Error);
     let failed =
         failed.map(|node| format!("{} failed: {}", node.id, node.reason.as_deref().unwrap_or("no reason was given")));
-    let checks = report.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
+    // What failed a step is said there.
+    let let_go_on = report.checks.iter().filter(|check| check.failed_rows > 0 && check.severity != "error");
+    let checks = let_go_on.map(|check| {
         let rows = format::count(check.failed_rows, "row", "rows");
-        format!("{}: {rows} against {} ({})", check.on, check.check, check.severity)
+        let (on, what, severity) = (&check.on, &check.check, &check.severity);
+        match &check.found {
+            None => format!("{on}: {rows} against {what} ({severity})"),
+            Some(found) if severity == "quarantine" => format!("{on}: {rows} against {what} ({severity}), {found}"),
+            Some(found) => format!("{on}: {what} ({severity}): {found}"),
+        }
     });
     failed.chain(checks).chain(report.warnings.iter().cloned()).collect()
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
+use super::state::CheckResult;
 use super::state::Last;
 use super::{Options, Prepared};
 use crate::config::Loaded;
@@ -117,7 +118,7 @@ impl Artifacts {
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
             publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
-            checks: ordered.iter().flat_map(|result| check_reports(result)).collect(),
+            checks: ordered.iter().flat_map(|result| check_reports(result, loaded.environment.artifacts())).collect(),
             profiles: vec![],
             changes: vec![],
             warnings: vec![],
@@ -173,6 +174,7 @@ fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
         .meta
         .iter()
         .flat_map(|meta| &meta.outputs)
+        .filter(|_| result.meta.as_ref().is_some_and(|meta| meta.source.is_none()))
         .map(|output| PortRows { port: output.port.clone(), rows: output.rows });
     let published =
         result.publication.iter().map(|publication| PortRows { port: "published".to_owned(), rows: publication.rows });
@@ -215,17 +217,24 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
     })
 }
 
-fn check_reports(result: &NodeResult) -> Vec<CheckReport> {
-    let checks = result.meta.iter().filter_map(|meta| meta.source.as_ref()).flat_map(|source| &source.checks);
-    checks
-        .map(|check| CheckReport {
-            on: result.id.clone(),
-            check: check.check.clone(),
-            severity: check.severity.clone(),
-            failed_rows: check.failed,
-            found: None,
-        })
-        .collect()
+fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
+    let aside = |port: Option<&str>| {
+        let mut aside = result.meta.iter().flat_map(|meta| &meta.aside);
+        aside.find(|aside| port.is_none_or(|port| aside.port == port))
+    };
+    let report = |check: &CheckResult| CheckReport {
+        on: check.port.as_ref().map_or_else(|| result.id.clone(), |port| format!("{}.{port}", result.id)),
+        check: check.check.clone(),
+        severity: check.severity.clone(),
+        failed_rows: check.failed,
+        found: match aside(check.port.as_deref()) {
+            Some(aside) if check.severity == "quarantine" && check.failed > 0 => {
+                Some(format!("set aside in {}", Path::new(artifacts).join(&aside.file).display()))
+            }
+            _ => check.found.clone(),
+        },
+    };
+    result.checks().iter().map(report).collect()
 }
 
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::history::Counts;
 use super::source::Inspected;
 use super::state::{Last, State};
+use crate::checks::Test;
 use crate::plan::{Key, KeyParts, Node, Plan, Work, digest};
 
 /// What is to be done with a node.
@@ -17,6 +19,8 @@ pub struct Decision {
     pub reason: String,
     /// The version of the earlier model that it applies.
     pub model: Option<String>,
+    /// The rows of its tables in the last run for an earlier run date, where a check compares with them.
+    pub earlier: Option<(chrono::NaiveDate, Counts)>,
 }
 
 /// Decides for every source and stage; publications are decided when their turn comes, from what
@@ -29,7 +33,11 @@ pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, 
             Work::Stage(work) if work.stage.applies_earlier_model() => state.earlier_version(&node.name, plan.run_date),
             _ => None,
         };
-        let parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
+        let compares =
+            |check: &crate::checks::Check| matches!(&check.test, Test::Rows(rows) if rows.change_max.is_some());
+        let earlier = node.checks.iter().any(compares).then(|| state.earlier_rows(&node.name, plan.run_date)).flatten();
+        let mut parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
+        parts.earlier_rows = earlier.as_ref().map(|(day, counts)| format!("{day} {counts:?}"));
         let key = parts.key();
         let done = !full_refresh && is_done(state, node, &key);
         let reason = if done {
@@ -39,7 +47,7 @@ pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, 
         } else {
             reason(last.get(&node.id()), &parts)
         };
-        decisions.push(Decision { key, parts, done, reason, model });
+        decisions.push(Decision { key, parts, done, reason, model, earlier });
     }
     decisions
 }
@@ -70,11 +78,12 @@ fn parts(
     };
     let mut inputs = BTreeMap::new();
     let parameters = match &node.work {
-        Work::Source { spec, .. } => {
+        Work::Source { spec } => {
             // The path is not part of it: the files' identities are.
             serde_json::json!({
                 "event_time": spec.event_time, "key": spec.key, "static": spec.fixed,
-                "columns": spec.columns, "checks": spec.checks,
+                "columns": spec.columns, "extra_columns": spec.extra_columns,
+                "reordered_columns": spec.reordered_columns, "checks": node.check_specs,
             })
         }
         Work::Stage(work) => {
@@ -83,13 +92,21 @@ fn parts(
                     inputs.insert(format!("{port}/{place}"), key_of(feed));
                 }
             }
-            work.with.clone()
+            match node.check_specs.as_slice() {
+                [] => work.with.clone(),
+                checks => serde_json::json!({ "with": work.with, "checks": checks }),
+            }
         }
         Work::Publish { spec, from } => {
             inputs.insert("from/0".to_owned(), key_of(from));
             serde_json::json!({ "snapshots": spec.snapshots })
         }
     };
+    for table in node.check_specs.iter().filter_map(|check| check.refers_to()) {
+        if let Some(feed) = plan.find(table) {
+            inputs.insert(format!("checks/{table}"), key_of(&feed));
+        }
+    }
     KeyParts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         kind: node.kind().to_owned(),
@@ -99,6 +116,7 @@ fn parts(
         inputs,
         files: inspected.map(Inspected::identities).unwrap_or_default(),
         model,
+        earlier_rows: None,
     }
 }
 

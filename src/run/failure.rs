@@ -2,6 +2,7 @@
 
 use polars::prelude::PolarsError;
 
+use super::state::CheckResult;
 use crate::problem::Code;
 use crate::stages::Failure;
 use crate::storage::{Kind, StorageError};
@@ -13,11 +14,18 @@ use crate::storage::{Kind, StorageError};
 pub struct NodeFailure {
     pub code: Code,
     pub message: String,
+    /// What the checks found, where they were made.
+    pub checks: Vec<CheckResult>,
 }
 
 impl NodeFailure {
     pub fn new(code: Code, message: impl Into<String>) -> NodeFailure {
-        NodeFailure { code, message: message.into() }
+        NodeFailure { code, message: message.into(), checks: vec![] }
+    }
+
+    /// Whether nothing may be published because of it: a check, a contract or a bound of age does not hold.
+    pub fn is_gate(&self) -> bool {
+        matches!(self.code, Code::CheckFailed | Code::ContractBroken | Code::SourceStale)
     }
 
     /// Trouble with the files of a source.

@@ -4,8 +4,11 @@
 
 mod artifacts;
 mod card;
+mod checks;
+mod contract;
 pub mod decide;
 mod failure;
+mod history;
 mod publish;
 mod results;
 mod schedule;
@@ -71,7 +74,7 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
-        let Work::Source { spec, .. } = &node.work else { continue };
+        let Work::Source { spec } = &node.work else { continue };
         let Some((_, schema)) = node.outputs.first() else { continue };
         match source::inspect(spec, schema, &loaded.project.root).await {
             Ok(inspected) => {

@@ -1,12 +1,13 @@
 //! What became of each node, and `run_results.json` in dbt's shape.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::failure::NodeFailure;
-use super::state::Meta;
+use super::state::{CheckResult, Meta};
 use crate::report::{NodeStatus, PublicationReport};
 
 /// What became of a node.
@@ -35,6 +36,15 @@ impl NodeResult {
         }
     }
 
+    /// What its checks found, also where they made it fail.
+    pub fn checks(&self) -> &[CheckResult] {
+        match (&self.meta, &self.failure) {
+            (Some(meta), _) => &meta.checks,
+            (None, Some(failure)) => &failure.checks,
+            (None, None) => &[],
+        }
+    }
+
     fn rows(&self) -> Option<u64> {
         let tables = self.meta.as_ref().and_then(|meta| meta.outputs.first().map(|output| output.rows));
         tables.or_else(|| self.publication.as_ref().map(|publication| publication.rows))
@@ -43,7 +53,8 @@ impl NodeResult {
 
 /// `run_results.json`: every key that dbt's has, for each node that is done so far.
 pub fn document(results: &[NodeResult], run_id: &str, elapsed: Duration, arguments: &Value) -> Value {
-    let results: Vec<Value> = results.iter().map(entry).collect();
+    let results: Vec<Value> =
+        results.iter().flat_map(|result| std::iter::once(entry(result)).chain(tests(result))).collect();
     json!({
         "metadata": {
             "dbt_schema_version": "https://schemas.getdbt.com/dbt/run-results/v6.json",
@@ -77,4 +88,53 @@ fn entry(result: &NodeResult) -> Value {
         "relation_name": result.publication.as_ref().map(|publication| publication.to.clone()),
         "batch_results": Value::Null,
     })
+}
+
+/// A result per check, as dbt has them for its tests.
+fn tests(result: &NodeResult) -> Vec<Value> {
+    let mut names: HashSet<String> = HashSet::new();
+    let name = result.id.split_once('.').map_or(result.id.as_str(), |(_, name)| name);
+    let completed = result.started + result.elapsed;
+    let mut entries = Vec::new();
+    for check in result.checks() {
+        let port = check.port.as_ref().map(|port| format!(".{port}")).unwrap_or_default();
+        let base = format!("test.{name}{port}.{}", slug(&check.check));
+        let mut id = base.clone();
+        let mut count = 1;
+        while !names.insert(id.clone()) {
+            count += 1;
+            id = format!("{base}_{count}");
+        }
+        entries.push(json!({
+            "status": status(check),
+            "timing": [{ "name": "execute", "started_at": result.started, "completed_at": completed }],
+            "thread_id": "main",
+            "execution_time": 0.0,
+            "adapter_response": { "severity": check.severity },
+            "message": check.sentence(),
+            "failures": check.failed,
+            "unique_id": id,
+            "compiled": true,
+            "compiled_code": Value::Null,
+            "relation_name": Value::Null,
+            "batch_results": Value::Null,
+        }));
+    }
+    entries
+}
+
+/// dbt's word for what became of a check; rows that were set aside let the run go on, as a warning does.
+fn status(check: &CheckResult) -> &'static str {
+    match check.failed {
+        0 => "pass",
+        _ if check.severity == "error" => "fail",
+        _ => "warn",
+    }
+}
+
+/// Letters and digits, with `_` between them.
+fn slug(words: &str) -> String {
+    let parts: Vec<&str> =
+        words.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty()).collect();
+    parts.join("_")
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::artifacts::Artifacts;
 use super::failure::NodeFailure;
 use super::results::NodeResult;
-use super::state::{Meta, State};
+use super::state::Meta;
 use super::watch::Watch;
 use super::{Options, Prepared, publish, source, stage};
 use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
@@ -19,7 +19,6 @@ use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
-use crate::storage::local;
 
 /// Everything that a run is made of.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
         let mut progressed = false;
         for index in open.clone() {
             let Some(node) = run.plan.nodes.get(index) else { continue };
-            match readiness(run, node, &open, &finished, working.len()) {
+            match readiness(run, node, &open, &finished, &results, working.len()) {
                 Readiness::Wait => continue,
                 _ if stopping => {
                     open.remove(&index);
@@ -151,9 +150,19 @@ fn readiness(
     node: &Node,
     open: &BTreeSet<usize>,
     finished: &BTreeMap<usize, bool>,
+    results: &[NodeResult],
     working: usize,
 ) -> Readiness {
     let mut waits = working >= run.options.threads.max(1);
+    if matches!(node.work, Work::Publish { .. }) {
+        if let Some(gate) = results.iter().find(|result| result.failure.as_ref().is_some_and(NodeFailure::is_gate)) {
+            return Readiness::Blocked(format!("a check of `{}` failed, so nothing is published", gate.id));
+        }
+        // A check that fails later must find nothing published.
+        let is_table =
+            |index: &&usize| run.plan.nodes.get(**index).is_some_and(|node| !matches!(node.work, Work::Publish { .. }));
+        waits |= run.prepared.selected.iter().filter(is_table).any(|index| !finished.contains_key(index));
+    }
     for up in &node.upstream {
         let Some(needed) = run.plan.nodes.get(*up) else { continue };
         match finished.get(up) {
@@ -221,37 +230,8 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
     let prepared = &run.prepared;
     let bug = || NodeFailure::new(Code::Bug, "the node does not exist");
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
-    if let Work::Source { spec, .. } = &node.work {
-        if let Some(failure) = prepared.broken.get(&index) {
-            return Err(failure.clone());
-        }
-        let inspected = prepared.sources.get(&index).ok_or_else(bug)?;
-        let decision = prepared.decisions.get(index).ok_or_else(bug)?;
-        let (_, schema) = node.outputs.first().ok_or_else(bug)?;
-        let quarantine = run.directory.join("quarantine").join(format!("{}.parquet", node.name));
-        let check = || source::check(spec, schema, inspected, run.plan.run_date, &quarantine);
-        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
-        let (source, watermark) = checked.unwrap_or_else(|_| {
-            Err(NodeFailure::new(
-                Code::CorruptFile,
-                format!("a file of `{}` is damaged: reading it panicked", node.name),
-            ))
-        })?;
-        let target = prepared.state.tables(&node.name, &decision.key);
-        let meta = Meta {
-            parts: decision.parts.clone(),
-            outputs: vec![],
-            watermark,
-            evaluation: None,
-            model: None,
-            source: Some(source),
-        };
-        prepared.state.make_room(&node.name, &decision.key, run.options.full_refresh)?;
-        let directory = local::AtomicDirectory::create(&target)?;
-        State::write_meta(directory.path(), &meta)?;
-        directory.finish()?;
-        prepared.state.prune(&node.name, &decision.key);
-        return Ok(Done::Tables(Box::new(meta)));
+    if let Some(failure) = prepared.broken.get(&index) {
+        return Err(failure.clone());
     }
     let context = StageContext {
         run_date: run.plan.run_date,
@@ -265,9 +245,14 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
         decisions: &prepared.decisions,
         sources: &prepared.sources,
         full_refresh: run.options.full_refresh,
+        run_id: &run.run_id,
         context,
     };
-    stage::run(index, &around).map(|meta| Done::Tables(Box::new(meta)))
+    let done = match node.work {
+        Work::Source { .. } => source::run(index, &around),
+        _ => stage::run(index, &around),
+    };
+    done.map(|meta| Done::Tables(Box::new(meta)))
 }
 
 fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult {
@@ -311,6 +296,9 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
         }
     }
     if let Some(node) = node_ref {
+        for check in result.checks().iter().filter(|check| check.failed > 0) {
+            run.listeners.emit(&Event::Warning { node: Some(node.clone()), message: check.sentence() });
+        }
         let event = if result.status == NodeStatus::Skipped {
             Event::NodeSkipped { node, reason: result.message.clone() }
         } else {
@@ -322,7 +310,8 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
 }
 
 fn outputs(result: &NodeResult) -> Vec<OutputRows> {
-    let tables = result.meta.iter().flat_map(|meta| &meta.outputs).map(|output| (output.port.clone(), output.rows));
+    let tables = result.meta.iter().filter(|meta| meta.source.is_none()).flat_map(|meta| &meta.outputs);
+    let tables = tables.map(|output| (output.port.clone(), output.rows));
     let published = result.publication.iter().map(|publication| ("published".to_owned(), publication.rows));
     let source =
         result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| ("table".to_owned(), source.rows));
@@ -349,7 +338,7 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
     let own = |name: String| Dataset { namespace: format!("patronage://{}", run.plan.pipeline), name };
     let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone()));
     let (reads, writes) = match &node.work {
-        Work::Source { spec, .. } => {
+        Work::Source { spec } => {
             (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())])
         }
         Work::Stage(_) => {

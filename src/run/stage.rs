@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{LazyFrame, col};
 
 use super::card;
+use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
 use super::failure::NodeFailure;
 use super::source::{self, Inspected};
-use super::state::{Meta, ModelMeta, OutputMeta, State, table_file};
+use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
+use crate::checks::Check;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
-use crate::storage::{local, scan};
+use crate::storage::{StorageError, local, scan};
 use crate::table::Table;
 
 /// What a stage needs from the run around it.
@@ -22,7 +27,22 @@ pub struct Surroundings<'a> {
     pub sources: &'a BTreeMap<usize, Inspected>,
     /// Replace outputs that exist.
     pub full_refresh: bool,
+    /// The run's id, which names its directory of artifacts.
+    pub run_id: &'a str,
     pub context: StageContext,
+}
+
+impl Surroundings<'_> {
+    /// Where the rows of a table that are set aside go, relative to the directory of artifacts.
+    pub fn aside(&self, table: &str) -> PathBuf {
+        [self.run_id, "quarantine", &format!("{table}.parquet")].iter().collect()
+    }
+
+    /// The rows of a node's table in the last run for an earlier run date, where a check asks for them.
+    pub fn earlier_rows(&self, index: usize, port: &str) -> Option<(chrono::NaiveDate, u64)> {
+        let (day, counts) = self.decisions.get(index)?.earlier.as_ref()?;
+        Some((*day, *counts.get(port)?))
+    }
 }
 
 /// Runs the stage and commits its outputs; a panic becomes a failure.
@@ -49,7 +69,7 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     context.seed = stage_seed(around.plan.seed, &node.name);
     let outputs = work.stage.run(inputs, &context)?;
     context.cancel.check()?;
-    commit(node, work, decision, outputs, watermark, around)
+    commit(index, work, outputs, watermark, around)
 }
 
 fn inputs(
@@ -74,6 +94,13 @@ fn inputs(
     Ok(inputs)
 }
 
+/// A column of the table that a check compares with.
+pub fn compared(around: &Surroundings<'_>, name: &str, column: &str) -> Result<LazyFrame, NodeFailure> {
+    let missing = || NodeFailure::new(Code::Bug, format!("the table `{name}` is missing"));
+    let feed = around.plan.find(name).ok_or_else(missing)?;
+    Ok(table(&feed, around)?.frame.select([col(column)]))
+}
+
 /// The table at an output port of an earlier node.
 fn table(feed: &Feed, around: &Surroundings<'_>) -> Result<Table, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, format!("the table `{}` is missing", feed.name));
@@ -82,40 +109,37 @@ fn table(feed: &Feed, around: &Surroundings<'_>) -> Result<Table, NodeFailure> {
     let (port, schema) = node.outputs.get(feed.port).ok_or_else(bug)?;
     let meta = around.state.meta(&node.name, &decision.key).ok_or_else(bug)?;
     let frame = match &node.work {
-        Work::Source { spec, .. } => {
+        Work::Source { spec } if meta.outputs.is_empty() => {
             let inspected = around.sources.get(&feed.node).ok_or_else(bug)?;
-            source::frame(spec, schema, inspected, around.plan.run_date)?
+            source::frame(spec, schema, &node.checks, inspected, around.plan.run_date)?
         }
         _ => scan::read_parquet(&table_file(&around.state.tables(&node.name, &decision.key), port))?,
     };
     Ok(Table { frame, schema: schema.clone(), watermark: meta.watermark })
 }
 
+/// The tables of an execution that were written, with what their checks found.
+#[derive(Default)]
+struct Written {
+    outputs: Vec<OutputMeta>,
+    checks: Vec<CheckResult>,
+    aside: Vec<Aside>,
+}
+
 fn commit(
-    node: &Node,
+    index: usize,
     work: &StageWork,
-    decision: &Decision,
     outputs: Outputs,
     watermark: Option<chrono::NaiveDate>,
     around: &Surroundings<'_>,
 ) -> Result<Meta, NodeFailure> {
+    let bug = || NodeFailure::new(Code::Bug, "the node does not exist");
+    let node = around.plan.nodes.get(index).ok_or_else(bug)?;
+    let decision = around.decisions.get(index).ok_or_else(bug)?;
     let target = around.state.tables(&node.name, &decision.key);
     around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
-    let mut written = Vec::new();
-    if outputs.tables.len() != node.outputs.len() {
-        return Err(NodeFailure::new(Code::Bug, "the stage gave another number of tables than it declared"));
-    }
-    for ((port, schema), mut frame) in node.outputs.iter().zip(outputs.tables) {
-        let found = frame.collect_schema()?;
-        if *found != schema.to_polars() {
-            let message =
-                format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
-            return Err(NodeFailure::new(Code::Bug, message));
-        }
-        let rows = scan::write_parquet(frame, &table_file(directory.path(), port))?;
-        written.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
-    }
+    let written = write_tables(index, node, outputs.tables, directory.path(), around)?;
     let model = match &outputs.model {
         Some(model) => {
             let card = card::render(&node.name, model, outputs.evaluation.as_ref());
@@ -128,16 +152,74 @@ fn commit(
     let model = model.map(|model| ModelMeta { mode: mode.unwrap_or(model.mode), ..model });
     let meta = Meta {
         parts: decision.parts.clone(),
-        outputs: written,
+        outputs: written.outputs,
         watermark,
         evaluation: outputs.evaluation,
         model,
         source: None,
+        checks: written.checks,
+        aside: written.aside,
     };
     State::write_meta(directory.path(), &meta)?;
     directory.finish()?;
     around.state.prune(&node.name, &decision.key);
+    let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
+    around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
     Ok(meta)
+}
+
+/// Writes each table and makes its checks; a failed one of severity `error` fails them all.
+fn write_tables(
+    index: usize,
+    node: &Node,
+    tables: Vec<LazyFrame>,
+    directory: &Path,
+    around: &Surroundings<'_>,
+) -> Result<Written, NodeFailure> {
+    if tables.len() != node.outputs.len() {
+        return Err(NodeFailure::new(Code::Bug, "the stage gave another number of tables than it declared"));
+    }
+    let mut written = Written::default();
+    for (place, ((port, schema), mut frame)) in node.outputs.iter().zip(tables).enumerate() {
+        let found = frame.collect_schema()?;
+        if *found != schema.to_polars() {
+            let message =
+                format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
+            return Err(NodeFailure::new(Code::Bug, message));
+        }
+        let file = table_file(directory, port);
+        let mut rows = scan::write_parquet(frame, &file)?;
+        let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
+        if !checks.is_empty() {
+            let subject = Subject {
+                frame: scan::read_parquet(&file)?,
+                time: None,
+                port: (place > 0).then_some(port),
+                checks,
+                run_date: around.plan.run_date,
+                earlier: around.earlier_rows(index, port),
+            };
+            let findings = examine(subject, |table, column| compared(around, table, column))?;
+            written.checks.extend(findings.results.iter().cloned());
+            if findings.sets_aside() && failure(&findings.results).is_none() {
+                let name = if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) };
+                let aside = around.aside(&name);
+                let set_aside = findings.set_aside(&around.state.root.join(&aside))?;
+                written.aside.push(Aside { port: port.clone(), rows: set_aside, file: aside });
+                rows = keep(&findings, &file)?;
+            }
+        }
+        written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+    }
+    failure(&written.checks).map_or(Ok(written), Err)
+}
+
+/// Replaces a table by the rows of it that go on.
+fn keep(findings: &Findings<'_>, file: &Path) -> Result<u64, NodeFailure> {
+    let kept = file.with_extension("kept");
+    let rows = scan::write_parquet(findings.kept(), &kept)?;
+    std::fs::rename(&kept, file).map_err(|error| StorageError::io("replace", file.display(), &error))?;
+    Ok(rows)
 }
 
 /// The columns that differ from the declaration.

@@ -19,7 +19,8 @@ pub struct State {
     pub pipeline: String,
 }
 
-/// What one execution of a source or stage gave; `_meta.json` beside its tables.
+/// What one execution of a source or stage gave; `_meta.json` beside its tables. A source has a table of its own
+/// only where its rows are not a filter over its files.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Meta {
     pub parts: KeyParts,
@@ -32,6 +33,19 @@ pub struct Meta {
     pub model: Option<ModelMeta>,
     #[serde(default)]
     pub source: Option<SourceMeta>,
+    #[serde(default)]
+    pub checks: Vec<CheckResult>,
+    #[serde(default)]
+    pub aside: Vec<Aside>,
+}
+
+/// Rows that were set aside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Aside {
+    pub port: String,
+    pub rows: u64,
+    /// Relative to the directory of artifacts, since it lies with the run that made it.
+    pub file: PathBuf,
 }
 
 /// A table of an execution.
@@ -55,7 +69,6 @@ pub struct SourceMeta {
     pub files: u64,
     pub bytes: u64,
     pub rows: u64,
-    pub checks: Vec<CheckResult>,
     pub quarantined: u64,
 }
 
@@ -63,8 +76,36 @@ pub struct SourceMeta {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckResult {
     pub check: String,
+    /// The output it was made on, where that is not the first.
+    #[serde(default)]
+    pub port: Option<String>,
     pub severity: String,
     pub failed: u64,
+    /// What was found, where a number of rows does not say it.
+    #[serde(default)]
+    pub found: Option<String>,
+}
+
+impl CheckResult {
+    /// Whether the run must not go on.
+    pub fn is_broken(&self) -> bool {
+        self.severity == "error" && self.failed > 0
+    }
+
+    /// `range unit_price min 0 fails in 3 rows`, or what was found of the table as a whole.
+    pub fn sentence(&self) -> String {
+        let on = self.port.as_ref().map(|port| format!(" on {port}")).unwrap_or_default();
+        match (&self.found, self.failed) {
+            (found, 0) => format!(
+                "{}{on} passes{}",
+                self.check,
+                found.as_ref().map(|found| format!(": {found}")).unwrap_or_default()
+            ),
+            (Some(found), _) => format!("{}{on} fails: {found}", self.check),
+            (None, 1) => format!("{}{on} fails in 1 row", self.check),
+            (None, rows) => format!("{}{on} fails in {rows} rows", self.check),
+        }
+    }
 }
 
 /// The last execution of a node that a run attempted.
@@ -101,8 +142,7 @@ impl State {
     pub fn meta(&self, node: &str, key: &Key) -> Option<Meta> {
         let directory = self.tables(node, key);
         let meta: Meta = read(&directory.join(META))?;
-        let whole =
-            meta.outputs.iter().all(|output| meta.source.is_some() || table_file(&directory, &output.port).is_file());
+        let whole = meta.outputs.iter().all(|output| table_file(&directory, &output.port).is_file());
         (meta.parts.key() == *key && whole).then_some(meta)
     }
 
@@ -215,11 +255,11 @@ pub fn table_file(directory: &Path, port: &str) -> PathBuf {
     directory.join(format!("{port}.parquet"))
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StorageError> {
+pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), StorageError> {
     let json = serde_json::to_vec_pretty(value).unwrap_or_default();
     local::write_atomic(path, &json)
 }

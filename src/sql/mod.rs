@@ -4,6 +4,8 @@
 //! exist, then rewritten so that any engine computes the same: `/` is float and x/0 is null,
 //! counts and sums of integers are 64 bits wide.
 
+mod complaint;
+mod condition;
 mod derived;
 mod functions;
 mod lineage;
@@ -14,9 +16,11 @@ mod refused;
 mod rewrite;
 mod shape;
 
+pub use complaint::{complaint, complaint_at};
+pub use condition::{Wide, condition, widened_text};
 pub use functions::{Aggregate, is_aggregate, known as known_functions};
 pub use lineage::{ancestors, lineage, told_by};
-pub use names::{check_expression, check_query, culprit, identifiers};
+pub use names::{check_expression, check_query, identifiers};
 pub use order::{is_limited, order_wholly};
 pub use parse::{expression, query};
 pub use rewrite::portable;

@@ -28,8 +28,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("observe", &["events", "report"]),
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "metrics", "problem", "sql", "table"]),
-    ("plan", &["config", "problem", "stages", "table"]),
-    ("run", &["config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage", "table"]),
+    ("checks", &["config", "problem", "sql", "table"]),
+    ("plan", &["checks", "config", "problem", "stages", "table"]),
+    (
+        "run",
+        &[
+            "checks", "config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage",
+            "table",
+        ],
+    ),
     (
         "cli",
         &[
@@ -84,6 +91,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("sql", &["std::fs", "std::path", "object_store", "tokio"]),
     ("plan", &["std::fs", "object_store", "tokio", "println!", "Utc::now"]),
     ("run", &["println!", "print!", "eprintln!", "object_store"]),
+    ("checks", &["std::fs", "std::path", "object_store", "tokio", "println!", "Utc::now"]),
     ("config", &["polars", "object_store", "tokio", "println!"]),
 ];
 

@@ -89,7 +89,7 @@ fn a_source_may_be_what_another_pipeline_published() {
 sources:
   scores:
     path: out/scores
-    key: [customer]
+    key: [customer, run_date]
     columns: {customer: int64, run_date: date, favorites_item: string}
 stages:
   - id: newest

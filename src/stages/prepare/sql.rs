@@ -274,52 +274,10 @@ fn in_query(problem: Problem) -> Problem {
 
 /// polars' refusal to plan, in the words of the dialect, without a place.
 pub(super) fn in_words(error: &polars::prelude::PolarsError) -> Problem {
-    let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']);
-    Problem::new(Code::SqlInvalid, in_our_words(message))
+    sql::complaint(&error.to_string())
 }
 
 /// polars' refusal to plan, in the words of the dialect, at the column that it names if it names one.
 pub(super) fn from_polars<T: sql::ast::Visit>(error: &polars::prelude::PolarsError, tree: &T) -> Problem {
-    let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']);
-    let problem = Problem::new(Code::SqlInvalid, in_our_words(message));
-    let named = sql::identifiers(tree).into_iter().find(|ident| {
-        let quoted = [format!("'{}'", ident.value), format!("\"{}\"", ident.value), format!("`{}`", ident.value)];
-        quoted.iter().any(|name| message.contains(name))
-    });
-    let start = match named {
-        Some(ident) => ident.span.start,
-        None => sql::culprit(tree, message).unwrap_or(sql::Location { line: 1, column: 1 }),
-    };
-    problem.within((start.line as usize).max(1), (start.column as usize).max(1))
-}
-
-/// What polars says most often, with the pipeline's names of types.
-fn in_our_words(message: &str) -> String {
-    const NAMES: [(&str, &str); 10] = [
-        ("datetime[μs]", "datetime"),
-        ("str", "string"),
-        ("String", "string"),
-        ("f64", "float64"),
-        ("Float64", "float64"),
-        ("i64", "int64"),
-        ("Int64", "int64"),
-        ("Boolean", "bool"),
-        ("Date", "date"),
-        ("Datetime", "datetime"),
-    ];
-    let ours = |word: &str| {
-        let bare = word.trim_matches(['`', ',']);
-        NAMES.iter().find(|(theirs, _)| *theirs == bare).map_or_else(|| word.to_owned(), |(_, ours)| (*ours).to_owned())
-    };
-    if let Some(found) = message.strip_prefix("filter predicate must be of type `Boolean`, got ") {
-        return format!("expected a condition, found {}", ours(found));
-    }
-    if let Some((operator, types)) = message.split_once(" not allowed on ")
-        && let Some((left, right)) = types.split_once(" and ")
-    {
-        return format!("`{operator}` is not possible between {} and {}", ours(left), ours(right));
-    }
-    message.to_owned()
+    sql::complaint_at(&error.to_string(), tree)
 }
