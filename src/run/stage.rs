@@ -168,7 +168,7 @@ fn commit(
     Ok(meta)
 }
 
-/// Writes each table and makes its checks; a failed one of severity `error` fails them all.
+/// Writes each table and makes its checks; a failed one of severity `error` fails them all. Then rows are set aside.
 fn write_tables(
     index: usize,
     node: &Node,
@@ -180,6 +180,7 @@ fn write_tables(
         return Err(NodeFailure::new(Code::Bug, "the stage gave another number of tables than it declared"));
     }
     let mut written = Written::default();
+    let mut checked = Vec::new();
     for (place, ((port, schema), mut frame)) in node.outputs.iter().zip(tables).enumerate() {
         let found = frame.collect_schema()?;
         if *found != schema.to_polars() {
@@ -188,7 +189,8 @@ fn write_tables(
             return Err(NodeFailure::new(Code::Bug, message));
         }
         let file = table_file(directory, port);
-        let mut rows = scan::write_parquet(frame, &file)?;
+        let rows = scan::write_parquet(frame, &file)?;
+        written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
         let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
         if !checks.is_empty() {
             let subject = Subject {
@@ -201,17 +203,21 @@ fn write_tables(
             };
             let findings = examine(subject, |table, column| compared(around, table, column))?;
             written.checks.extend(findings.results.iter().cloned());
-            if findings.sets_aside() && failure(&findings.results).is_none() {
-                let name = if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) };
-                let aside = around.aside(&name);
-                let set_aside = findings.set_aside(&around.state.root.join(&aside))?;
-                written.aside.push(Aside { port: port.clone(), rows: set_aside, file: aside });
-                rows = keep(&findings, &file)?;
-            }
+            checked.push((place, file, findings));
         }
-        written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
-    failure(&written.checks).map_or(Ok(written), Err)
+    if let Some(failure) = failure(&written.checks) {
+        return Err(failure);
+    }
+    for (place, file, findings) in checked.iter().filter(|(.., findings)| findings.sets_aside()) {
+        let Some(output) = written.outputs.get_mut(*place) else { continue };
+        let name = if *place == 0 { node.name.clone() } else { format!("{}.{}", node.name, output.port) };
+        let aside = around.aside(&name);
+        let rows = findings.set_aside(&around.state.root.join(&aside))?;
+        written.aside.push(Aside { port: output.port.clone(), rows, file: aside });
+        output.rows = keep(findings, file)?;
+    }
+    Ok(written)
 }
 
 /// Replaces a table by the rows of it that go on.
