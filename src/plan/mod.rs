@@ -9,6 +9,7 @@ mod publish;
 mod resolve;
 mod select;
 mod source;
+mod unit_tests;
 
 use chrono::NaiveDate;
 
@@ -20,6 +21,7 @@ use crate::table::TableSchema;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
 pub use resolve::resolve;
 pub use select::{Facts, select};
+pub use unit_tests::{Cell, Expected, Given, UnitTest, day_after, series};
 
 /// A pipeline for one run date, in an order in which it can run.
 pub struct Plan {
@@ -29,6 +31,8 @@ pub struct Plan {
     pub seed: u64,
     /// Sources, then stages in topological order, then publications.
     pub nodes: Vec<Node>,
+    /// The pipeline's own tests.
+    pub tests: Vec<UnitTest>,
 }
 
 /// A step of the plan.

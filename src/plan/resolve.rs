@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
-use super::{Feed, Node, Plan, StageWork, Work, checks, publish, source};
+use super::{Feed, Node, Plan, StageWork, Work, checks, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
 use crate::problem::{Code, Problem};
@@ -25,6 +25,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
         run_date,
         seed: loaded.spec.seed,
         nodes: vec![],
+        tests: vec![],
     };
     let mut broken = loaded.broken.clone();
     let order = graph::order(loaded).unwrap_or_else(|cycle| {
@@ -45,13 +46,21 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     let place = |id: &str| loaded.spec.stages.iter().position(|stage| stage.id == id);
     let mut more = checks::attach(&mut plan, &broken, place, lookup);
     more.extend(publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup));
+    let known = |name: &str| match name.split('.').next() {
+        // Nothing is known of its columns.
+        Some(node) if broken.contains(node) => Err(Problem::new(Code::Bug, FOLLOWS)),
+        _ => find(&plan, loaded, name),
+    };
+    let (tests, untestable) = unit_tests::resolve(&plan, &loaded.spec.tests, &loaded.project.root, known);
+    plan.tests = tests;
+    more.extend(untestable);
     // What fails only because a stage above it failed is no problem of its own.
     problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
 /// Marks problems that only follow from others.
-const FOLLOWS: &str = "(follows)";
+pub(super) const FOLLOWS: &str = "(follows)";
 
 /// A stage before its inputs are known.
 struct Built {

@@ -15,6 +15,7 @@ mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+pub mod unit_tests;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
