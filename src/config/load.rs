@@ -136,7 +136,12 @@ fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Lo
     let mut document = read(&path, "environment")?;
     let empty = Environment::default();
     let mut problems = yaml::interpolate(&mut document.tree, &empty);
-    let (environment, more) = Environment::from_tree(name, &document.tree);
+    let (mut environment, more) = Environment::from_tree(name, &document.tree);
+    if let Some((_, place)) = &mut environment.pseudonyms {
+        let key = Problem::new(Code::BadSecret, "").at(["pseudonyms", "key", "secret"]);
+        let Located { file, line, column, .. } = document.locate(key);
+        *place = format!("{file}:{line}:{column}");
+    }
     problems.extend(more);
     if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }
 }

@@ -2,6 +2,7 @@
 //! data is read.
 
 mod checks;
+mod entry;
 mod fingerprint;
 mod graph;
 mod order;
@@ -18,6 +19,7 @@ use crate::config::{CheckSpec, PublishSpec, SourceSpec};
 use crate::stages::Stage;
 use crate::table::TableSchema;
 
+pub use entry::Entry;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
 pub use resolve::resolve;
 pub use select::{Facts, select};
@@ -55,7 +57,7 @@ pub struct Node {
 
 /// What a node does.
 pub enum Work {
-    Source { spec: SourceSpec },
+    Source { spec: SourceSpec, entry: Entry },
     Stage(StageWork),
     Publish { spec: PublishSpec, from: Feed },
 }
@@ -119,6 +121,14 @@ impl Plan {
             None => 0,
         };
         Some(Feed { name: name.to_owned(), node, port })
+    }
+
+    /// What happens to the columns of each source as data enters, by the source's name.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.nodes.iter().filter_map(|node| match &node.work {
+            Work::Source { entry, .. } => Some((node.name.as_str(), entry)),
+            _ => None,
+        })
     }
 
     /// The schema at an output port.

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
-use super::{Feed, Node, Plan, StageWork, Work, checks, publish, source, unit_tests};
+use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
 use crate::problem::{Code, Problem};
@@ -56,6 +56,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     more.extend(untestable);
     // What fails only because a stage above it failed is no problem of its own.
     problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
+    entry::explain_dropped(&plan, &mut problems);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
@@ -141,10 +142,13 @@ fn add_source(
     problems: &mut Vec<Problem>,
 ) {
     let Some((name, spec)) = loaded.spec.sources.get_index(index) else { return };
-    let schema = source::schema(spec).unwrap_or_else(|more| {
-        problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
+    let contract = source::schema(spec)
+        .map_err(|more| more.into_iter().map(|problem| problem.under(name.clone()).under("sources")).collect());
+    let entered = contract.and_then(|contract| entry::enter(loaded, name, spec, contract));
+    let (entry, schema) = entered.unwrap_or_else(|more: Vec<Problem>| {
+        problems.extend(more);
         broken.insert(name.clone());
-        TableSchema::default()
+        (entry::Entry::default(), TableSchema::default())
     });
     plan.nodes.push(Node {
         name: name.clone(),
@@ -154,7 +158,7 @@ fn add_source(
         tags: vec![],
         check_specs: spec.checks.clone(),
         checks: vec![],
-        work: Work::Source { spec: spec.clone() },
+        work: Work::Source { spec: spec.clone(), entry },
     });
 }
 

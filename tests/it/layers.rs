@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("algorithms", &[]),
     ("events", &[]),
     ("metrics", &[]),
+    ("privacy", &[]),
     ("problem", &[]),
     ("synthesize", &[]),
     ("table", &[]),
@@ -33,8 +34,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "checks", "config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage",
-            "table",
+            "checks", "config", "events", "metrics", "observe", "plan", "privacy", "problem", "report", "stages",
+            "storage", "table",
         ],
     ),
     (
