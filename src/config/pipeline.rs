@@ -149,7 +149,9 @@ impl TryFrom<serde_json::Value> for ColumnSpec {
 
     fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
         let fields = match value {
-            serde_json::Value::String(dtype) => ColumnFields { dtype, nullable: false, class: Class::default(), on_entry: None },
+            serde_json::Value::String(dtype) => {
+                ColumnFields { dtype, nullable: false, class: Class::default(), on_entry: None }
+            }
             other => serde_json::from_value(other)?,
         };
         let (dtype, optional) = match fields.dtype.strip_suffix('?') {

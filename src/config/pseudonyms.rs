@@ -57,6 +57,7 @@ pub fn read(node: &Node) -> Result<PseudonymSpec, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    serde_json::from_value(yaml::to_json(node))
-        .map_err(|_| vec![Problem::new(Code::BadSecret, "the key of pseudonyms is not described in a way that can be read")])
+    serde_json::from_value(yaml::to_json(node)).map_err(|_| {
+        vec![Problem::new(Code::BadSecret, "the key of pseudonyms is not described in a way that can be read")]
+    })
 }

@@ -35,7 +35,9 @@ pub fn enter(
             EntryAction::Keep => continue,
             EntryAction::Drop => entry.dropped.push(column.clone()),
             EntryAction::Pseudonymize => {
-                problems.extend(no_pseudonym(&known.dtype, column).map(|problem| problem.at(["sources", name, "columns", column])));
+                problems.extend(
+                    no_pseudonym(&known.dtype, column).map(|problem| problem.at(["sources", name, "columns", column])),
+                );
                 known.dtype = DataType::String;
                 known.class = pseudonym_class(known.class);
                 entry.pseudonymized.push(column.clone());
@@ -95,7 +97,8 @@ fn no_pseudonym(dtype: &DataType, column: &str) -> Option<Problem> {
 
 fn no_key(environment: &str) -> Problem {
     let message = format!("columns are pseudonymized on entry, but the environment `{environment}` names no key");
-    let help = format!("add `pseudonyms: {{version: 1, key: {{secret: {{env: NAME}}}}}}` to configs/{environment}.yaml");
+    let help =
+        format!("add `pseudonyms: {{version: 1, key: {{secret: {{env: NAME}}}}}}` to configs/{environment}.yaml");
     Problem::new(Code::BadSecret, message).help(help)
 }
 
@@ -108,7 +111,12 @@ fn spine(spec: &SourceSpec, column: &str, action: EntryAction) -> Option<Problem
     }
     let place = spec.key.iter().position(|name| name == column).filter(|_| action == EntryAction::Drop)?;
     let message = format!("`{column}` is dropped on entry, so it cannot be a key");
-    Some(Problem::new(Code::BadValue, message).help("pseudonymize it: a pseudonym keeps rows apart as the value does").under(place).under("key"))
+    Some(
+        Problem::new(Code::BadValue, message)
+            .help("pseudonymize it: a pseudonym keeps rows apart as the value does")
+            .under(place)
+            .under("key"),
+    )
 }
 
 /// Says of columns that nothing has that they were dropped on entry, where they were.
@@ -121,7 +129,9 @@ pub fn explain_dropped(plan: &Plan, problems: &mut [Problem]) {
         });
         if let Some((source, column)) = dropped {
             problem.message.push_str(": it is dropped on entry");
-            problem.help = Some(format!("`{column}` of the source `{source}` is never read; `on_entry: pseudonymize` keeps it apart from its values"));
+            problem.help = Some(format!(
+                "`{column}` of the source `{source}` is never read; `on_entry: pseudonymize` keeps it apart from its values"
+            ));
         }
     }
 }

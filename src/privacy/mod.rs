@@ -1,6 +1,6 @@
 //! Pseudonyms: what stands for an identifier once the identifier is not to be seen.
 //!
-//! A leaf but for the types of problems: it knows no source and no plan.
+//! A leaf: it knows no source, no plan and no environment.
 
 mod column;
 mod key;

@@ -104,7 +104,10 @@ fn run_on_its_day(
         }
         Err(message) => {
             let message = format!("the pipeline cannot be planned for {}: {message}", test.run_date);
-            TestResult { elapsed: Duration::ZERO, verdict: Verdict::Failed(NodeFailure::new(Code::TestFailed, message)) }
+            TestResult {
+                elapsed: Duration::ZERO,
+                verdict: Verdict::Failed(NodeFailure::new(Code::TestFailed, message)),
+            }
         }
     }
 }

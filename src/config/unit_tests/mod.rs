@@ -112,7 +112,9 @@ impl RowsSpec {
     pub fn read(&self, root: &Path) -> Result<WrittenRows, Problem> {
         let text = match self {
             RowsSpec::Inline(rows) => {
-                let row = |row: &Map<String, Value>| row.iter().map(|(name, value)| (name.clone(), Written::Yaml(value.clone()))).collect();
+                let row = |row: &Map<String, Value>| {
+                    row.iter().map(|(name, value)| (name.clone(), Written::Yaml(value.clone()))).collect()
+                };
                 return Ok(rows.iter().map(row).collect());
             }
             RowsSpec::Text(text) => text,
@@ -124,7 +126,8 @@ impl RowsSpec {
                 let text = read.map_err(|error| {
                     Problem::new(Code::FileMissing, format!("{file} cannot be read: {error}")).at(["file"])
                 })?;
-                csv::rows(&text).map_err(|message| Problem::new(Code::BadValue, format!("{file}: {message}")).at(["file"]))
+                csv::rows(&text)
+                    .map_err(|message| Problem::new(Code::BadValue, format!("{file}: {message}")).at(["file"]))
             }
             (Some(_), Some(_)) => {
                 Err(Problem::new(Code::BadValue, "`csv` and `file` cannot be given together").at(["file"]).at_key())

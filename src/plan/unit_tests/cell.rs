@@ -67,7 +67,9 @@ impl Cell {
             DataType::Float32 | DataType::Float64 => text.parse().ok().map(Cell::Float),
             DataType::Date => date(text).map(Cell::Date),
             DataType::Datetime(..) => moment(text).map(Cell::Moment),
-            DataType::Decimal(precision, scale) => decimal(text, *precision, *scale).map(|digits| Cell::Decimal(digits, *scale)),
+            DataType::Decimal(precision, scale) => {
+                decimal(text, *precision, *scale).map(|digits| Cell::Decimal(digits, *scale))
+            }
             _ => {
                 let number: i128 = text.parse().ok()?;
                 let (smallest, greatest) = bounds(dtype)?;

@@ -200,8 +200,7 @@ impl Draft<'_> {
     fn expected(&self, target: &Feed, problems: &mut Vec<Problem>) -> Expected {
         let under = |problem: Problem| problem.under("rows").under("expect");
         let spec = &self.spec.expect;
-        let mut expected =
-            Expected { columns: vec![], rows: vec![], ordered: spec.ordered, tolerance: spec.tolerance };
+        let mut expected = Expected { columns: vec![], rows: vec![], ordered: spec.ordered, tolerance: spec.tolerance };
         let written = match spec.rows.read(self.root) {
             Ok(written) => written,
             Err(problem) => {

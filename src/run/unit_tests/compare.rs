@@ -16,7 +16,11 @@ pub struct Difference {
 pub enum Line {
     Same(Vec<Cell>),
     /// The same row by its key or by most of its values, and the columns that differ.
-    Changed { expected: Vec<Cell>, found: Vec<Cell>, columns: Vec<String> },
+    Changed {
+        expected: Vec<Cell>,
+        found: Vec<Cell>,
+        columns: Vec<String>,
+    },
     Missing(Vec<Cell>),
     Unexpected(Vec<Cell>),
 }

@@ -80,7 +80,8 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn table(&mut self, feed: &Feed) -> Result<Table, NodeFailure> {
-        if let Some(given) = self.test.given.iter().find(|one| (one.feed.node, one.feed.port) == (feed.node, feed.port)) {
+        if let Some(given) = self.test.given.iter().find(|one| (one.feed.node, one.feed.port) == (feed.node, feed.port))
+        {
             return self.given(given);
         }
         if !self.made.contains_key(&feed.node) {
@@ -154,7 +155,12 @@ fn frame(schema: &TableSchema, rows: &[Vec<Cell>]) -> Result<DataFrame, NodeFail
 }
 
 /// The midnight after the newest event before the run date.
-fn newest(schema: &TableSchema, time: &str, rows: &[Vec<Cell>], run_date: chrono::NaiveDate) -> Option<chrono::NaiveDate> {
+fn newest(
+    schema: &TableSchema,
+    time: &str,
+    rows: &[Vec<Cell>],
+    run_date: chrono::NaiveDate,
+) -> Option<chrono::NaiveDate> {
     let place = schema.columns.iter().position(|column| column.name == time)?;
     let moment = |row: &Vec<Cell>| match row.get(place)? {
         Cell::Moment(us) => day_after(*us),
