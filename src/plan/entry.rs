@@ -4,7 +4,8 @@ use polars::prelude::DataType;
 
 use super::Plan;
 use crate::config::{ColumnSpec, EntryAction, Loaded, OnEntry, SourceSpec};
-use crate::problem::{Code, Problem, Step};
+use crate::privacy::Pseudonyms;
+use crate::problem::{Code, Place, Problem, Step};
 use crate::table::{Class, TableSchema, type_name};
 
 /// What happens to a source's columns as data enters.
@@ -14,6 +15,8 @@ pub struct Entry {
     pub raw: TableSchema,
     /// The columns that are replaced by pseudonyms.
     pub pseudonymized: Vec<String>,
+    /// Where it is written that the first of them is to be.
+    pub rule: Option<Place>,
     /// The columns that are never read.
     pub dropped: Vec<String>,
 }
@@ -41,9 +44,7 @@ pub fn enter(
                 known.dtype = DataType::String;
                 known.class = pseudonym_class(known.class);
                 entry.pseudonymized.push(column.clone());
-                if loaded.environment.pseudonyms.is_none() && entry.pseudonymized.len() == 1 {
-                    problems.push(Problem { place: place_of(&place), ..no_key(&loaded.environment.name) });
-                }
+                entry.rule.get_or_insert(place);
             }
         }
         problems.extend(spine(spec, column, action).map(|problem| problem.under(name).under("sources")));
@@ -55,15 +56,9 @@ pub fn enter(
 }
 
 /// The narrowest rule there is, and where it is written: of the column, the source or the pipeline.
-fn action(
-    source: &str,
-    spec: &SourceSpec,
-    name: &str,
-    column: &ColumnSpec,
-    pipeline: OnEntry,
-) -> (EntryAction, Vec<Step>) {
+fn action(source: &str, spec: &SourceSpec, name: &str, column: &ColumnSpec, pipeline: OnEntry) -> (EntryAction, Place) {
     let class = column.class.to_string();
-    let path = |steps: &[&str]| steps.iter().copied().map(Step::from).collect();
+    let path = |steps: &[&str]| Place { path: steps.iter().copied().map(Step::from).collect(), ..Place::default() };
     if let Some(action) = column.on_entry {
         return (action, path(&["sources", source, "columns", name, "on_entry"]));
     }
@@ -72,12 +67,8 @@ fn action(
     }
     match pipeline.of(column.class) {
         Some(action) => (action, path(&["on_entry", &class])),
-        None => (EntryAction::default(), vec![]),
+        None => (EntryAction::default(), Place::default()),
     }
-}
-
-fn place_of(path: &[Step]) -> crate::problem::Place {
-    crate::problem::Place { path: path.to_vec(), ..crate::problem::Place::default() }
 }
 
 /// What a pseudonym is: still personal data, but it names nobody to those who have not the key. What needs special
@@ -87,7 +78,7 @@ fn pseudonym_class(class: Class) -> Class {
 }
 
 fn no_pseudonym(dtype: &DataType, column: &str) -> Option<Problem> {
-    if dtype.is_integer() || matches!(dtype, DataType::String | DataType::Date) {
+    if Pseudonyms::takes(dtype) {
         return None;
     }
     let message = format!("`{column}` is {}; only integers, texts and dates can be pseudonymized", type_name(dtype));
@@ -95,11 +86,18 @@ fn no_pseudonym(dtype: &DataType, column: &str) -> Option<Problem> {
     Some(problem.help("say `on_entry: keep` or `on_entry: drop` of this column"))
 }
 
-fn no_key(environment: &str) -> Problem {
+/// Rules that need a key, of an environment that names none.
+pub fn missing_key(plan: &Plan, loaded: &Loaded) -> Vec<Problem> {
+    if loaded.environment.pseudonyms.is_some() {
+        return vec![];
+    }
+    let environment = &loaded.environment.name;
     let message = format!("columns are pseudonymized on entry, but the environment `{environment}` names no key");
     let help =
         format!("add `pseudonyms: {{version: 1, key: {{secret: {{env: NAME}}}}}}` to configs/{environment}.yaml");
-    Problem::new(Code::BadSecret, message).help(help)
+    let problem = Problem::new(Code::BadSecret, message).help(help);
+    let rules = plan.entries().filter_map(|(_, entry)| entry.rule.clone());
+    rules.map(|place| Problem { place, ..problem.clone() }).collect()
 }
 
 /// A source cannot do without the columns that it is made of. Problems are placed in the source.

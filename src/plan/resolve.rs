@@ -51,11 +51,13 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
         Some(node) if broken.contains(node) => Err(Problem::new(Code::Bug, FOLLOWS)),
         _ => find(&plan, loaded, name),
     };
-    let (tests, untestable) = unit_tests::resolve(&plan, &loaded.spec.tests, &loaded.project.root, known);
+    let (tests, untestable) =
+        unit_tests::resolve(&plan, &loaded.spec.tests, &loaded.document.tree, &loaded.project.root, known);
     plan.tests = tests;
     more.extend(untestable);
     // What fails only because a stage above it failed is no problem of its own.
     problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
+    problems.extend(entry::missing_key(&plan, loaded));
     entry::explain_dropped(&plan, &mut problems);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
@@ -152,7 +154,7 @@ fn add_source(
     });
     plan.nodes.push(Node {
         name: name.clone(),
-        definition: definition_hash(&loaded.definition["sources"][name]),
+        definition: source_definition(loaded, name),
         upstream: vec![],
         outputs: vec![("table".to_owned(), schema)],
         tags: vec![],
@@ -160,6 +162,15 @@ fn add_source(
         checks: vec![],
         work: Work::Source { spec: spec.clone(), entry },
     });
+}
+
+/// With what the pipeline says of all sources, if it says something.
+fn source_definition(loaded: &Loaded, name: &str) -> String {
+    let own = &loaded.definition["sources"][name];
+    match &loaded.definition["on_entry"] {
+        serde_json::Value::Null => definition_hash(own),
+        all => definition_hash(&serde_json::json!([own, all])),
+    }
 }
 
 /// Adds a stage whose inputs are there, with the schemas of its outputs.

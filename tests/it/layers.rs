@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "metrics", "problem", "sql", "table"]),
     ("checks", &["config", "problem", "sql", "table"]),
-    ("plan", &["checks", "config", "problem", "stages", "table"]),
+    ("plan", &["checks", "config", "privacy", "problem", "stages", "table"]),
     (
         "run",
         &[

@@ -184,10 +184,3 @@ fn by_default_data_is_kept_as_it_is() {
     let customers = project.table("shop", "joined", "table").column("customer").unwrap().i64().unwrap().to_vec();
     assert!(customers.contains(&Some(101)));
 }
-
-#[test]
-fn pseudonyms_are_no_features() {
-    let project = project();
-    project.edit("{columns: [orders, spend], clusters: 2}", "{columns: [orders, customer], clusters: 2}");
-    project.on_pipeline("validate", &["--offline"]).ends(78);
-}

@@ -40,6 +40,11 @@ impl Cell {
             (DataType::String, Value::String(text)) => Some(Cell::Text(text.clone())),
             (DataType::Boolean, Value::Bool(value)) => Some(Cell::Bool(*value)),
             (DataType::Float32 | DataType::Float64, Value::Number(number)) => number.as_f64().map(Cell::Float),
+            // As texts, since JSON has no such numbers and the pipeline is kept as JSON.
+            (DataType::Float32 | DataType::Float64, Value::String(text)) => match text.as_str() {
+                "NaN" | "inf" | "-inf" => text.parse().ok().map(Cell::Float),
+                _ => None,
+            },
             (DataType::List(inner), Value::Array(values)) => {
                 let cell = |value: &Value| match value {
                     Value::Null => Some(Cell::Null),
@@ -260,6 +265,8 @@ mod tests {
         assert_eq!(yaml(json!(12.5), DataType::Decimal(5, 2)), Ok(Cell::Decimal(1250, 2)));
         assert_eq!(yaml(json!("-0.05"), DataType::Decimal(5, 2)), Ok(Cell::Decimal(-5, 2)));
         assert_eq!(yaml(json!(null), DataType::Int8), Ok(Cell::Null));
+        assert_eq!(yaml(json!("-inf"), DataType::Float64), Ok(Cell::Float(f64::NEG_INFINITY)));
+        assert!(yaml(json!("infinity"), DataType::Float64).is_err());
         let list = DataType::List(Box::new(DataType::Float32));
         assert_eq!(yaml(json!([1, null]), list), Ok(Cell::List(vec![Cell::Float(1.0), Cell::Null])));
     }

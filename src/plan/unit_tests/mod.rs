@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use super::resolve::FOLLOWS;
 use super::{Feed, Plan, Work};
 use crate::config::unit_tests::{RowsSpec, TestSpec, Written};
+use crate::config::yaml::{Node as Yaml, Value};
 use crate::problem::{Code, Problem};
 use crate::table::{AS_OF, TableSchema};
 
@@ -44,16 +45,19 @@ pub struct Expected {
     pub tolerance: f64,
 }
 
-/// Resolves every test; problems are placed at the document's root.
+/// Resolves every test; problems are placed at the document's root. `tree`: the document.
 pub fn resolve(
     plan: &Plan,
     specs: &[TestSpec],
+    tree: &Yaml,
     root: &Path,
     lookup: impl Fn(&str) -> Result<Feed, Problem>,
 ) -> (Vec<UnitTest>, Vec<Problem>) {
     let mut names = HashSet::new();
     let mut tests = Vec::new();
-    let mut problems = Vec::new();
+    let written = tree.get("tests");
+    let mut problems: Vec<Problem> =
+        written.into_iter().flat_map(not_finite).map(|problem| problem.under("tests")).collect();
     for (index, spec) in specs.iter().enumerate() {
         let mut found = Vec::new();
         if !names.insert(spec.name.as_str()) {
@@ -64,6 +68,26 @@ pub fn resolve(
         problems.extend(found.into_iter().map(|problem| problem.under(index).under("tests")));
     }
     (tests, problems)
+}
+
+/// YAML's own NaN and infinities, which would arrive as null.
+fn not_finite(node: &Yaml) -> Vec<Problem> {
+    match &node.value {
+        Value::Float(number) if !number.is_finite() => {
+            let problem = Problem::new(Code::BadValue, "NaN and infinities are written as texts here");
+            vec![problem.help("write \"NaN\", \"inf\" or \"-inf\"")]
+        }
+        Value::Sequence(items) => {
+            let below =
+                |(index, item): (usize, &Yaml)| not_finite(item).into_iter().map(move |found| found.under(index));
+            items.iter().enumerate().flat_map(below).collect()
+        }
+        Value::Mapping(entries) => {
+            let named = entries.iter().filter_map(|(key, value)| Some((key.as_str()?, value)));
+            named.flat_map(|(key, value)| not_finite(value).into_iter().map(move |found| found.under(key))).collect()
+        }
+        _ => vec![],
+    }
 }
 
 /// A test that is being resolved.
