@@ -11,6 +11,7 @@ pub mod events; // what happens in a run, as data
 pub mod metrics; // evaluation measures
 pub mod observe; // listeners to run events: log, OpenLineage
 pub mod plan; // the DAG: schemas, rules, selection, fingerprints
+pub mod privacy; // pseudonyms
 pub mod problem; // what can be wrong, with its code and its exit code
 pub mod report; // evaluations to JSON, HTML and the closing summary
 pub mod run; // executes a plan

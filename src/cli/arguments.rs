@@ -55,6 +55,8 @@ pub enum Command {
     Plan(Plan),
     /// Check a pipeline before anything runs
     Validate(Validate),
+    /// Run the pipeline's own tests
+    Test(Test),
     /// Print the DAG
     Graph(Graph),
     /// Print the first rows of a stage's output
@@ -137,6 +139,18 @@ pub struct Validate {
     /// Print the pipeline as it would run, in YAML: variables filled in, anchors expanded
     #[arg(long, env = "PATRONAGE_RENDERED")]
     pub rendered: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub target: Target,
+    /// Only tests of these stages (as for `run`), or `test:NAME`
+    #[arg(long, env = "PATRONAGE_SELECT", value_name = "EXPR", action = ArgAction::Append)]
+    pub select: Vec<String>,
+    /// Write the results as JUnit XML too
+    #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

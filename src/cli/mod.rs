@@ -14,6 +14,7 @@ mod show;
 mod signals;
 mod synthesize;
 mod table;
+mod test;
 mod validate;
 
 pub mod reference;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => run::run(command, &arguments.global),
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
+        Command::Test(command) => test::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),
         Command::Show(command) => show::run(command, &arguments.global),
         Command::List(command) => list::run(command),

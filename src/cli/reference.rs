@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use crate::config::PipelineSpec;
+use crate::config::{PipelineSpec, PseudonymSpec};
 use crate::stages::{self, Kind};
 
 /// The first sentence of a kind's documentation.
@@ -173,6 +173,11 @@ fn relocate(value: &mut Value, name: &str) {
 
 /// The JSON Schema of environments.
 pub fn environment_schema() -> Value {
+    let mut pseudonyms = schema_for!(PseudonymSpec).to_value();
+    let definitions = pseudonyms.as_object_mut().and_then(|schema| {
+        schema.remove("$schema");
+        schema.remove("$defs")
+    });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Environment",
@@ -184,11 +189,13 @@ pub fn environment_schema() -> Value {
                 "type": "string",
                 "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|today|yesterday)$"
             },
+            "pseudonyms": pseudonyms,
             "artifacts": {
                 "description": "Where run artifacts, tables and models are kept; target/patronage by default.",
                 "type": "string"
             }
         },
-        "additionalProperties": { "type": ["string", "number", "boolean"] }
+        "additionalProperties": { "type": ["string", "number", "boolean"] },
+        "$defs": definitions
     })
 }

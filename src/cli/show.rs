@@ -50,7 +50,9 @@ pub fn run(command: &Show, global: &Global) -> Exit {
     let has_own_table = table_file(&tables, port).is_file();
     let frame = match (&node.work, prepared.sources.get(&feed.node)) {
         (Work::Source { .. }, _) if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
-        (Work::Source { spec }, Some(inspected)) => source::frame(spec, schema, &node.checks, inspected, plan.run_date),
+        (Work::Source { spec, entry }, Some(inspected)) => {
+            source::frame(spec, &entry.raw, &node.checks, inspected, plan.run_date)
+        }
         (Work::Source { .. }, None) => Err(prepared
             .broken
             .get(&feed.node)

@@ -5,7 +5,7 @@ use super::{complain, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
-use crate::run::source;
+use crate::run::{entry, source};
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -18,9 +18,14 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Ok(runtime) => runtime,
             Err(exit) => return exit,
         };
+        let pseudonyms = match entry::pseudonyms(&loaded, &plan) {
+            Ok(pseudonyms) => pseudonyms,
+            Err(problem) => return project::refuse(&problem),
+        };
         for node in &plan.nodes {
-            let (Work::Source { spec }, Some((_, schema))) = (&node.work, node.outputs.first()) else { continue };
-            if let Err(failure) = runtime.block_on(source::inspect(spec, schema, &loaded.project.root)) {
+            let Work::Source { spec, entry } = &node.work else { continue };
+            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root);
+            if let Err(failure) = runtime.block_on(inspected) {
                 let message = format!("source `{}`: {}", node.name, failure.message);
                 exit = complain::error(failure.code, &message, None);
             }

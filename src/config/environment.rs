@@ -3,6 +3,8 @@
 use chrono::{Days, NaiveDate, Utc};
 use indexmap::IndexMap;
 
+use super::PseudonymSpec;
+use super::pseudonyms;
 use super::yaml::{Node, Resolver, Value};
 use crate::problem::{Code, Problem};
 
@@ -43,6 +45,8 @@ pub struct Environment {
     pub name: String,
     pub values: IndexMap<String, String>,
     pub run_date: Option<RunDate>,
+    /// The key of pseudonyms, and where it is referred to: `file:line:column`.
+    pub pseudonyms: Option<(PseudonymSpec, String)>,
 }
 
 /// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
@@ -63,6 +67,13 @@ impl Environment {
         }
         for (key, node) in tree.entries() {
             let name = key.as_str().unwrap_or_default();
+            if name == "pseudonyms" {
+                match pseudonyms::read(node) {
+                    Ok(spec) => environment.pseudonyms = Some((spec, String::new())),
+                    Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
+                }
+                continue;
+            }
             match text_of(node) {
                 Some(text) => {
                     environment.values.insert(name.to_owned(), text);

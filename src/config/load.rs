@@ -7,7 +7,7 @@ use schemars::schema_for;
 use super::salvage::{Broken, salvage};
 use super::yaml::{self, Mark, Node, Value};
 use super::{Environment, PipelineSpec};
-use crate::problem::{Code, Problem, nearest};
+use crate::problem::{Code, Problem, Step, nearest};
 
 /// The directory that relative paths start from.
 #[derive(Debug, Clone)]
@@ -63,7 +63,10 @@ impl Document {
     }
 
     fn at(&self, mark: Mark, problem: Problem) -> Located {
-        Located { file: self.file.clone(), text: self.text.clone(), line: mark.line, column: mark.column, problem }
+        // What stands there may be a key that was written by mistake, so the line is not shown.
+        let secret = problem.place.path.first() == Some(&Step::from("pseudonyms"));
+        let text = if secret { String::new() } else { self.text.clone() };
+        Located { file: self.file.clone(), text, line: mark.line, column: mark.column, problem }
     }
 }
 
@@ -136,7 +139,12 @@ fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Lo
     let mut document = read(&path, "environment")?;
     let empty = Environment::default();
     let mut problems = yaml::interpolate(&mut document.tree, &empty);
-    let (environment, more) = Environment::from_tree(name, &document.tree);
+    let (mut environment, more) = Environment::from_tree(name, &document.tree);
+    if let Some((_, place)) = &mut environment.pseudonyms {
+        let key = Problem::new(Code::BadSecret, "").at(["pseudonyms", "key", "secret"]);
+        let Located { file, line, column, .. } = document.locate(key);
+        *place = format!("{file}:{line}:{column}");
+    }
     problems.extend(more);
     if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }
 }

@@ -3,14 +3,19 @@
 pub mod yaml;
 
 pub mod checks;
+mod entry;
 mod environment;
 mod load;
 mod pipeline;
+mod pseudonyms;
 mod salvage;
 mod span;
+pub mod unit_tests;
 
 pub use checks::{CheckKind, CheckSpec, Severity, Tolerance};
+pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
 pub use load::{Document, Loaded, Located, Project, load};
-pub use pipeline::{Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
+pub use pipeline::{ColumnSpec, Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
+pub use pseudonyms::{PseudonymSpec, Secret, SecretRef};
 pub use span::Span;

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checks::{CheckSpec, Tolerance};
+use super::unit_tests::TestSpec;
+use super::{EntryAction, OnEntry};
 use crate::table::Class;
 
 /// A pipeline: sources under contract, stages, and what is published.
@@ -31,6 +33,12 @@ pub struct PipelineSpec {
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}))]
     pub publish: IndexMap<String, PublishSpec>,
+    /// What happens to columns as data enters, by privacy class; sources and columns may say otherwise.
+    #[serde(default)]
+    pub on_entry: OnEntry,
+    /// Small input rows and the rows expected from a stage; `patronage test` runs them.
+    #[serde(default)]
+    pub tests: Vec<TestSpec>,
 }
 
 /// An external table under a contract.
@@ -61,6 +69,9 @@ pub struct SourceSpec {
     /// What must hold of the rows.
     #[serde(default)]
     pub checks: Vec<CheckSpec>,
+    /// What happens to its columns as data enters, by privacy class; instead of what the pipeline says.
+    #[serde(default)]
+    pub on_entry: OnEntry,
 }
 
 /// A column's type, nullability and privacy class.
@@ -71,6 +82,8 @@ pub struct ColumnSpec {
     pub dtype: String,
     pub nullable: bool,
     pub class: Class,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_entry: Option<EntryAction>,
 }
 
 /// The two ways to write a column.
@@ -98,6 +111,9 @@ struct ColumnFields {
     /// Its privacy class.
     #[serde(default)]
     class: Class,
+    /// What happens to it as data enters; instead of what is said of its class.
+    #[serde(default)]
+    on_entry: Option<EntryAction>,
 }
 
 /// The name of a column's type; only its schema is used.
@@ -133,14 +149,17 @@ impl TryFrom<serde_json::Value> for ColumnSpec {
 
     fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
         let fields = match value {
-            serde_json::Value::String(dtype) => ColumnFields { dtype, nullable: false, class: Class::default() },
+            serde_json::Value::String(dtype) => {
+                ColumnFields { dtype, nullable: false, class: Class::default(), on_entry: None }
+            }
             other => serde_json::from_value(other)?,
         };
         let (dtype, optional) = match fields.dtype.strip_suffix('?') {
             Some(dtype) => (dtype.to_owned(), true),
-            None => (fields.dtype, false),
+            None => (fields.dtype.clone(), false),
         };
-        Ok(ColumnSpec { dtype, nullable: fields.nullable || optional, class: fields.class })
+        let ColumnFields { nullable, class, on_entry, .. } = fields;
+        Ok(ColumnSpec { dtype, nullable: nullable || optional, class, on_entry })
     }
 }
 

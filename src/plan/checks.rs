@@ -31,7 +31,9 @@ pub fn attach(
         } else {
             let specs = &node.check_specs;
             match &node.work {
-                Work::Source { spec } => source(plan, specs, spec, &node.outputs, broken, &find),
+                Work::Source { spec, entry } => {
+                    source(plan, specs, spec, &entry.raw, node.outputs.first().map(|(_, schema)| schema), broken, &find)
+                }
                 Work::Stage(work) => stage(plan, specs, work, &node.outputs, broken, &find),
                 Work::Publish { .. } => continue,
             }
@@ -53,11 +55,14 @@ pub fn attach(
 
 type Outputs = [(String, TableSchema)];
 
+/// Checks see the columns as the files have them, but what is compared with another table is compared as stages
+/// see it.
 fn source(
     plan: &Plan,
     specs: &[CheckSpec],
     spec: &SourceSpec,
-    outputs: &Outputs,
+    raw: &TableSchema,
+    entered: Option<&TableSchema>,
     broken: &HashSet<String>,
     find: &impl Fn(&Plan, &str) -> Result<Feed, Problem>,
 ) -> Compiled {
@@ -71,13 +76,11 @@ fn source(
             let help = "the source's own `columns`, `extra_columns` and `reordered_columns` are its contract";
             return Err(Problem::new(Code::UnknownKey, message).help(help).at(["columns"]).at_key());
         }
-        Ok((0, outputs.first().map(|(_, schema)| schema)))
+        Ok((0, if check.refers_to().is_some() { entered } else { Some(raw) }))
     });
-    if let Some((_, schema)) = outputs.first() {
-        let never_null = spec.columns.iter().filter(|(_, column)| !column.nullable).map(|(name, _)| name.as_str());
-        let never_null: Vec<&str> = never_null.collect();
-        compiled.checks.extend(checks::implied(&never_null, &spec.key, specs, schema));
-    }
+    let never_null = spec.columns.iter().filter(|(_, column)| !column.nullable).map(|(name, _)| name.as_str());
+    let never_null: Vec<&str> = never_null.filter(|name| raw.column(name).is_some()).collect();
+    compiled.checks.extend(checks::implied(&never_null, &spec.key, specs, raw));
     compiled
 }
 

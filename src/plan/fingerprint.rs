@@ -38,6 +38,9 @@ pub struct KeyParts {
     /// The rows of the last run for an earlier run date, where a check compares with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_rows: Option<String>,
+    /// What tells the key of pseudonyms from others, where it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonyms: Option<String>,
 }
 
 /// The hash of [`KeyParts`].
@@ -73,6 +76,9 @@ impl KeyParts {
         }
         if self.model != earlier.model {
             return Some("the model it applies changed".to_owned());
+        }
+        if self.pseudonyms != earlier.pseudonyms {
+            return Some("the key of its pseudonyms changed".to_owned());
         }
         if self.earlier_rows != earlier.earlier_rows {
             return Some("the number of rows that it is compared with changed".to_owned());

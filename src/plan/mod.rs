@@ -2,6 +2,7 @@
 //! data is read.
 
 mod checks;
+mod entry;
 mod fingerprint;
 mod graph;
 mod order;
@@ -9,6 +10,7 @@ mod publish;
 mod resolve;
 mod select;
 mod source;
+mod unit_tests;
 
 use chrono::NaiveDate;
 
@@ -17,9 +19,11 @@ use crate::config::{CheckSpec, PublishSpec, SourceSpec};
 use crate::stages::Stage;
 use crate::table::TableSchema;
 
+pub use entry::Entry;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
 pub use resolve::resolve;
 pub use select::{Facts, select};
+pub use unit_tests::{Cell, Expected, Given, UnitTest, day_after, series};
 
 /// A pipeline for one run date, in an order in which it can run.
 pub struct Plan {
@@ -29,6 +33,8 @@ pub struct Plan {
     pub seed: u64,
     /// Sources, then stages in topological order, then publications.
     pub nodes: Vec<Node>,
+    /// The pipeline's own tests.
+    pub tests: Vec<UnitTest>,
 }
 
 /// A step of the plan.
@@ -51,7 +57,7 @@ pub struct Node {
 
 /// What a node does.
 pub enum Work {
-    Source { spec: SourceSpec },
+    Source { spec: SourceSpec, entry: Entry },
     Stage(StageWork),
     Publish { spec: PublishSpec, from: Feed },
 }
@@ -115,6 +121,14 @@ impl Plan {
             None => 0,
         };
         Some(Feed { name: name.to_owned(), node, port })
+    }
+
+    /// What happens to the columns of each source as data enters, by the source's name.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.nodes.iter().filter_map(|node| match &node.work {
+            Work::Source { entry, .. } => Some((node.name.as_str(), entry)),
+            _ => None,
+        })
     }
 
     /// The schema at an output port.

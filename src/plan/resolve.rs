@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
-use super::{Feed, Node, Plan, StageWork, Work, checks, publish, source};
+use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
 use crate::problem::{Code, Problem};
@@ -25,6 +25,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
         run_date,
         seed: loaded.spec.seed,
         nodes: vec![],
+        tests: vec![],
     };
     let mut broken = loaded.broken.clone();
     let order = graph::order(loaded).unwrap_or_else(|cycle| {
@@ -45,13 +46,24 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     let place = |id: &str| loaded.spec.stages.iter().position(|stage| stage.id == id);
     let mut more = checks::attach(&mut plan, &broken, place, lookup);
     more.extend(publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup));
+    let known = |name: &str| match name.split('.').next() {
+        // Nothing is known of its columns.
+        Some(node) if broken.contains(node) => Err(Problem::new(Code::Bug, FOLLOWS)),
+        _ => find(&plan, loaded, name),
+    };
+    let (tests, untestable) =
+        unit_tests::resolve(&plan, &loaded.spec.tests, &loaded.document.tree, &loaded.project.root, known);
+    plan.tests = tests;
+    more.extend(untestable);
     // What fails only because a stage above it failed is no problem of its own.
     problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
+    problems.extend(entry::missing_key(&plan, loaded));
+    entry::explain_dropped(&plan, &mut problems);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
 /// Marks problems that only follow from others.
-const FOLLOWS: &str = "(follows)";
+pub(super) const FOLLOWS: &str = "(follows)";
 
 /// A stage before its inputs are known.
 struct Built {
@@ -132,21 +144,33 @@ fn add_source(
     problems: &mut Vec<Problem>,
 ) {
     let Some((name, spec)) = loaded.spec.sources.get_index(index) else { return };
-    let schema = source::schema(spec).unwrap_or_else(|more| {
-        problems.extend(more.into_iter().map(|problem| problem.under(name.clone()).under("sources")));
+    let contract = source::schema(spec)
+        .map_err(|more| more.into_iter().map(|problem| problem.under(name.clone()).under("sources")).collect());
+    let entered = contract.and_then(|contract| entry::enter(loaded, name, spec, contract));
+    let (entry, schema) = entered.unwrap_or_else(|more: Vec<Problem>| {
+        problems.extend(more);
         broken.insert(name.clone());
-        TableSchema::default()
+        (entry::Entry::default(), TableSchema::default())
     });
     plan.nodes.push(Node {
         name: name.clone(),
-        definition: definition_hash(&loaded.definition["sources"][name]),
+        definition: source_definition(loaded, name),
         upstream: vec![],
         outputs: vec![("table".to_owned(), schema)],
         tags: vec![],
         check_specs: spec.checks.clone(),
         checks: vec![],
-        work: Work::Source { spec: spec.clone() },
+        work: Work::Source { spec: spec.clone(), entry },
     });
+}
+
+/// With what the pipeline says of all sources, if it says something.
+fn source_definition(loaded: &Loaded, name: &str) -> String {
+    let own = &loaded.definition["sources"][name];
+    match &loaded.definition["on_entry"] {
+        serde_json::Value::Null => definition_hash(own),
+        all => definition_hash(&serde_json::json!([own, all])),
+    }
 }
 
 /// Adds a stage whose inputs are there, with the schemas of its outputs.

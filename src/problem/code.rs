@@ -95,6 +95,8 @@ codes! {
         "The stage reads a table keyed by (entity, as_of), as a `features` stage makes it. Feed it such a table.";
     NotYet = "P140", Configuration, "an option that is not available yet",
         "The option is part of the language but this version does not do it. It is refused rather than ignored.";
+    BadSecret = "P160", Configuration, "a secret that cannot be used",
+        "A pipeline that makes pseudonyms needs a key of at least 32 random bytes. The environment says where it is, in a file or an environment variable, and never what it is: `pseudonyms: {version: 1, key: {secret: {file: …}}}`. See docs/privacy.md.";
     BadSelection = "P150", Usage, "a selection that selects nothing or cannot be read",
         "--select and --exclude use dbt's grammar: `id`, `+id`, `id+`, `2+id+1`, `stage:kmeans`, `tag:x`, `state:modified`, `result:error`. An empty selection is an error, so that a typing mistake does not look like a success.";
     BadArgument = "P151", Usage, "an argument that cannot be used",
@@ -107,6 +109,8 @@ codes! {
         "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, or further or reordered ones are not allowed. Nothing was published. Change the files or the contract.";
     CheckFailed = "R203", CheckFailed, "a check failed",
         "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
+    TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
+        "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
         "The file is not Parquet, is cut off, or is damaged. Write it again.";
     StageFailed = "R210", StageFailed, "a stage failed",

@@ -78,12 +78,13 @@ fn parts(
     };
     let mut inputs = BTreeMap::new();
     let parameters = match &node.work {
-        Work::Source { spec } => {
+        Work::Source { spec, entry } => {
             // The path is not part of it: the files' identities are.
             serde_json::json!({
                 "event_time": spec.event_time, "key": spec.key, "static": spec.fixed,
                 "columns": spec.columns, "extra_columns": spec.extra_columns,
                 "reordered_columns": spec.reordered_columns, "checks": node.check_specs,
+                "pseudonymized": entry.pseudonymized, "dropped": entry.dropped,
             })
         }
         Work::Stage(work) => {
@@ -117,6 +118,7 @@ fn parts(
         files: inspected.map(Inspected::identities).unwrap_or_default(),
         model,
         earlier_rows: None,
+        pseudonyms: inspected.and_then(|inspected| inspected.entering.digest()),
     }
 }
 

@@ -7,6 +7,7 @@ mod card;
 mod checks;
 mod contract;
 pub mod decide;
+pub mod entry;
 mod failure;
 mod history;
 mod publish;
@@ -15,6 +16,7 @@ mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+pub mod unit_tests;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -71,12 +73,12 @@ pub struct Prepared {
 pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<Prepared, Problem> {
     let state = State { root: artifacts_root(loaded), pipeline: plan.pipeline.clone() };
     let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
+    let pseudonyms = entry::pseudonyms(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
-        let Work::Source { spec } = &node.work else { continue };
-        let Some((_, schema)) = node.outputs.first() else { continue };
-        match source::inspect(spec, schema, &loaded.project.root).await {
+        let Work::Source { spec, entry } = &node.work else { continue };
+        match source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root).await {
             Ok(inspected) => {
                 sources.insert(index, inspected);
             }

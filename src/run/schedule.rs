@@ -338,7 +338,7 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
     let own = |name: String| Dataset { namespace: format!("patronage://{}", run.plan.pipeline), name };
     let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone()));
     let (reads, writes) = match &node.work {
-        Work::Source { spec } => {
+        Work::Source { spec, .. } => {
             (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())])
         }
         Work::Stage(_) => {

@@ -7,12 +7,14 @@ use polars::prelude::{Expr, LazyFrame, col, lit};
 
 use super::checks::{Findings, Subject, examine, failure};
 use super::contract;
+use super::entry::Entering;
 use super::failure::NodeFailure;
 use super::stage::{Surroundings, compared};
 use super::state::{Aside, CheckResult, Meta, OutputMeta, SourceMeta, State, table_file};
 use crate::checks::{Check, Test};
 use crate::config::{Severity, SourceSpec};
-use crate::plan::{Node, Work};
+use crate::plan::{Entry, Node, Work};
+use crate::privacy::Pseudonyms;
 use crate::problem::Code;
 use crate::storage::{Footer, Location, SourceFile, footer, local, scan, sources};
 use crate::table::TableSchema;
@@ -24,6 +26,8 @@ pub struct Inspected {
     pub footers: Vec<Footer>,
     /// What comparing them with the contract gave.
     pub contract: Vec<CheckResult>,
+    /// What becomes of its columns.
+    pub entering: Entering,
 }
 
 impl Inspected {
@@ -35,23 +39,31 @@ impl Inspected {
 }
 
 /// Lists the files and reads their footers; no row is read.
-pub async fn inspect(spec: &SourceSpec, schema: &TableSchema, root: &Path) -> Result<Inspected, NodeFailure> {
+pub async fn inspect(
+    spec: &SourceSpec,
+    entry: &Entry,
+    pseudonyms: Option<&Pseudonyms>,
+    root: &Path,
+) -> Result<Inspected, NodeFailure> {
+    let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
+    let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
     let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
     let files = sources::list(&location).await.map_err(NodeFailure::source)?;
     let footers = footer::read_all(&files).await.map_err(NodeFailure::source)?;
-    let contract = contract::compare(spec, schema, &files, &footers)?;
-    Ok(Inspected { files, footers, contract })
+    let contract = contract::compare(spec, &entry.raw, &files, &footers)?;
+    Ok(Inspected { files, footers, contract, entering })
 }
 
-/// The rows that downstream stages see: before the run date, without those that their own values set aside.
+/// The rows that downstream stages see: before the run date, without those that their own values set aside, with
+/// pseudonyms where there are to be any. `raw`: the columns as the files have them.
 pub fn frame(
     spec: &SourceSpec,
-    schema: &TableSchema,
+    raw: &TableSchema,
     checks: &[Check],
     inspected: &Inspected,
     run_date: NaiveDate,
 ) -> Result<LazyFrame, NodeFailure> {
-    let mut frame = scan::scan(&inspected.files, &inspected.footers, schema)?;
+    let mut frame = scan::scan(&inspected.files, &inspected.footers, raw)?;
     if let Some(time) = &spec.event_time {
         frame = frame.filter(col(time.as_str()).lt(moment(run_date)));
     }
@@ -60,7 +72,7 @@ pub fn frame(
             frame = frame.filter(failing.clone().not());
         }
     }
-    Ok(frame)
+    Ok(inspected.entering.rows(frame))
 }
 
 /// Microsecond precision, as the scan gives datetimes; a date compares as its midnight.
@@ -73,11 +85,11 @@ fn moment(run_date: NaiveDate) -> Expr {
 pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, "the source does not exist");
     let node = around.plan.nodes.get(index).ok_or_else(bug)?;
-    let Work::Source { spec } = &node.work else { return Err(bug()) };
+    let Work::Source { spec, entry } = &node.work else { return Err(bug()) };
     let inspected = around.sources.get(&index).ok_or_else(bug)?;
     let decision = around.decisions.get(index).ok_or_else(bug)?;
     let (port, schema) = node.outputs.first().ok_or_else(bug)?;
-    let findings = check(node, spec, schema, inspected, around, index)?;
+    let findings = check(node, spec, &entry.raw, inspected, around, index)?;
     let mut results = inspected.contract.clone();
     results.extend(findings.results.iter().cloned());
     if let Some(failure) = failure(&results) {
@@ -121,18 +133,19 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
 fn check<'a>(
     node: &'a Node,
     spec: &'a SourceSpec,
-    schema: &TableSchema,
+    raw: &TableSchema,
     inspected: &Inspected,
     around: &Surroundings<'a>,
     index: usize,
 ) -> Result<Findings<'a>, NodeFailure> {
-    let mut frame = scan::scan(&inspected.files, &inspected.footers, schema)?;
+    let mut frame = scan::scan(&inspected.files, &inspected.footers, raw)?;
     if let Some(time) = &spec.event_time {
         // Rows without a time are looked at, so that a check can find them, but never used.
         frame = frame.filter(col(time.as_str()).lt(moment(around.plan.run_date)).or(col(time.as_str()).is_null()));
     }
     let subject = Subject {
         frame,
+        entering: inspected.entering.clone(),
         time: spec.event_time.as_deref(),
         port: None,
         checks: node.checks.iter().collect(),

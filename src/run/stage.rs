@@ -9,6 +9,7 @@ use polars::prelude::{LazyFrame, col};
 use super::card;
 use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
+use super::entry::Entering;
 use super::failure::NodeFailure;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
@@ -109,9 +110,9 @@ fn table(feed: &Feed, around: &Surroundings<'_>) -> Result<Table, NodeFailure> {
     let (port, schema) = node.outputs.get(feed.port).ok_or_else(bug)?;
     let meta = around.state.meta(&node.name, &decision.key).ok_or_else(bug)?;
     let frame = match &node.work {
-        Work::Source { spec } if meta.outputs.is_empty() => {
+        Work::Source { spec, entry } if meta.outputs.is_empty() => {
             let inspected = around.sources.get(&feed.node).ok_or_else(bug)?;
-            source::frame(spec, schema, &node.checks, inspected, around.plan.run_date)?
+            source::frame(spec, &entry.raw, &node.checks, inspected, around.plan.run_date)?
         }
         _ => scan::read_parquet(&table_file(&around.state.tables(&node.name, &decision.key), port))?,
     };
@@ -195,6 +196,7 @@ fn write_tables(
         if !checks.is_empty() {
             let subject = Subject {
                 frame: scan::read_parquet(&file)?,
+                entering: Entering::default(),
                 time: None,
                 port: (place > 0).then_some(port),
                 checks,

@@ -18,8 +18,29 @@ pub enum Class {
     QuasiId,
     /// Needs special care by law or by custom.
     Sensitive,
+    /// Names one person to those who have the key: what stands for a `direct_id` once it is pseudonymized.
+    Pseudonym,
     /// Names one person: a customer number, an e-mail address.
     DirectId,
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Class::Behavioral => "behavioral",
+            Class::QuasiId => "quasi_id",
+            Class::Sensitive => "sensitive",
+            Class::Pseudonym => "pseudonym",
+            Class::DirectId => "direct_id",
+        })
+    }
+}
+
+impl Class {
+    /// Whether it tells one person from all others, so that nothing general can be learned from it.
+    pub fn names_one(self) -> bool {
+        matches!(self, Class::DirectId | Class::Pseudonym)
+    }
 }
 
 /// What a column is for.

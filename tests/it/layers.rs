@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("algorithms", &[]),
     ("events", &[]),
     ("metrics", &[]),
+    ("privacy", &[]),
     ("problem", &[]),
     ("synthesize", &[]),
     ("table", &[]),
@@ -29,12 +30,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "metrics", "problem", "sql", "table"]),
     ("checks", &["config", "problem", "sql", "table"]),
-    ("plan", &["checks", "config", "problem", "stages", "table"]),
+    ("plan", &["checks", "config", "privacy", "problem", "stages", "table"]),
     (
         "run",
         &[
-            "checks", "config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage",
-            "table",
+            "checks", "config", "events", "metrics", "observe", "plan", "privacy", "problem", "report", "stages",
+            "storage", "table",
         ],
     ),
     (

@@ -31,8 +31,7 @@ impl Findings<'_> {
             .collect_schema()?
             .iter_names()
             .filter(|name| ![ROW, REASON].contains(&name.as_str()))
-            .cloned()
-            .map(col)
+            .map(|name| self.subject.entering.column(name))
             .collect();
         columns.push(reason(&names, words));
         Ok(scan::write_parquet(numbered.with_columns(flags).filter(any).select(columns), file)?)
@@ -40,7 +39,7 @@ impl Findings<'_> {
 
     /// The rows that go on, in their order.
     pub fn kept(&self) -> LazyFrame {
-        let frame = self.numbered().filter(self.goes_on());
+        let frame = self.subject.entering.rows(self.numbered().filter(self.goes_on()));
         if self.needs_row_numbers() { frame.drop(polars::prelude::cols([ROW])) } else { frame }
     }
 

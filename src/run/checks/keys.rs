@@ -58,7 +58,8 @@ pub fn positions(
                 Some(search(&subject.frame, &columns, rows, &|_, _| Ok(None))?)
             }
             Test::References { column, table: name, target, integers } => {
-                let own = comparable(col(column.as_str()), *integers);
+                // As the other table has it: with pseudonyms if there are to be any.
+                let own = comparable(subject.entering.column(column), *integers);
                 let theirs = comparable(col(target.as_str()), *integers);
                 let other = table(name, target)?.select([theirs.alias("_k0")]);
                 let known = |part, parts| known(&other, part, parts).map(Some);

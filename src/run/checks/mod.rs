@@ -9,6 +9,7 @@ mod tests;
 use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, TimeUnit, col, len, lit};
 
+use super::entry::Entering;
 use super::failure::NodeFailure;
 use super::state::CheckResult;
 use crate::checks::{Check, Test};
@@ -21,6 +22,8 @@ use crate::table::midnight_us;
 pub struct Subject<'a> {
     /// The rows that are looked at.
     pub frame: LazyFrame,
+    /// What becomes of its columns before anyone else sees them.
+    pub entering: Entering,
     /// Null where a row is looked at but never used: its event time. None: every row is used.
     pub time: Option<&'a str>,
     /// The port, where it is not the node's first.

@@ -21,6 +21,7 @@ fn day(text: &str) -> NaiveDate {
 fn examined<'a>(frame: LazyFrame, checks: &'a [Check], other: Option<LazyFrame>) -> Findings<'a> {
     let subject = Subject {
         frame,
+        entering: Entering::default(),
         time: None,
         port: None,
         checks: checks.iter().collect(),

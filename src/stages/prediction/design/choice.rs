@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PORT;
 use crate::problem::{Code, Problem, Step};
-use crate::table::{AS_OF, Class, Column, Role, TableSchema, type_name};
+use crate::table::{AS_OF, Column, Role, TableSchema, type_name};
 
 /// Every usable column, or these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ fn usable(schema: &TableSchema) -> impl Iterator<Item = &str> {
     let fits = |column: &&Column| {
         !is_key(schema, &column.name)
             && column.role == Role::Plain
-            && column.class != Class::DirectId
+            && !column.class.names_one()
             && is_feature_type(&column.dtype)
     };
     schema.columns.iter().filter(fits).map(|column| column.name.as_str())
@@ -159,9 +159,9 @@ fn problem(schema: &TableSchema, name: &str, usable: &[&str]) -> Option<Problem>
         let message = format!("`{name}` is part of the key and says nothing that carries over to another entity");
         return Some(Problem::new(Code::BadValue, message));
     }
-    if column.class == Class::DirectId {
+    if column.class.names_one() {
         let message =
-            format!("`{name}` names a person (class direct_id), so a model could only learn persons by heart");
+            format!("`{name}` names a person (class {}), so a model could only learn persons by heart", column.class);
         return Some(Problem::new(Code::BadValue, message));
     }
     if is_feature_type(&column.dtype) {

@@ -57,6 +57,19 @@ fn every_wrong_name_of_a_list_is_a_problem_at_its_place() {
 }
 
 #[test]
+fn pseudonyms_are_no_features() {
+    let mut schema = schema();
+    schema
+        .columns
+        .iter_mut()
+        .filter(|column| column.name == "country")
+        .for_each(|column| column.class = Class::Pseudonym);
+    assert_eq!(Choice::All.columns(&schema).unwrap(), ["spend", "price", "member"]);
+    let problems = Choice::Columns(vec!["country".into()]).columns(&schema).unwrap_err();
+    assert!(problems[0].message.contains("(class pseudonym)"), "{}", problems[0].message);
+}
+
+#[test]
 fn the_list_itself_is_checked() {
     let choice = Choice::Columns(vec!["a".into(), "b".into(), "a".into()]);
     assert_eq!(choice.check()[0].place.path[2], Step::Index(2));
