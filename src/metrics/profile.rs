@@ -21,7 +21,15 @@ pub struct ColumnProfile {
 pub enum Shape {
     /// `counts[i]` values lie in [`edges[i]`, `edges[i + 1]`), those outside in the first and last;
     /// one edge more than counts.
-    Number { edges: Vec<f64>, counts: Vec<u64>, mean: f64, median: f64 },
+    Number {
+        edges: Vec<f64>,
+        counts: Vec<u64>,
+        mean: f64,
+        median: f64,
+        /// Evenly spaced quantiles without the extremes, so that another profile can be binned as this one.
+        #[serde(default)]
+        quantiles: Vec<f64>,
+    },
     /// The most frequent levels with their counts, most frequent first, and what all others have.
     Category { levels: Vec<(String, u64)>, other: u64 },
     /// Nothing but nulls, or a type that is not profiled (identifiers, lists).

@@ -73,6 +73,8 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
         measures,
         facts,
         charts: vec![],
+        slices: vec![],
+        watch: vec![],
     }
 }
 

@@ -65,6 +65,8 @@ impl<'a> Judged<'a> {
             measures,
             facts: facts::of_rows(self, evaluated, self.single.as_ref().zip(advantage)),
             charts: charts::of_rows(&self.model),
+            slices: vec![],
+            watch: vec![],
         })
     }
 

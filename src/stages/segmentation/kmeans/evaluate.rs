@@ -88,6 +88,8 @@ impl Judged<'_> {
             measures: measures(&model, &baseline, context),
             facts,
             charts,
+            slices: vec![],
+            watch: vec![],
         })
     }
 
