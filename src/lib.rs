@@ -7,6 +7,7 @@ pub mod algorithms; // pure numerics on ndarray and sparse matrices
 pub mod cli; // one command per file
 pub mod config; // environments and pipelines, with the position of everything
 pub mod events; // what happens in a run, as data
+pub mod format; // numbers, dates and lists as people read them
 pub mod metrics; // evaluation measures
 pub mod observe; // listeners to run events: log, OpenLineage
 pub mod plan; // the DAG: schemas, rules, selection, fingerprints

@@ -1,7 +1,6 @@
 //! What a run did and how good its models are, for people and for programs: `report.json`,
 //! `report.html` and the summary that a run ends with.
 
-pub mod format;
 pub mod html;
 pub mod summary;
 
@@ -13,6 +12,7 @@ pub use content::{
     Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
     Report, SourceReport, TableProfile,
 };
+pub use crate::format;
 pub use summary::summary;
 
 /// The whole report as pretty JSON, ending with a newline. Values that are not finite become null.

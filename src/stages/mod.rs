@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod model;
+pub mod profile;
 pub mod protocol;
 
 pub mod deliver {

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Leaves.
     ("algorithms", &[]),
     ("events", &[]),
+    ("format", &[]),
     ("metrics", &[]),
     ("problem", &[]),
     ("synthesize", &[]),
@@ -22,12 +23,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vector", &[]),
     // One step above them.
     ("config", &["problem", "table"]),
-    ("report", &["metrics"]),
+    ("report", &["format", "metrics"]),
     ("sql", &["problem"]),
     ("storage", &["table"]),
     ("observe", &["events", "report"]),
     // What a stage may know: no path, no storage, no plan, no clock.
-    ("stages", &["algorithms", "config", "metrics", "problem", "sql", "table"]),
+    ("stages", &["algorithms", "config", "format", "metrics", "problem", "sql", "table"]),
     ("plan", &["config", "problem", "stages", "table"]),
     ("run", &["config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage", "table"]),
     (
