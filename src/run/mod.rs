@@ -6,6 +6,7 @@ mod artifacts;
 mod card;
 pub mod decide;
 mod failure;
+pub mod history;
 mod publish;
 mod results;
 mod schedule;
