@@ -169,6 +169,12 @@ impl Evaluation {
     /// One sentence in plain words: what the model reaches, and whether that beats its baseline.
     pub fn sentence(&self) -> String {
         let Some(measure) = self.headline() else {
+            if self.baseline.is_empty() {
+                return format!(
+                    "The {} of {} describe; they predict nothing that could be evaluated.",
+                    self.model, self.target
+                );
+            }
             return format!("The {} of {} was not evaluated.", self.model, self.target);
         };
         let Some(baseline) = measure.baseline else {

@@ -8,11 +8,11 @@ mod content;
 #[cfg(test)]
 mod sample;
 
+pub use crate::format;
 pub use content::{
     Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
     Report, SourceReport, TableProfile,
 };
-pub use crate::format;
 pub use summary::summary;
 
 /// The whole report as pretty JSON, ending with a newline. Values that are not finite become null.

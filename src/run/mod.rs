@@ -4,15 +4,20 @@
 
 mod artifacts;
 mod card;
+mod changes;
 pub mod decide;
+mod drift;
 mod failure;
 pub mod history;
+mod measures;
+mod profile;
 mod publish;
 mod results;
 mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+mod warnings;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -141,6 +146,7 @@ pub async fn run(
     artifacts.remember(&run, &results);
     let report = artifacts.report(&run, &results, loaded, started, elapsed);
     artifacts.finish(&report, &results, elapsed);
+    warnings::emit(&run, &report);
     let success = failures.is_empty() && !cancel.is_set();
     listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, elapsed });
     Ok(Finished { report, directory, failures, interrupted: cancel.is_set() })

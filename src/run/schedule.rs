@@ -245,6 +245,7 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
             evaluation: None,
             model: None,
             source: Some(source),
+            profiles: vec![],
         };
         prepared.state.make_room(&node.name, &decision.key, run.options.full_refresh)?;
         let directory = local::AtomicDirectory::create(&target)?;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::card;
 use super::decide::{Decision, stage_seed};
 use super::failure::NodeFailure;
+use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
@@ -116,6 +117,7 @@ fn commit(
         let rows = scan::write_parquet(frame, &table_file(directory.path(), port))?;
         written.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
+    let profiles = profile::of_execution(around.plan, node, directory.path(), &written, outputs.profile)?;
     let model = match &outputs.model {
         Some(model) => {
             let card = card::render(&node.name, model, outputs.evaluation.as_ref());
@@ -133,6 +135,7 @@ fn commit(
         evaluation: outputs.evaluation,
         model,
         source: None,
+        profiles,
     };
     State::write_meta(directory.path(), &meta)?;
     directory.finish()?;

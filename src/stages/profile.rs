@@ -42,8 +42,7 @@ pub fn columns(frame: &DataFrame, schema: &TableSchema) -> PolarsResult<Vec<Colu
         part = frame.filter(&BooleanChunked::from_iter_values("kept".into(), kept))?;
         &part
     };
-    let told: Vec<&Column> =
-        told(schema).into_iter().filter(|column| frame.column(&column.name).is_ok()).collect();
+    let told: Vec<&Column> = told(schema).into_iter().filter(|column| frame.column(&column.name).is_ok()).collect();
     told.into_par_iter().map(|column| profile(frame, column)).collect()
 }
 

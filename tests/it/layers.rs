@@ -30,7 +30,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "format", "metrics", "problem", "sql", "table"]),
     ("plan", &["config", "problem", "stages", "table"]),
-    ("run", &["config", "events", "metrics", "observe", "plan", "problem", "report", "stages", "storage", "table"]),
+    (
+        "run",
+        &[
+            "config", "events", "format", "metrics", "observe", "plan", "problem", "report", "stages", "storage",
+            "table",
+        ],
+    ),
     (
         "cli",
         &[

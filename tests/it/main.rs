@@ -6,6 +6,7 @@ mod commands;
 mod edges;
 mod features;
 mod layers;
+mod report;
 mod run;
 mod sources;
 mod support;

@@ -99,7 +99,10 @@ fn rare_levels_are_together() {
     counts.push(("rare".to_owned(), 9));
     let found = ColumnProfile::of_levels("x", counts, 4);
     let Shape::Category { levels, other } = &found.shape else { panic!("{found:?}") };
-    assert_eq!((levels.len(), levels[0].clone(), *other), (20, ("level 00".to_owned(), 100), 9 + (71..=80).sum::<u64>()));
+    assert_eq!(
+        (levels.len(), levels[0].clone(), *other),
+        (20, ("level 00".to_owned(), 100), 9 + (71..=80).sum::<u64>())
+    );
     assert_eq!((found.nulls, found.known()), (4, 30 * 100 - (0..30).sum::<u64>() + 9));
     assert_eq!(levels_of(&[("a", 11), ("b", 9)]), (vec![("a".to_owned(), 11)], 9));
     assert_eq!(self::levels(&[("a", 19)], 5).shape, Shape::None);

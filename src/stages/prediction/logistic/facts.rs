@@ -55,7 +55,10 @@ pub fn of_fit(
         many => format!("{many} snapshots, {}", format::span(dates)),
     };
     let mut facts = vec![
-        Fact::new("trained on", format!("{}, {} rows", snapshots(&split.train), format::thousands(train.height() as u64))),
+        Fact::new(
+            "trained on",
+            format!("{}, {} rows", snapshots(&split.train), format::thousands(train.height() as u64)),
+        ),
         Fact::new(
             "served model",
             format!(
@@ -86,7 +89,12 @@ pub fn of_fit(
 
 fn columns(trial: &Fitted) -> String {
     let names = trial.design.columns.iter().map(Encoding::name);
-    format!("{} features in {} columns: {}", trial.design.columns.len(), trial.design.width(), format::list(names, NAMES_MAX))
+    format!(
+        "{} features in {} columns: {}",
+        trial.design.columns.len(),
+        trial.design.width(),
+        format::list(names, NAMES_MAX)
+    )
 }
 
 fn fit(trial: &Fitted) -> String {

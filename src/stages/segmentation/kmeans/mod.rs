@@ -1,5 +1,6 @@
 //! Segments by k-means.
 
+mod charts;
 mod evaluate;
 mod fit;
 mod fitted;
@@ -147,7 +148,12 @@ impl Stage for KMeans {
         let segments = tables::segments(entity, &found, &version)?;
         let segments = if self.mode == Mode::Fit { segments.clear() } else { segments };
         let model = (self.mode != Mode::Apply).then_some(model);
-        Ok(Outputs { tables: tables::lazy([segments, profiles.frame]), model, evaluation: Some(evaluation), ..Outputs::default() })
+        Ok(Outputs {
+            tables: tables::lazy([segments, profiles.frame]),
+            model,
+            evaluation: Some(evaluation),
+            ..Outputs::default()
+        })
     }
 }
 
@@ -183,7 +189,9 @@ impl KMeans {
     fn signature(&self, raw: &Array2<f64>, features: &TableSchema) -> Result<Signature, Failure> {
         let dtype = |name: &str| features.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
         let columns = self.columns.iter().zip(raw.columns());
-        let described = |(name, values): (&String, ndarray::ArrayView1<'_, f64>)| profile::of_values(features, name, values.to_vec());
+        let described = |(name, values): (&String, ndarray::ArrayView1<'_, f64>)| {
+            profile::of_values(features, name, values.to_vec())
+        };
         Ok(Signature {
             kind: KMeans::KIND.to_owned(),
             inputs: self.columns.iter().map(|name| Field::new(name, dtype(name))).collect(),
