@@ -29,10 +29,10 @@ use crate::table::{AS_OF, Column, TableSchema, midnight_us, type_name};
 /// that the customer has bought. Source: Sarwar et al. 2001, Deshpande and Karypis 2004.
 ///
 /// It is fitted on what happened before run date − `holdout`, judged on what followed beside
-/// popularity by the first 5, 10 and 20 of each list, as far as `top` reaches, then fitted on everything
-/// before the run date and served. The output has both
-/// moments, so that what is learned at the split can be used by a later stage; only the run date's
-/// rows are published. Customers without a purchase have no rows.
+/// popularity, by the first 5, 10 and 20 of each list as far as `top` reaches, then fitted on everything
+/// before the run date and served. The output has both moments, so that what is learned at the split
+/// can be used by a later stage; only the run date's rows are published. Customers without a purchase
+/// have no rows.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemCf {
