@@ -8,6 +8,7 @@ pub mod checks; // checks of tables: what they compute
 pub mod cli; // one command per file
 pub mod config; // environments and pipelines, with the position of everything
 pub mod events; // what happens in a run, as data
+pub mod format; // numbers, dates and lists as people read them
 pub mod metrics; // evaluation measures
 pub mod observe; // listeners to run events: log, OpenLineage
 pub mod plan; // the DAG: schemas, rules, selection, fingerprints

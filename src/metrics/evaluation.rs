@@ -16,8 +16,32 @@ pub struct Evaluation {
     pub measures: Vec<Measure>,
     /// What a reader must know: split, rows, which snapshots trained, that the served model is a refit.
     pub facts: Vec<Fact>,
-    /// Tables and curves for the report.
+    /// Tables and curves for the report; none shows a single row.
     pub charts: Vec<Chart>,
+    /// Figures of parts of the rows: a segment, a tenth, the decisions at a threshold.
+    #[serde(default)]
+    pub slices: Vec<Slice>,
+    /// What to be wary of, each a sentence in plain words.
+    #[serde(default)]
+    pub watch: Vec<String>,
+}
+
+/// A figure of a part of the rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    /// `segment 1`, `tenth 1`, `threshold 0.5`
+    pub slice: String,
+    /// `rows`, `lift`, `precision`
+    pub measure: String,
+    pub value: f64,
+    pub baseline: Option<f64>,
+}
+
+impl Slice {
+    /// A figure without a baseline.
+    pub fn new(slice: impl Into<String>, measure: impl Into<String>, value: f64) -> Slice {
+        Slice { slice: slice.into(), measure: measure.into(), value, baseline: None }
+    }
 }
 
 /// One measure of a model and its baseline.
@@ -145,6 +169,12 @@ impl Evaluation {
     /// One sentence in plain words: what the model reaches, and whether that beats its baseline.
     pub fn sentence(&self) -> String {
         let Some(measure) = self.headline() else {
+            if self.baseline.is_empty() {
+                return format!(
+                    "The {} of {} describe; they predict nothing that could be evaluated.",
+                    self.model, self.target
+                );
+            }
             return format!("The {} of {} was not evaluated.", self.model, self.target);
         };
         let Some(baseline) = measure.baseline else {

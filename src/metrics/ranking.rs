@@ -34,22 +34,39 @@ pub struct Ranking {
 /// k = 0 all measures are 0. Users without relevant items are not measured.
 pub fn evaluate(recommended: &[Vec<u32>], relevant: &[Vec<u32>], k: usize, items: usize) -> Ranking {
     let mut found = Ranking::default();
-    let mut shown = HashSet::new();
+    let mut shown: Vec<bool> = Vec::new();
     for (user, (list, relevant)) in recommended.iter().zip(relevant).enumerate() {
         let first = first_distinct(list, k);
-        shown.extend(first.iter().copied());
+        for &item in &first {
+            let place = item as usize;
+            if place >= shown.len() {
+                shown.resize(place + 1, false);
+            }
+            if let Some(shown) = shown.get_mut(place) {
+                *shown = true;
+            }
+        }
         let relevant: HashSet<u32> = relevant.iter().copied().collect();
         if !relevant.is_empty() {
             found.add(user, &first, &relevant, k);
         }
     }
-    found.catalog_coverage = ratio(shown.len() as f64, items as f64);
+    found.catalog_coverage = ratio(shown.iter().filter(|&&shown| shown).count() as f64, items as f64);
     found
 }
 
 fn first_distinct(list: &[u32], k: usize) -> Vec<u32> {
-    let mut seen = HashSet::new();
-    list.iter().copied().filter(|item| seen.insert(*item)).take(k).collect()
+    let mut first = Vec::with_capacity(k.min(list.len()));
+    for &item in list {
+        if first.len() == k {
+            break;
+        }
+        // Lists are short: looking through them beats a set.
+        if !first.contains(&item) {
+            first.push(item);
+        }
+    }
+    first
 }
 
 impl Ranking {

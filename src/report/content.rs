@@ -135,6 +135,10 @@ pub struct Drift {
     /// In words: `the run of 2011-12-09`, `what will_buy was fitted on`.
     pub against: String,
     pub psi: f64,
+    /// What the index stays below in 19 of 20 cases when nothing has changed: with few rows, chance alone
+    /// moves it.
+    #[serde(default)]
+    pub chance: f64,
 }
 
 /// A figure of this run beside that of the run before.

@@ -1,7 +1,6 @@
 //! What a run did and how good its models are, for people and for programs: `report.json`,
 //! `report.html`, the summary that a run ends with, and JUnit XML on request.
 
-pub mod format;
 pub mod html;
 pub mod summary;
 
@@ -10,6 +9,7 @@ mod junit;
 #[cfg(test)]
 mod sample;
 
+pub use crate::format;
 pub use content::{
     Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
     Report, SourceReport, TableProfile,

@@ -11,7 +11,8 @@ use super::results::{NodeResult, document};
 use super::schedule::Run;
 use super::state::CheckResult;
 use super::state::Last;
-use super::{Options, Prepared};
+use super::warnings::{self, Warning};
+use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
 use crate::plan::{Plan, Work};
 use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
@@ -66,6 +67,9 @@ impl Artifacts {
             Err(error) => tracing::warn!("failed to render report.json: {error}"),
         }
         self.write("report.html", &html::render(report));
+        if let Err(error) = measures::write(&self.directory.join("report.parquet"), report) {
+            tracing::warn!("failed to write report.parquet: {error}");
+        }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -102,7 +106,7 @@ impl Artifacts {
     ) -> Report {
         let mut ordered: Vec<&NodeResult> = results.iter().collect();
         ordered.sort_by_key(|result| result.node);
-        Report {
+        let mut report = Report {
             pipeline: run.plan.pipeline.clone(),
             description: run.plan.description.clone(),
             run_id: self.run_id.clone(),
@@ -119,10 +123,13 @@ impl Artifacts {
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
             publications: ordered.iter().filter_map(|result| result.publication.clone()).collect(),
             checks: ordered.iter().flat_map(|result| check_reports(result, loaded.environment.artifacts())).collect(),
-            profiles: vec![],
+            profiles: drift::tables(run, &ordered),
             changes: vec![],
             warnings: vec![],
-        }
+        };
+        report.changes = changes::since(&run.prepared.state.root, &report);
+        report.warnings = warnings::of(&report).iter().map(Warning::text).collect();
+        report
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::Counts;
+use super::counts::Counts;
 use super::source::Inspected;
 use super::state::{Last, State};
 use crate::checks::Test;

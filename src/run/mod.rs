@@ -4,12 +4,17 @@
 
 mod artifacts;
 mod card;
+mod changes;
 mod checks;
 mod contract;
+mod counts;
 pub mod decide;
+mod drift;
 pub mod entry;
 mod failure;
-mod history;
+pub mod history;
+mod measures;
+mod profile;
 mod publish;
 mod results;
 mod schedule;
@@ -17,6 +22,7 @@ pub mod source;
 mod stage;
 pub mod state;
 pub mod unit_tests;
+mod warnings;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -145,6 +151,7 @@ pub async fn run(
     artifacts.remember(&run, &results);
     let report = artifacts.report(&run, &results, loaded, started, elapsed);
     artifacts.finish(&report, &results, elapsed);
+    warnings::emit(&run, &report);
     let success = failures.is_empty() && !cancel.is_set();
     listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, elapsed });
     Ok(Finished { report, directory, failures, interrupted: cancel.is_set() })

@@ -11,6 +11,7 @@ use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
 use super::entry::Entering;
 use super::failure::NodeFailure;
+use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::checks::Check;
@@ -141,6 +142,7 @@ fn commit(
     around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
     let written = write_tables(index, node, outputs.tables, directory.path(), around)?;
+    let profiles = profile::of_execution(around.plan, node, directory.path(), &written.outputs, outputs.profile)?;
     let model = match &outputs.model {
         Some(model) => {
             let card = card::render(&node.name, model, outputs.evaluation.as_ref());
@@ -160,6 +162,7 @@ fn commit(
         source: None,
         checks: written.checks,
         aside: written.aside,
+        profiles,
     };
     State::write_meta(directory.path(), &meta)?;
     directory.finish()?;

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::evaluation::Evaluation;
+use crate::metrics::profile::ColumnProfile;
 use crate::plan::{Key, KeyParts};
 use crate::stages::model::{Model, Signature};
 use crate::storage::{StorageError, local};
@@ -37,6 +38,9 @@ pub struct Meta {
     pub checks: Vec<CheckResult>,
     #[serde(default)]
     pub aside: Vec<Aside>,
+    /// How its tables are distributed, and what it read that no table shows.
+    #[serde(default)]
+    pub profiles: Vec<OutputProfile>,
 }
 
 /// Rows that were set aside.
@@ -46,6 +50,17 @@ pub struct Aside {
     pub rows: u64,
     /// Relative to the directory of artifacts, since it lies with the run that made it.
     pub file: PathBuf,
+}
+
+/// How the columns of a table are distributed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutputProfile {
+    /// None for what the stage read.
+    pub port: Option<String>,
+    /// The snapshot that is described.
+    pub as_of: Option<NaiveDate>,
+    pub rows: u64,
+    pub columns: Vec<ColumnProfile>,
 }
 
 /// A table of an execution.
@@ -135,7 +150,11 @@ const IN_USE_MAX: std::time::Duration = std::time::Duration::from_secs(24 * 60 *
 impl State {
     /// Where the outputs of an execution are.
     pub fn tables(&self, node: &str, key: &Key) -> PathBuf {
-        self.root.join("tables").join(&self.pipeline).join(node).join(key.short())
+        self.node(node).join(key.short())
+    }
+
+    fn node(&self, node: &str) -> PathBuf {
+        self.root.join("tables").join(&self.pipeline).join(node)
     }
 
     /// What the execution with this key gave, if it was completed.
@@ -144,6 +163,19 @@ impl State {
         let meta: Meta = read(&directory.join(META))?;
         let whole = meta.outputs.iter().all(|output| table_file(&directory, &output.port).is_file());
         (meta.parts.key() == *key && whole).then_some(meta)
+    }
+
+    /// What the newest execution of a node for an earlier run date gave; of several of one date the last.
+    pub fn earlier(&self, node: &str, run_date: NaiveDate) -> Option<Meta> {
+        let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
+        executions
+            .filter_map(|entry| {
+                let modified = entry.metadata().ok()?.modified().ok()?;
+                let meta: Meta = read(&entry.path().join(META))?;
+                (meta.parts.run_date < run_date).then_some(((meta.parts.run_date, modified), meta))
+            })
+            .max_by_key(|(newest, _)| *newest)
+            .map(|(_, meta)| meta)
     }
 
     /// Writes the execution's account into its directory, as the last file.
@@ -181,8 +213,7 @@ impl State {
 
     /// Removes all but the newest executions of a node. `current` is never removed.
     pub fn prune(&self, node: &str, current: &Key) {
-        let parent = self.root.join("tables").join(&self.pipeline).join(node);
-        let mut executions: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(parent)
+        let mut executions: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(self.node(node))
             .into_iter()
             .flatten()
             .flatten()
@@ -230,6 +261,11 @@ impl State {
             })
             .max()
             .map(|(_, _, version)| version)
+    }
+
+    /// What a registered model takes and gives, and what it was fitted on.
+    pub fn signature(&self, stage: &str, version: &str) -> Option<Signature> {
+        read(&self.models(stage).join(version).join("signature.json"))
     }
 
     /// Reads a registered model.

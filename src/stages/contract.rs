@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::model::Model;
 use super::protocol::Protocol;
 use crate::metrics::evaluation::Evaluation;
+use crate::metrics::profile::ColumnProfile;
 use crate::problem::Problem;
 use crate::table::{Table, TableSchema};
 
@@ -188,6 +189,8 @@ pub struct Outputs {
     pub tables: Vec<LazyFrame>,
     pub model: Option<Model>,
     pub evaluation: Option<Evaluation>,
+    /// How what it read is distributed, where no table shows it: products a customer, customers a product.
+    pub profile: Vec<ColumnProfile>,
 }
 
 /// Why a stage could not do its work. Fragments that complete "failed to …: ".

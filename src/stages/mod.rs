@@ -2,7 +2,9 @@
 
 pub mod contract;
 pub mod model;
+pub mod profile;
 pub mod protocol;
+mod watch;
 
 pub mod deliver {
     pub mod scores;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::contract::Failure;
+use crate::metrics::profile::ColumnProfile;
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +42,7 @@ pub struct Signature {
     pub inputs: Vec<Field>,
     pub outputs: Vec<Field>,
     /// The distribution of each input at fitting time, to measure drift against.
-    pub profile: Vec<Profile>,
+    pub profile: Vec<ColumnProfile>,
     /// Rows that the served model was fitted on.
     pub rows: usize,
     /// The parameters it was fitted with.
@@ -59,34 +60,6 @@ pub struct Field {
 impl Field {
     pub fn new(name: impl Into<String>, dtype: impl Into<String>) -> Field {
         Field { name: name.into(), dtype: dtype.into() }
-    }
-}
-
-/// How one input was distributed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
-    pub name: String,
-    pub nulls: usize,
-    /// Deciles 0 to 10 of a number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deciles: Vec<f64>,
-    /// The share of each level of a category, most frequent first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub levels: Vec<(String, f64)>,
-}
-
-impl Profile {
-    /// Deciles of a column, NaN counted as null.
-    pub fn of_numbers(name: &str, values: impl IntoIterator<Item = f64>) -> Profile {
-        let mut nulls = 0;
-        let mut numbers: Vec<f64> = Vec::new();
-        for value in values {
-            if value.is_nan() { nulls += 1 } else { numbers.push(value) }
-        }
-        numbers.sort_unstable_by(f64::total_cmp);
-        let decile = |tenth: usize| numbers.get(tenth * numbers.len().saturating_sub(1) / 10).copied();
-        let deciles = (0..=10).filter_map(decile).collect();
-        Profile { name: name.to_owned(), nulls, deciles, levels: vec![] }
     }
 }
 

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Leaves.
     ("algorithms", &[]),
     ("events", &[]),
+    ("format", &[]),
     ("metrics", &[]),
     ("privacy", &[]),
     ("problem", &[]),
@@ -23,19 +24,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vector", &[]),
     // One step above them.
     ("config", &["problem", "table"]),
-    ("report", &["metrics"]),
+    ("report", &["format", "metrics"]),
     ("sql", &["problem"]),
     ("storage", &["table"]),
     ("observe", &["events", "report"]),
     // What a stage may know: no path, no storage, no plan, no clock.
-    ("stages", &["algorithms", "config", "metrics", "problem", "sql", "table"]),
+    ("stages", &["algorithms", "config", "format", "metrics", "problem", "sql", "table"]),
     ("checks", &["config", "problem", "sql", "table"]),
     ("plan", &["checks", "config", "privacy", "problem", "stages", "table"]),
     (
         "run",
         &[
-            "checks", "config", "events", "metrics", "observe", "plan", "privacy", "problem", "report", "stages",
-            "storage", "table",
+            "checks", "config", "events", "format", "metrics", "observe", "plan", "privacy", "problem", "report",
+            "stages", "storage", "table",
         ],
     ),
     (

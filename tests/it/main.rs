@@ -8,6 +8,7 @@ mod edges;
 mod features;
 mod layers;
 mod privacy;
+mod report;
 mod run;
 mod sources;
 mod support;

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, Engine, PolarsError, Series, TimeUnit, col};
 
 use crate::algorithms::sparse::{Csr, Duplicates};
+use crate::metrics::profile::ColumnProfile;
 use crate::stages::contract::Failure;
 use crate::table::{Table, midnight_us};
 
@@ -51,10 +52,29 @@ impl Interactions {
         self.matrix(|time| time < end)
     }
 
-    /// Users × items, 1 where there was an interaction at or after the moment.
-    pub fn since(&self, moment: NaiveDate) -> Result<Csr, Failure> {
-        let start = midnight_us(moment);
-        self.matrix(|time| time >= start)
+    /// Users × items, 1 where there was an interaction from `start` on and before `end`.
+    pub fn between(&self, start: NaiveDate, end: NaiveDate) -> Result<Csr, Failure> {
+        let (start, end) = (midnight_us(start), midnight_us(end));
+        self.matrix(|time| (start..end).contains(&time))
+    }
+
+    /// How much there is to learn from: `matrix` has the users and items, 1 where they met.
+    pub fn profile(&self, matrix: &Csr) -> Vec<ColumnProfile> {
+        let per_row = |matrix: &Csr| -> Vec<f64> {
+            let counts = (0..matrix.rows()).map(|row| matrix.row(row).0.len() as f64);
+            counts.filter(|count| *count > 0.0).collect()
+        };
+        let mut interactions = vec![0.0; self.users.len()];
+        for (user, _, _) in &self.rows {
+            if let Some(count) = interactions.get_mut(*user as usize) {
+                *count += 1.0;
+            }
+        }
+        vec![
+            ColumnProfile::of_numbers("interactions_per_user", interactions),
+            ColumnProfile::of_numbers("items_per_user", per_row(matrix)),
+            ColumnProfile::of_numbers("users_per_item", per_row(&matrix.transpose())),
+        ]
     }
 
     fn matrix(&self, keep: impl Fn(i64) -> bool) -> Result<Csr, Failure> {

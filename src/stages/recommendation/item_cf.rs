@@ -11,7 +11,9 @@ use super::neighbors;
 use crate::algorithms::item_cf::{self, ItemNeighbors};
 use crate::algorithms::sparse::Csr;
 use crate::config::Span;
+use crate::format;
 use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::metrics::profile::ColumnProfile;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature};
@@ -27,9 +29,10 @@ use crate::table::{AS_OF, Column, TableSchema, midnight_us, type_name};
 /// that the customer has bought. Source: Sarwar et al. 2001, Deshpande and Karypis 2004.
 ///
 /// It is fitted on what happened before run date − `holdout`, judged on what followed beside
-/// popularity, then fitted on everything before the run date and served. The output has both
-/// moments, so that what is learned at the split can be used by a later stage; only the run date's
-/// rows are published. Customers without a purchase have no rows.
+/// popularity, by the first 5, 10 and 20 of each list as far as `top` reaches, then fitted on everything
+/// before the run date and served. The output has both moments, so that what is learned at the split
+/// can be used by a later stage; only the run date's rows are published. Customers without a purchase
+/// have no rows.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemCf {
@@ -178,7 +181,7 @@ impl Stage for ItemCf {
         let interactions = Interactions::read(table, &self.user, &self.item, &self.time)?;
         context.cancel.check()?;
         let now = interactions.before(context.run_date)?;
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs { profile: interactions.profile(&now), ..Outputs::default() };
         let mut parts = Vec::new();
         let (neighbors, version) = match earlier {
             Some(model) => {
@@ -189,7 +192,7 @@ impl Stage for ItemCf {
                 affordable(&now)?;
                 let neighbors = item_cf::fit(&now, self.neighbors, self.shrinkage);
                 context.cancel.check()?;
-                let model = self.model(&neighbors, &interactions, dtypes, context.run_date)?;
+                let model = self.model(&neighbors, &interactions, dtypes, &outputs.profile, context.run_date)?;
                 let version = model.version();
                 outputs.model = Some(model);
                 let (at_split, evaluation) = self.judge(&interactions, context)?;
@@ -225,18 +228,25 @@ impl ItemCf {
     ) -> Result<(Option<Lists>, Option<Evaluation>), Failure> {
         let Some(split) = self.split(context.run_date) else { return Ok((None, None)) };
         let before = interactions.before(split)?;
-        let after = interactions.since(split)?;
+        let after = interactions.between(split, context.run_date)?;
         let neighbors = item_cf::fit(&before, self.neighbors, self.shrinkage);
-        let longest = self.top.max(holdout::longest());
-        let mut lists = item_cf::recommend(&before, &neighbors, 0..before.rows(), longest, self.exclude_seen);
+        let lists = item_cf::recommend(&before, &neighbors, 0..before.rows(), self.top, self.exclude_seen);
+        let count = |number: usize| format::thousands(number as u64);
         let facts = vec![
             Fact::new("split", format!("{split}: fitted before, judged after")),
             Fact::new(
                 "interactions",
-                format!("{} rows, {} user–item pairs before the split", interactions.len(), before.entries()),
+                format!(
+                    "{} rows, {} user–item pairs before the split",
+                    count(interactions.len()),
+                    count(before.entries())
+                ),
             ),
-            Fact::new("users and items", format!("{} and {}", interactions.users.len(), interactions.items.len())),
-            Fact::new("neighbors", format!("{} an item, cosine", self.neighbors)),
+            Fact::new(
+                "users and items",
+                format!("{} and {}", count(interactions.users.len()), count(interactions.items.len())),
+            ),
+            Fact::new("neighbors", format!("{} an item, cosine", count(self.neighbors))),
         ];
         let judged = Judged {
             model: "item-based collaborative filtering",
@@ -244,11 +254,11 @@ impl ItemCf {
             before: &before,
             after: &after,
             recommended: lists.iter().map(|list| list.iter().map(|(item, _)| *item).collect()).collect(),
+            top: self.top,
             exclude_seen: self.exclude_seen,
             seed: context.seed,
         };
         let evaluation = Some(holdout::evaluate(&judged, facts));
-        lists.iter_mut().for_each(|list| list.truncate(self.top));
         Ok((Some((split, lists)), evaluation))
     }
 
@@ -263,6 +273,7 @@ impl ItemCf {
         neighbors: &ItemNeighbors,
         interactions: &Interactions,
         dtypes: [String; 3],
+        profile: &[ColumnProfile],
         run_date: NaiveDate,
     ) -> Result<Model, Failure> {
         let [user, item, time] = dtypes;
@@ -275,7 +286,7 @@ impl ItemCf {
                 Field::new(&self.item, item),
                 Field::new("score", "float64"),
             ],
-            profile: vec![],
+            profile: profile.to_vec(),
             rows: interactions.len(),
             parameters: serde_json::to_value(self).unwrap_or_default(),
         };
@@ -332,6 +343,11 @@ fn affordable(interactions: &Csr) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::TooLarge(format!(
-        "comparing items takes {cost} multiplications, more than the {COST_MAX} allowed: a few users have very many items; filter them out before"
+        "comparing items takes {} multiplications, more than the {} allowed: a few users have very many items; filter them out before",
+        format::thousands(cost),
+        format::thousands(COST_MAX),
     )))
 }
+
+#[cfg(test)]
+mod tests;

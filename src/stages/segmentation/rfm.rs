@@ -1,5 +1,7 @@
 //! Recency, frequency and monetary value as scores.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series};
 use schemars::JsonSchema;
@@ -7,6 +9,8 @@ use serde::Deserialize;
 
 use super::input::{self, PORT};
 use crate::algorithms::rfm::{Best, scores};
+use crate::format;
+use crate::metrics::evaluation::{Chart, Evaluation, Fact, Slice};
 use crate::problem::{Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::Protocol;
@@ -21,7 +25,8 @@ use crate::table::{Class, Column, TableSchema, floats};
 /// `total` are null too.
 ///
 /// The output `scores` has one row per entity: `recency_score`, `frequency_score`,
-/// `monetary_score`, `rfm` (the three digits side by side, such as `545`) and `total` (their sum).
+/// `monetary_score`, `rfm` (the three digits side by side, such as `545`) and `total` (their sum). The
+/// report shows how many entities have which scores of recency and frequency.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rfm {
@@ -36,6 +41,9 @@ pub struct Rfm {
     #[schemars(range(min = 2, max = 9))]
     bins: u32,
 }
+
+/// A smaller number of entities is not told.
+const CELL_ROWS_MIN: u64 = 10;
 
 fn default_bins() -> u32 {
     5
@@ -86,10 +94,11 @@ impl Stage for Rfm {
             scores(&floats(&frame, name)?, self.bins, best).map_err(|error| Failure::bug(error.to_string()))
         });
         let scored = Scored { recency: recency?, frequency: frequency?, monetary: monetary? };
+        let evaluation = scored.described(&entity, self.bins);
         let mut columns = vec![frame.column(&entity)?.clone()];
         columns.extend(scored.columns().into_iter().map(IntoColumn::into_column));
         let scores = DataFrame::new(frame.height(), columns)?;
-        Ok(Outputs { tables: vec![scores.lazy()], ..Outputs::default() })
+        Ok(Outputs { tables: vec![scores.lazy()], evaluation: Some(evaluation), ..Outputs::default() })
     }
 }
 
@@ -126,6 +135,58 @@ struct Scored {
 }
 
 impl Scored {
+    /// How many entities have which scores. Nothing is fitted, so nothing is judged.
+    fn described(&self, entity: &str, bins: u32) -> Evaluation {
+        let scores = || (1..=bins).rev();
+        let rows = self.recency.len() as f64;
+        let mut cells: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        for pair in self.recency.iter().zip(&self.frequency) {
+            if let (Some(recency), Some(frequency)) = pair {
+                *cells.entry((*recency, *frequency)).or_default() += 1;
+            }
+        }
+        let count = |recency, frequency| cells.get(&(recency, frequency)).copied().unwrap_or_default();
+        let counts: Vec<Vec<u64>> = scores().map(|r| scores().map(|f| count(r, f)).collect()).collect();
+        let known: u64 = cells.values().sum();
+        let shade = |count: &u64| if *count < CELL_ROWS_MIN { 0.0 } else { *count as f64 };
+        let text = |count: &u64| match *count {
+            0 => "0".to_owned(),
+            few if few < CELL_ROWS_MIN => format!("below {CELL_ROWS_MIN}"),
+            many => format::thousands(many),
+        };
+        let names = |what: &str| scores().map(|score| format!("{what} {score}")).collect::<Vec<_>>();
+        let slices = cells.iter().filter(|(_, count)| **count >= CELL_ROWS_MIN).map(|((recency, frequency), count)| {
+            Slice::new(format!("recency {recency}, frequency {frequency}"), "share", *count as f64 / rows)
+        });
+        Evaluation {
+            target: entity.to_owned(),
+            model: "RFM scores".to_owned(),
+            baseline: String::new(),
+            headline: String::new(),
+            measures: vec![],
+            facts: vec![Fact::new(
+                "rows",
+                format!(
+                    "{}, of which {} have scores",
+                    format::thousands(self.recency.len() as u64),
+                    format::thousands(known)
+                ),
+            )],
+            charts: vec![Chart::Grid {
+                title: "How many have which scores".to_owned(),
+                rows_title: "recency".to_owned(),
+                columns_title: "frequency".to_owned(),
+                rows: names("recency"),
+                columns: names("frequency"),
+                values: counts.iter().map(|row| row.iter().map(shade).collect()).collect(),
+                texts: counts.iter().map(|row| row.iter().map(text).collect()).collect(),
+                center: None,
+            }],
+            slices: slices.collect(),
+            watch: vec![],
+        }
+    }
+
     /// The columns of the output after the entity.
     fn columns(self) -> [Series; 5] {
         let rows = || self.recency.iter().zip(&self.frequency).zip(&self.monetary);

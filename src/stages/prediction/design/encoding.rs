@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::Scale;
 use crate::algorithms::scale::StandardScaler;
 use crate::stages::contract::Failure;
-use crate::stages::model::{Field, Profile};
+use crate::stages::model::Field;
 use crate::table::{floats, type_name};
 
 /// A level of a text with fewer training rows has no column of its own: it is too rare to learn from.
@@ -143,26 +143,6 @@ impl Encoding {
             "`{name}` is {found} now, and was of another kind when the model was fitted; fit it again"
         )))
     }
-
-    fn profile(&self, frame: &DataFrame) -> Result<Profile, Failure> {
-        match self {
-            Encoding::Number { name, .. } => Ok(Profile::of_numbers(name, floats(frame, name)?)),
-            Encoding::Levels { name, levels } => {
-                let counts = level_counts(frame, name)?;
-                let rows = frame.height().max(1) as f64;
-                let count = |level: &String| counts.get(level.as_str()).copied().unwrap_or(0);
-                let mut shares: Vec<(String, f64)> =
-                    levels.iter().map(|level| (level.clone(), count(level) as f64 / rows)).collect();
-                shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-                Ok(Profile {
-                    name: name.clone(),
-                    nulls: frame.column(name)?.null_count(),
-                    deciles: vec![],
-                    levels: shares,
-                })
-            }
-        }
-    }
 }
 
 impl Design {
@@ -236,11 +216,6 @@ impl Design {
             Encoding::Levels { name, .. } => Field::new(name, "string"),
         };
         self.columns.iter().map(field).collect()
-    }
-
-    /// How each feature is distributed.
-    pub fn profile(&self, frame: &DataFrame) -> Result<Vec<Profile>, Failure> {
-        self.columns.iter().map(|encoding| encoding.profile(frame)).collect()
     }
 }
 

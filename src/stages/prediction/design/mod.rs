@@ -6,7 +6,6 @@ mod encoding;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
-pub mod words;
 
 pub use choice::{Choice, Scale, entity};
 pub use encoding::{Design, Encoding, Term};

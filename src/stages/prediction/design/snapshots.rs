@@ -6,7 +6,7 @@ use polars::prelude::{
     col,
 };
 
-use super::words;
+use crate::format;
 use crate::stages::contract::Failure;
 use crate::stages::protocol::{SnapshotSplit, split_snapshots};
 use crate::table::{AS_OF, Table, midnight_us};
@@ -65,7 +65,7 @@ impl Snapshots {
         split_snapshots(&known, horizon_days, run_date).ok_or_else(|| {
             let found = match known.len() {
                 0 => "in none of them".to_owned(),
-                some => format!("in {some} of them ({})", words::span(&known)),
+                some => format!("in {some} of them ({})", format::span(&known)),
             };
             Failure::data(format!(
                 "the table has {} snapshots, and `{target}` is known {found}: that leaves none to train on whose {horizon_days}-day window \

@@ -161,14 +161,6 @@ fn nothing_to_learn_from() {
     assert!(matches!(error, Failure::Data(_)));
 }
 
-#[test]
-fn profiles_count_what_is_missing() {
-    let design = Design::fit(&rows(), &names(&["spend", "country"]), Scale::None).unwrap();
-    let profile = design.profile(&rows()).unwrap();
-    assert_eq!((profile[0].nulls, profile[0].deciles.first(), profile[0].deciles.last()), (1, Some(&0.0), Some(&19.0)));
-    assert_eq!(profile[1].levels, [("a".to_owned(), 10.0 / 21.0), ("b".to_owned(), 10.0 / 21.0)]);
-}
-
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
@@ -201,14 +193,4 @@ fn why_no_snapshot_trains() {
         |labelled, horizon| snapshots(labelled).split("buys", horizon, date("2024-03-01")).unwrap_err().to_string();
     assert!(refused(0, 30).contains("3 snapshots, and `buys` is known in none of them"));
     assert!(refused(2, 31).contains("in 2 of them (2024-01-01 to 2024-01-31)"));
-}
-
-#[test]
-fn words_for_numbers_and_dates() {
-    let counts = [0, 999, 1_000, 1_234_567].map(words::count);
-    assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
-    assert_eq!(words::span(&[date("2024-01-01")]), "2024-01-01");
-    assert_eq!(words::percent(0.1234), "12.3 %");
-    let many: Vec<String> = (0..22).map(|number| number.to_string()).collect();
-    assert!(words::list(many.iter().map(String::as_str)).ends_with("19 and 2 more"));
 }

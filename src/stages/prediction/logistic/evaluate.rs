@@ -11,19 +11,21 @@ use crate::metrics::classification::Predictions;
 use crate::metrics::evaluation::{Better, Estimate, Evaluation, Measure};
 use crate::metrics::intervals::{Interval, RESAMPLES, bootstrap, mean, mean_difference};
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::watch;
 
 /// Parts that the rows are cut into, by probability.
 pub const DECILES: usize = 10;
 
 /// A model and its baseline with the outcomes of the evaluation rows.
 pub struct Judged<'a> {
-    target: &'a str,
+    pub target: &'a str,
     pub truth: Vec<bool>,
     pub probability: Vec<f64>,
     pub model: Predictions,
     pub prior: Predictions,
     /// What the best single feature reaches, where the outcomes differ.
-    single: Option<single::Single>,
+    pub single: Option<single::Single>,
+    converged: bool,
 }
 
 impl<'a> Judged<'a> {
@@ -38,7 +40,15 @@ impl<'a> Judged<'a> {
         let model = measured(probability.clone())?;
         let prior = measured(vec![share; truth.len()])?;
         let single = single::best(&trial.design, (train, &learned), (held, &truth))?;
-        Ok(Judged { target: &trial.target, truth, probability, model, prior, single })
+        Ok(Judged {
+            target: &trial.target,
+            truth,
+            probability,
+            model,
+            prior,
+            single,
+            converged: trial.regression.converged,
+        })
     }
 
     /// Every measure that exists, with facts and charts of these rows.
@@ -57,15 +67,37 @@ impl<'a> Judged<'a> {
         measures.push(measure("ece", Better::Lower, Estimate::point(error), None, None));
         let headline = measures.first().map(|first| first.name.clone()).unwrap_or_default();
         let advantage = self.single.as_ref().and_then(|single| single.advantage(&self.model, &mut rng));
-        Ok(Evaluation {
+        let mut evaluation = Evaluation {
             target: self.target.to_owned(),
             model: "logistic regression".to_owned(),
             baseline: "class prior".to_owned(),
             headline,
             measures,
             facts: facts::of_rows(self, evaluated, self.single.as_ref().zip(advantage)),
-            charts: charts::of_rows(&self.model),
-        })
+            charts: charts::of_rows(self),
+            slices: charts::slices(&self.model),
+            watch: vec![],
+        };
+        evaluation.watch = self.watch(&evaluation, error, advantage);
+        Ok(evaluation)
+    }
+
+    /// What to be wary of.
+    fn watch(&self, evaluation: &Evaluation, error: f64, advantage: Option<Interval>) -> Vec<String> {
+        let (rows, roc_auc) = (self.model.rows(), self.model.roc_auc());
+        let mean = self.probability.iter().sum::<f64>() / rows as f64;
+        let single = self.single.as_ref().zip(advantage).zip(roc_auc);
+        let rules = [
+            watch::few_of_a_class(self.target, rows, self.model.positives()),
+            watch::wide_interval(evaluation),
+            single.and_then(|((single, lead), model)| {
+                watch::single_feature(&single.name, single.roc_auc, model, lead.low)
+            }),
+            roc_auc.and_then(watch::too_good),
+            watch::miscalibrated(error, mean, self.share()),
+            watch::unfinished(self.converged),
+        ];
+        rules.into_iter().flatten().collect()
     }
 
     /// The share of evaluation rows whose target is true.

@@ -8,14 +8,18 @@ use super::evaluate::Judged;
 use super::fitted::Fitted;
 use super::options::ClassWeight;
 use super::single::Single;
+use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::metrics::intervals::Interval;
-use crate::stages::prediction::design::{Encoding, words};
+use crate::stages::prediction::design::Encoding;
 use crate::stages::protocol::SnapshotSplit;
+
+/// The columns that a fact names.
+const NAMES_MAX: usize = 20;
 
 /// Facts of the evaluation rows.
 pub fn of_rows(judged: &Judged<'_>, evaluated: NaiveDate, single: Option<(&Single, Interval)>) -> Vec<Fact> {
-    let (rows, share) = (words::count(judged.model.rows()), words::percent(judged.share()));
+    let (rows, share) = (format::thousands(judged.model.rows() as u64), format::percent(judged.share()));
     let mut facts = vec![Fact::new("evaluated on", format!("{evaluated}, {rows} rows, {share} positive"))];
     if judged.model.roc_auc().is_none() {
         let word = if judged.model.positives() > 0 { "true" } else { "false" };
@@ -47,17 +51,20 @@ pub fn of_fit(
     served: &Fitted,
 ) -> Vec<Fact> {
     let snapshots = |dates: &[NaiveDate]| match dates.len() {
-        1 => format!("1 snapshot, {}", words::span(dates)),
-        many => format!("{many} snapshots, {}", words::span(dates)),
+        1 => format!("1 snapshot, {}", format::span(dates)),
+        many => format!("{many} snapshots, {}", format::span(dates)),
     };
     let mut facts = vec![
-        Fact::new("trained on", format!("{}, {} rows", snapshots(&split.train), words::count(train.height()))),
+        Fact::new(
+            "trained on",
+            format!("{}, {} rows", snapshots(&split.train), format::thousands(train.height() as u64)),
+        ),
         Fact::new(
             "served model",
             format!(
                 "a refit on all labelled snapshots up to {} ({} rows), not the one evaluated here",
                 split.refit.last().copied().unwrap_or(split.evaluate),
-                words::count(served.design.rows)
+                format::thousands(served.design.rows as u64)
             ),
         ),
         Fact::new("columns", columns(trial)),
@@ -66,7 +73,7 @@ pub fn of_fit(
     facts.extend(missing(trial).map(|value| Fact::new("imputed with the median", value)));
     facts.extend(levels(trial).map(|value| Fact::new("levels of text", value)));
     if !trial.design.dropped.is_empty() {
-        let names = words::list(trial.design.dropped.iter().map(String::as_str));
+        let names = format::list(trial.design.dropped.iter().map(String::as_str), NAMES_MAX);
         facts.push(Fact::new(
             "dropped columns",
             format!("{names}: without a value, or without a level of 10 rows, in training"),
@@ -82,7 +89,12 @@ pub fn of_fit(
 
 fn columns(trial: &Fitted) -> String {
     let names = trial.design.columns.iter().map(Encoding::name);
-    format!("{} features in {} columns: {}", trial.design.columns.len(), trial.design.width(), words::list(names))
+    format!(
+        "{} features in {} columns: {}",
+        trial.design.columns.len(),
+        trial.design.width(),
+        format::list(names, NAMES_MAX)
+    )
 }
 
 fn fit(trial: &Fitted) -> String {
@@ -99,12 +111,12 @@ fn fit(trial: &Fitted) -> String {
 fn missing(trial: &Fitted) -> Option<String> {
     let lacking = trial.design.columns.iter().filter_map(|encoding| match encoding {
         Encoding::Number { name, imputed, .. } if *imputed > 0 => {
-            Some(format!("{name} in {} rows", words::count(*imputed)))
+            Some(format!("{name} in {} rows", format::thousands(*imputed as u64)))
         }
         _ => None,
     });
     let lacking: Vec<String> = lacking.collect();
-    (!lacking.is_empty()).then(|| words::list(lacking.iter().map(String::as_str)))
+    (!lacking.is_empty()).then(|| format::list(lacking.iter().map(String::as_str), NAMES_MAX))
 }
 
 fn levels(trial: &Fitted) -> Option<String> {
@@ -113,5 +125,5 @@ fn levels(trial: &Fitted) -> Option<String> {
         Encoding::Number { .. } => None,
     });
     let texts: Vec<String> = texts.collect();
-    (!texts.is_empty()).then(|| words::list(texts.iter().map(String::as_str)))
+    (!texts.is_empty()).then(|| format::list(texts.iter().map(String::as_str), NAMES_MAX))
 }

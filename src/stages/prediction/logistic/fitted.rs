@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Logistic;
 use crate::algorithms::logistic::{self, Params};
+use crate::format;
 use crate::stages::contract::Failure;
-use crate::stages::prediction::design::{Design, words};
+use crate::stages::prediction::design::Design;
 
 /// Fewer rows of a class than this teach nothing that would last.
 const CLASS_ROWS_MIN: usize = 20;
@@ -72,7 +73,7 @@ fn enough_of_each_class(truth: &[bool], target: &str) -> Result<(), Failure> {
     Err(Failure::data(format!(
         "`{target}` is {word} in {} of {} training rows, and at least {CLASS_ROWS_MIN} are needed to learn from: \
          add snapshots (`count`), or change the label so that it is {word} more often",
-        words::count(fewer),
-        words::count(truth.len()),
+        format::thousands(fewer as u64),
+        format::thousands(truth.len() as u64),
     )))
 }

@@ -19,6 +19,7 @@ use super::design::{self, Choice, PORT, Scale};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Column, Role, Table, TableSchema, type_name};
 use evaluate::Judged;
@@ -132,15 +133,16 @@ impl Stage for Logistic {
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
         let earlier = inputs.earlier.take();
         let table = inputs.one(PORT)?;
-        let entity = design::entity(&table.schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
+        let schema = table.schema.clone();
+        let entity = design::entity(&schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
         if self.mode == Mode::Apply {
             let model = earlier.ok_or_else(|| Failure::bug("no earlier model was handed over"))?;
             return self.apply(table, &entity, &model, context.run_date);
         }
-        let columns = self.features.columns(&table.schema).map_err(|problems| {
+        let columns = self.features.columns(&schema).map_err(|problems| {
             Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
         })?;
-        let horizon_days = self.horizon(&table.schema)?;
+        let horizon_days = self.horizon(&schema)?;
         let read = columns.iter().map(String::as_str).chain([self.target.as_str()]);
         let snapshots = Snapshots::read(table, &entity.name, read)?;
         let split = snapshots.split(&self.target, horizon_days, context.run_date)?;
@@ -156,14 +158,14 @@ impl Stage for Logistic {
         let served = Fitted::fit(self, &refit, &columns, horizon_days)?;
         evaluation.facts.extend(facts::of_fit(self, &split, &train, &trial, &served));
         evaluation.charts.push(charts::coefficients(&served, &refit)?);
-        let model = self.model(&served, &refit, context.run_date)?;
+        let model = self.model(&served, &refit, &schema, context.run_date)?;
         let scored = match self.mode {
             Mode::Fit => {
                 self.predictions(&entity.name, &snapshots.at(context.run_date)?.head(Some(0)), &served, &model)?
             }
             _ => self.predictions(&entity.name, &snapshots.at(context.run_date)?, &served, &model)?,
         };
-        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation) })
+        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
     }
 }
 
@@ -230,13 +232,19 @@ impl Logistic {
         Ok(DataFrame::new(rows.height(), columns)?.lazy())
     }
 
-    fn model(&self, fitted: &Fitted, rows: &DataFrame, run_date: NaiveDate) -> Result<Model, Failure> {
+    fn model(
+        &self,
+        fitted: &Fitted,
+        rows: &DataFrame,
+        features: &TableSchema,
+        run_date: NaiveDate,
+    ) -> Result<Model, Failure> {
         let [probability, version] = OUTPUTS;
         let signature = Signature {
             kind: Logistic::KIND.to_owned(),
             inputs: fitted.design.fields(),
             outputs: vec![Field::new(probability, "float64"), Field::new(version, "string")],
-            profile: fitted.design.profile(rows)?,
+            profile: profile::columns(rows, features)?,
             rows: rows.height(),
             parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
         };

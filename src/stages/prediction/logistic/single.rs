@@ -15,7 +15,8 @@ pub struct Single {
     pub name: String,
     /// Whether more of it means that the target is more likely; text has no direction.
     pub rising: Option<bool>,
-    ranked: Predictions,
+    /// The evaluation rows as it orders them; the ranks are no probabilities.
+    pub ranked: Predictions,
     /// The area under the ROC curve on the evaluation rows.
     pub roc_auc: f64,
 }

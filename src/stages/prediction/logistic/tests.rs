@@ -142,7 +142,7 @@ fn says_what_was_done() {
         _ => None,
     });
     assert_eq!(table.unwrap()[0], ["x", "+1.996", "7.356"]);
-    assert_eq!(evaluation.charts.len(), 4);
+    assert_eq!(evaluation.charts.len(), 7);
 }
 
 #[test]

@@ -6,19 +6,21 @@ use ndarray::{Array1, Array2, ArrayView2};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::KMeans;
 use super::fit::Trial;
 use super::fitted::Fitted;
 use super::options::Clusters;
 use super::prepare::{median, tell};
 use super::tables::Profiles;
+use super::{KMeans, charts};
 use crate::algorithms::kmeans::Assignment;
+use crate::format;
 use crate::metrics::MetricError;
 use crate::metrics::clustering::{Silhouette, calinski_harabasz, davies_bouldin, silhouette};
-use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Fact, Measure};
+use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure};
 use crate::metrics::intervals::{RESAMPLES, mean, mean_difference};
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::model::Mode;
+use crate::stages::watch;
 
 /// The silhouette of more rows is measured on a sample of so many: its time grows with the square.
 pub const SILHOUETTE_ROWS_MAX: usize = 10_000;
@@ -78,21 +80,35 @@ impl Judged<'_> {
         let cells = cells.into_iter().collect::<BTreeSet<_>>().len();
         let mut facts = self.facts(version, &model, context);
         facts.push(Fact::new("baseline", format!("{cells} cells: {} cut at the median", cut.join(", "))));
-        let mut charts: Vec<Chart> = self.chart_of_trials(baseline.silhouette.mean).into_iter().collect();
-        charts.push(self.chart_of_profiles(profiles));
-        Ok(Evaluation {
+        let mut evaluation = Evaluation {
             target: entity.to_owned(),
             model: format!("k-means with {} clusters", self.fitted.clusters.len()),
             baseline: "median cells".to_owned(),
             headline: "silhouette".to_owned(),
             measures: measures(&model, &baseline, context),
             facts,
-            charts,
-        })
+            charts: charts::of(self, profiles, baseline.silhouette.mean),
+            slices: charts::slices(profiles),
+            watch: vec![],
+        };
+        evaluation.watch = self.watch(&evaluation, &model, profiles);
+        Ok(evaluation)
+    }
+
+    /// What to be wary of.
+    fn watch(&self, evaluation: &Evaluation, model: &Measured, profiles: &Profiles) -> Vec<String> {
+        let shares: Vec<(i64, f64)> = profiles.rows.iter().map(|row| (row.segment, row.share)).collect();
+        let rules = [
+            watch::weak_structure(model.silhouette.mean),
+            watch::small_segments(&shares),
+            watch::wide_interval(evaluation),
+            watch::unfinished(self.fitted.converged),
+        ];
+        rules.into_iter().flatten().collect()
     }
 
     fn facts(&self, version: &str, model: &Measured, context: &StageContext) -> Vec<Fact> {
-        let rows = self.raw.nrows();
+        let rows = format::thousands(self.raw.nrows() as u64);
         let chosen = match self.stage.clusters {
             Clusters::Chosen(range) => format!(", chosen from {} to {} by silhouette", range.from, range.to),
             Clusters::Fixed(_) => String::new(),
@@ -106,7 +122,7 @@ impl Judged<'_> {
             _ => "none: internal measures, on the rows that the clusters were fitted on".to_owned(),
         };
         let how = if model.silhouette.sampled {
-            format!("on a sample of {SILHOUETTE_ROWS_MAX} rows")
+            format!("on a sample of {} rows", format::thousands(SILHOUETTE_ROWS_MAX as u64))
         } else {
             "exact".into()
         };
@@ -123,35 +139,6 @@ impl Judged<'_> {
             Fact::new("labels", labels),
             Fact::new("silhouette", format!("{how}; intervals by bootstrap over rows, the clusters given")),
         ]
-    }
-
-    /// The silhouette of each number of clusters, over that of the baseline.
-    fn chart_of_trials(&self, baseline: Option<f64>) -> Option<Chart> {
-        let points = self.trials.iter().filter_map(|trial| Some((trial.clusters as f64, trial.silhouette?)));
-        let points: Vec<(f64, f64)> = points.collect();
-        let (first, last) = (points.first()?.0, points.last()?.0);
-        Some(Chart::Line {
-            title: "Silhouette by number of clusters".to_owned(),
-            x: "clusters".to_owned(),
-            y: "silhouette".to_owned(),
-            points,
-            reference: baseline.map(|level| vec![(first, level), (last, level)]).unwrap_or_default(),
-        })
-    }
-
-    fn chart_of_profiles(&self, profiles: &Profiles) -> Chart {
-        let fixed = ["segment", "size", "share"].map(str::to_owned);
-        let means = self.stage.columns.iter().map(|name| format!("mean {name}"));
-        let number = |mean: &Option<f64>| mean.map_or_else(String::new, |mean| format!("{mean:.2}"));
-        let row = |row: &super::tables::ProfileRow| {
-            let fixed = [row.segment.to_string(), row.size.to_string(), format!("{:.1} %", 100.0 * row.share)];
-            fixed.into_iter().chain(row.means.iter().map(number)).collect()
-        };
-        Chart::Table {
-            title: "Segments".to_owned(),
-            columns: fixed.into_iter().chain(means).collect(),
-            rows: profiles.rows.iter().map(row).collect(),
-        }
     }
 }
 

@@ -16,6 +16,7 @@ pub struct Trial {
     pub clusters: usize,
     /// None where it does not exist.
     pub silhouette: Option<f64>,
+    pub inertia: f64,
 }
 
 /// Fits each number of clusters asked for and keeps the best; trials only where there is a choice.
@@ -38,7 +39,7 @@ pub fn choose(
         }
         let labels = fitted.predict(x).map_err(could_not)?.labels.to_vec();
         let silhouette = silhouette_of(x, &labels, context)?.mean;
-        trials.push(Trial { clusters, silhouette });
+        trials.push(Trial { clusters, silhouette, inertia: fitted.inertia });
         // `None` is less than any number.
         if best.as_ref().is_none_or(|(_, most)| silhouette > *most) {
             best = Some((fitted, silhouette));

@@ -1,5 +1,6 @@
 //! Segments by k-means.
 
+mod charts;
 mod evaluate;
 mod fit;
 mod fitted;
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::input::{self, PORT};
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Profile, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Table, TableSchema, type_name};
 use evaluate::Judged;
@@ -146,7 +148,12 @@ impl Stage for KMeans {
         let segments = tables::segments(entity, &found, &version)?;
         let segments = if self.mode == Mode::Fit { segments.clear() } else { segments };
         let model = (self.mode != Mode::Apply).then_some(model);
-        Ok(Outputs { tables: tables::lazy([segments, profiles.frame]), model, evaluation: Some(evaluation) })
+        Ok(Outputs {
+            tables: tables::lazy([segments, profiles.frame]),
+            model,
+            evaluation: Some(evaluation),
+            ..Outputs::default()
+        })
     }
 }
 
@@ -182,11 +189,14 @@ impl KMeans {
     fn signature(&self, raw: &Array2<f64>, features: &TableSchema) -> Result<Signature, Failure> {
         let dtype = |name: &str| features.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
         let columns = self.columns.iter().zip(raw.columns());
+        let described = |(name, values): (&String, ndarray::ArrayView1<'_, f64>)| {
+            profile::of_values(features, name, values.to_vec())
+        };
         Ok(Signature {
             kind: KMeans::KIND.to_owned(),
             inputs: self.columns.iter().map(|name| Field::new(name, dtype(name))).collect(),
             outputs: vec![Field::new("segment", "int64"), Field::new("distance", "float64")],
-            profile: columns.map(|(name, values)| Profile::of_numbers(name, values.iter().copied())).collect(),
+            profile: columns.map(described).collect(),
             rows: raw.nrows(),
             parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
         })

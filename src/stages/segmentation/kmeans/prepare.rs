@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView1};
 use polars::prelude::DataFrame;
 
 use super::options::Transform;
+use crate::format;
 use crate::stages::contract::Failure;
 use crate::table;
 
@@ -85,6 +86,5 @@ pub fn tell(columns: &[String], values: &Array2<f64>, such: impl Fn(f64) -> bool
 
 fn rows_of(name: &str, column: ArrayView1<'_, f64>, such: impl Fn(f64) -> bool) -> Option<String> {
     let rows = column.iter().filter(|value| such(**value)).count();
-    let unit = if rows == 1 { "row" } else { "rows" };
-    (rows > 0).then(|| format!("`{name}` in {rows} {unit}"))
+    (rows > 0).then(|| format!("`{name}` in {}", format::count(rows as u64, "row", "rows")))
 }

@@ -1,4 +1,7 @@
-//! Numbers as people read them. American: a comma between thousands, a point before decimals.
+//! Numbers, dates and lists as people read them. American: a comma between thousands, a point before
+//! decimals. A leaf: facts, the log, the summary and the page all say it the same way.
+
+use chrono::NaiveDate;
 
 /// `52000` as `52,000`.
 pub fn thousands(count: u64) -> String {
@@ -85,6 +88,30 @@ pub fn count(count: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", thousands(count), if count == 1 { singular } else { plural })
 }
 
+/// A share in percent: `60.0 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", decimal(100.0 * share, 1))
+}
+
+/// The first and the last of ascending dates.
+pub fn span(dates: &[NaiveDate]) -> String {
+    match (dates.first(), dates.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (Some(only), _) => only.to_string(),
+        _ => "none".to_owned(),
+    }
+}
+
+/// Names side by side, at most so many of them.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>, names_max: usize) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let shown = names.iter().take(names_max).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(names_max) {
+        0 => shown,
+        more => format!("{shown} and {} more", thousands(more as u64)),
+    }
+}
+
 /// At most so many characters, the last an ellipsis where something was cut.
 pub fn clip(text: &str, characters_max: usize) -> String {
     if text.chars().count() <= characters_max {
@@ -156,6 +183,9 @@ mod tests {
         assert_eq!(duration(f64::NAN), "0.00 s");
         assert_eq!(count(1, "table", "tables"), "1 table");
         assert_eq!(clip("häuser", 4), "häu…");
+        assert_eq!((percent(0.6), percent(0.0)), ("60.0 %".to_owned(), "0.0 %".to_owned()));
+        assert_eq!(list(["a", "b", "c"], 3), "a, b, c");
+        assert_eq!(list(["a", "b", "c"], 1), "a and 2 more");
         assert_eq!(decimal(-0.001, 2), "0.00");
         assert_eq!(one_line("a\nb\u{1b}[31m"), "a b[31m");
     }

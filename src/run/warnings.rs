@@ -1,0 +1,99 @@
+//! What a run warns of: it went well, and yet someone should look.
+
+use super::drift::DEFINED_OTHERWISE;
+use super::schedule::{Run, node_ref};
+use crate::events::Event;
+use crate::format;
+use crate::metrics::evaluation::Verdict;
+use crate::metrics::profile::{Psi, STRONG};
+use crate::report::{CheckReport, ModelReport, NodeReport, Report, TableProfile};
+
+/// The columns that one warning names.
+const NAMES_MAX: usize = 5;
+
+/// A warning and the node that it is of, by id.
+pub struct Warning {
+    pub node: Option<String>,
+    pub message: String,
+}
+
+impl Warning {
+    /// With the node's name, for those who read it apart from the node.
+    pub fn text(&self) -> String {
+        match &self.node {
+            Some(node) => format!("{node}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+/// Everything that the report gives reason to warn of, in its order. Checks that warn and failures are
+/// told apart from these, as what they are.
+pub fn of(report: &Report) -> Vec<Warning> {
+    // A model that is only fitted gives no rows.
+    let fits = |node: &&NodeReport| {
+        report.models.iter().any(|model| model.mode == "fit" && node.id == format!("stage.{}", model.stage))
+    };
+    let empty = report.nodes.iter().filter(|node| !fits(node)).filter_map(empty);
+    let models = report.models.iter().filter_map(model);
+    let drift = report.profiles.iter().flat_map(drift);
+    empty.chain(models).chain(drift).collect()
+}
+
+/// Tells listeners of everything above, and of checks that warn.
+pub fn emit(run: &Run, report: &Report) {
+    let node_of = |id: &str| run.plan.nodes.iter().find(|node| node.id() == id).map(|node| node_ref(run, node));
+    let checks = report.checks.iter().filter_map(check);
+    for warning in checks.chain(of(report)) {
+        let node = warning.node.as_deref().and_then(node_of);
+        run.listeners.emit(&Event::Warning { node, message: warning.message });
+    }
+}
+
+fn check(check: &CheckReport) -> Option<Warning> {
+    if check.severity != "warn" || check.failed_rows == 0 {
+        return None;
+    }
+    let message = match &check.found {
+        Some(found) => format!("{}: {found}", check.check),
+        None => format!("{} fails in {}", check.check, format::count(check.failed_rows, "row", "rows")),
+    };
+    Some(Warning { node: Some(check.on.clone()), message })
+}
+
+/// A source or a stage whose every table has no rows.
+fn empty(node: &NodeReport) -> Option<Warning> {
+    let none = !node.outputs.is_empty() && node.rows() == 0 && node.kind != "publish";
+    none.then(|| Warning { node: Some(node.id.clone()), message: "it gave no rows".to_owned() })
+}
+
+fn model(model: &ModelReport) -> Option<Warning> {
+    let loses = model.verdict == Some(Verdict::Loses);
+    loses.then(|| Warning { node: Some(format!("stage.{}", model.stage)), message: model.sentence.clone() })
+}
+
+/// One warning for each distribution that columns of the table have moved away from.
+fn drift(table: &TableProfile) -> Vec<Warning> {
+    let mut moved: Vec<(&str, Vec<(&str, f64)>)> = Vec::new();
+    for column in &table.columns {
+        for drift in column.drift.iter().filter(|drift| !drift.against.ends_with(DEFINED_OTHERWISE)) {
+            if !(Psi { index: drift.psi, chance: drift.chance }).is_strong() {
+                continue;
+            }
+            let found = (column.profile.name.as_str(), drift.psi);
+            match moved.iter_mut().find(|(against, _)| *against == drift.against) {
+                Some((_, columns)) => columns.push(found),
+                None => moved.push((&drift.against, vec![found])),
+            }
+        }
+    }
+    let warning = |(against, mut columns): (&str, Vec<(&str, f64)>)| {
+        columns.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let named: Vec<String> = columns.iter().map(|(name, psi)| format!("{name} {psi:.2}")).collect();
+        let names = format::list(named.iter().map(String::as_str), NAMES_MAX);
+        let stage = table.table.rsplit(' ').next().and_then(|name| name.split('.').next()).unwrap_or_default();
+        let message = format!("{} is distributed unlike {against}: PSI above {STRONG} for {names}", table.table);
+        Warning { node: Some(format!("stage.{stage}")), message }
+    };
+    moved.into_iter().map(warning).collect()
+}

@@ -1,0 +1,192 @@
+//! What a reader of an evaluation should be wary of: rules of thumb, each a sentence that says why.
+
+use crate::format::{number, percent, thousands};
+use crate::metrics::evaluation::{Estimate, Evaluation, Verdict};
+
+/// Fewer rows of either class, or users, leave a measure uncertain (Vergouwe et al. 2005: at least 100 events
+/// and 100 non-events to validate a model).
+const EACH_MIN: usize = 100;
+/// Expected calibration errors above this make probabilities unfit to be multiplied with.
+const CALIBRATION_ERROR_MAX: f64 = 0.05;
+/// Rankings as good as this are rare, and leaks are not.
+const SUSPICIOUS_AUC: f64 = 0.95;
+/// No substantial structure below, weak structure below (Kaufman and Rousseeuw 1990, table 2.4).
+const SILHOUETTE: [f64; 2] = [0.25, 0.5];
+/// Lists that show a smaller share of the catalog are nearly the same for everyone.
+const COVERAGE_MIN: f64 = 0.05;
+/// A smaller segment is hardly one to act on.
+const SEGMENT_SHARE_MIN: f64 = 0.01;
+
+/// The interval of the deciding difference is wider than the difference itself.
+pub fn wide_interval(evaluation: &Evaluation) -> Option<String> {
+    let measure = evaluation.headline()?;
+    let Estimate { value, low: Some(low), high: Some(high) } = measure.difference? else { return None };
+    if high - low <= value.abs() {
+        return None;
+    }
+    let verdict = match measure.verdict() {
+        Verdict::NotShown => "so the two cannot be told apart",
+        Verdict::Beats | Verdict::Loses => "so how far it is ahead or behind is uncertain",
+    };
+    Some(format!(
+        "The {} differs from its baseline's by {}, but by anything from {} to {} within chance, {verdict}.",
+        measure.name,
+        number(value),
+        number(low),
+        number(high),
+    ))
+}
+
+/// Too few rows of one of the two classes evaluate it.
+pub fn few_of_a_class(target: &str, rows: usize, positives: usize) -> Option<String> {
+    let fewer = positives.min(rows.saturating_sub(positives));
+    let is = if fewer == positives { "true" } else { "false" };
+    (fewer < EACH_MIN).then(|| {
+        format!(
+            "`{target}` is {is} in only {} of the {} rows that evaluate it; below {EACH_MIN} every measure is uncertain.",
+            thousands(fewer as u64),
+            thousands(rows as u64)
+        )
+    })
+}
+
+/// Too few users evaluate it.
+pub fn few_users(users: usize) -> Option<String> {
+    (users < EACH_MIN).then(|| {
+        format!("Only {} users evaluate it; below {EACH_MIN} every measure is uncertain.", thousands(users as u64))
+    })
+}
+
+/// One feature alone orders the rows as well, within chance; `low` is the lower end of the model's lead.
+pub fn single_feature(name: &str, single: f64, model: f64, low: f64) -> Option<String> {
+    (low <= 0.0).then(|| {
+        format!(
+            "`{name}` alone orders the rows about as well (ROC AUC {single:.3}, the model {model:.3}): a rule on it may be enough."
+        )
+    })
+}
+
+/// Better than one has reason to hope.
+pub fn too_good(roc_auc: f64) -> Option<String> {
+    (roc_auc >= SUSPICIOUS_AUC)
+        .then(|| format!("A ROC AUC of {roc_auc:.3} is rarely earned: look for a feature that knows the outcome."))
+}
+
+/// Probabilities that do not hold; `mean` is what the model expects, `share` what happened.
+pub fn miscalibrated(error: f64, mean: f64, share: f64) -> Option<String> {
+    if error <= CALIBRATION_ERROR_MAX {
+        return None;
+    }
+    let direction = match mean - share {
+        over if over > CALIBRATION_ERROR_MAX => {
+            format!(" (too high: {} expected, {} happened)", percent(mean), percent(share))
+        }
+        under if under < -CALIBRATION_ERROR_MAX => {
+            format!(" (too low: {} expected, {} happened)", percent(mean), percent(share))
+        }
+        _ => String::new(),
+    };
+    Some(format!(
+        "Its probabilities are off by {error:.3} on average{direction}: use them to order customers, not as chances."
+    ))
+}
+
+/// Fitting stopped before it came to rest.
+pub fn unfinished(converged: bool) -> Option<String> {
+    (!converged).then(|| "Fitting stopped before it came to rest, so the model is not final.".to_owned())
+}
+
+/// Clusters that the data hardly have.
+pub fn weak_structure(silhouette: Option<f64>) -> Option<String> {
+    let [none, weak] = SILHOUETTE;
+    match silhouette? {
+        value if value <= none => Some(format!(
+            "A silhouette of {value:.2} means that there is no substantial structure: the segments cut up what has no gaps."
+        )),
+        value if value <= weak => {
+            Some(format!("A silhouette of {value:.2} means a weak structure: many lie between two segments."))
+        }
+        _ => None,
+    }
+}
+
+/// Segments too small to act on, by number and share.
+pub fn small_segments(shares: &[(i64, f64)]) -> Option<String> {
+    let small: Vec<String> =
+        shares.iter().filter(|(_, share)| *share < SEGMENT_SHARE_MIN).map(|(segment, _)| segment.to_string()).collect();
+    match small.as_slice() {
+        [] => None,
+        [one] => Some(format!("Segment {one} has less than {} of the rows.", percent(SEGMENT_SHARE_MIN))),
+        many => Some(format!(
+            "Segments {} have less than {} of the rows each.",
+            many.join(", "),
+            percent(SEGMENT_SHARE_MIN)
+        )),
+    }
+}
+
+/// Everyone is shown the same few items.
+pub fn narrow_lists(k: usize, coverage: f64) -> Option<String> {
+    (coverage < COVERAGE_MIN).then(|| {
+        format!(
+            "The first {k} of all lists together show only {} of the items: most are never recommended.",
+            percent(coverage)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::evaluation::{Better, Measure};
+
+    fn evaluation(difference: Estimate) -> Evaluation {
+        let measure = Measure {
+            name: "roc_auc".into(),
+            better: Better::Higher,
+            model: Estimate::point(0.6),
+            baseline: Some(Estimate::point(0.5)),
+            difference: Some(difference),
+        };
+        Evaluation {
+            target: "buys".into(),
+            model: "model".into(),
+            baseline: "prior".into(),
+            headline: "roc_auc".into(),
+            measures: vec![measure],
+            facts: vec![],
+            charts: vec![],
+            slices: vec![],
+            watch: vec![],
+        }
+    }
+
+    #[test]
+    fn an_interval_is_wide_if_it_is_wider_than_what_it_is_of() {
+        assert_eq!(wide_interval(&evaluation(Estimate::interval(0.1, 0.06, 0.14))), None);
+        assert_eq!(wide_interval(&evaluation(Estimate::point(0.1))), None);
+        let told = wide_interval(&evaluation(Estimate::interval(0.1, -0.02, 0.2))).unwrap();
+        assert!(told.contains("from -0.0200 to 0.200 within chance, so the two cannot be told apart"), "{told}");
+    }
+
+    #[test]
+    fn each_rule_has_its_limit() {
+        assert_eq!(few_of_a_class("buys", 5_000, 100), None);
+        let told = few_of_a_class("buys", 5_000, 4_990).unwrap();
+        assert!(told.starts_with("`buys` is false in only 10 of the 5,000 rows"), "{told}");
+        assert!(few_users(100).is_none() && few_users(99).is_some());
+        assert!(single_feature("x", 0.7, 0.8, 0.01).is_none() && single_feature("x", 0.79, 0.8, -0.01).is_some());
+        assert!(too_good(0.94).is_none() && too_good(0.95).is_some());
+        assert_eq!(miscalibrated(0.05, 0.9, 0.1), None);
+        assert!(miscalibrated(0.3, 0.4, 0.1).unwrap().contains("too high: 40.0 % expected, 10.0 % happened"));
+        assert!(miscalibrated(0.3, 0.1, 0.4).unwrap().contains("too low"));
+        assert!(miscalibrated(0.06, 0.11, 0.1).unwrap().contains("0.060 on average: use"));
+        assert!(weak_structure(None).is_none() && weak_structure(Some(0.51)).is_none());
+        assert!(weak_structure(Some(0.3)).unwrap().contains("weak"));
+        assert!(weak_structure(Some(0.2)).unwrap().contains("no substantial"));
+        assert_eq!(small_segments(&[(1, 0.99), (2, 0.01)]), None);
+        assert_eq!(small_segments(&[(1, 0.995), (2, 0.005)]).unwrap(), "Segment 2 has less than 1.0 % of the rows.");
+        assert!(narrow_lists(10, 0.05).is_none() && narrow_lists(10, 0.04).unwrap().contains("4.0 %"));
+        assert!(unfinished(true).is_none() && unfinished(false).is_some());
+    }
+}
