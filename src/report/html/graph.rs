@@ -8,8 +8,8 @@ use crate::report::content::{Edge, NodeReport, NodeStatus};
 use crate::report::format::clip;
 
 /// Beyond so many nodes a drawing is a thicket, and the table says it better.
-const NODES_MAX: usize = 80;
-const EDGES_MAX: usize = 400;
+const NODES_MAX: usize = 60;
+const EDGES_MAX: usize = 240;
 const BOX_WIDTH: usize = 124;
 const BOX_HEIGHT: usize = 38;
 const GAP_ACROSS: usize = 40;
@@ -36,7 +36,7 @@ pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
     html! {
         figure {
             div.scroll role="region" tabindex="0" aria-label="Graph of the steps" {
-                svg role="img" aria-label="Graph of the steps; the table below says the same in words"
+                svg.dag role="img" aria-label="Graph of the steps; the table below says the same in words"
                     viewBox={ "0 0 " (width) " " (height) } style={ "min-width:" (width * 4 / 5) "px;max-width:" (width) "px" } {
                     @for (from, to) in &arrows { (arrow(&spots, *from, *to)) }
                     @for (node, spot) in nodes.iter().zip(&spots) { (draw(node, *spot)) }

@@ -1,5 +1,9 @@
 //! From values to coordinates, with round numbers as ticks.
 
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
 use crate::report::format;
 
 /// A linear axis whose ends are ticks.
@@ -61,6 +65,32 @@ impl Scale {
         // The small constant keeps 0.1, whose logarithm is not exactly -1, from a second decimal.
         let decimals = (-step.log10() - 1e-9).ceil().max(0.0) as usize;
         format!("{}{unit}", format::decimal(value, decimals))
+    }
+}
+
+/// As an axis of plotters. Its own choice of ticks ends before the axis does, and is not as round.
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.between(f64::from(limit.0), f64::from(limit.1)).at(*value).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        let ticks = self.ticks();
+        let every = ticks.len().div_ceil(hint.max_num_points().max(1)).max(1);
+        ticks.into_iter().map(|(value, _)| value).step_by(every).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format_ext(&self, value: &f64) -> String {
+        self.label(*value)
     }
 }
 
