@@ -6,7 +6,7 @@ use super::parts::{self, CELL_MAX};
 use super::spark;
 use crate::metrics::profile::{ColumnProfile, MODERATE, STRONG, Shape};
 use crate::report::content::{Drift, ProfiledColumn, TableProfile};
-use crate::report::format::{self, clip, number, percent, thousands};
+use crate::report::format::{self, clip, percent, thousands};
 
 /// Bytes of all these tables.
 const BYTES_MAX: usize = 200_000;
@@ -111,7 +111,7 @@ fn table(profile: &TableProfile, bytes_max: usize) -> Markup {
     html! {
         details.table open[open] {
             summary { h4 { (name) } span.soft { (described(profile, &moves)) } }
-            div.scroll role="region" tabindex="0" aria-label={ "Columns of " (name) } {
+            div.scroll role="group" tabindex="0" aria-label={ "Columns of " (name) } {
                 table.columns {
                     thead {
                         tr {
@@ -171,7 +171,7 @@ fn row(column: &ProfiledColumn, references: &[&str]) -> Markup {
 
 fn median(shape: &Shape) -> String {
     match shape {
-        Shape::Number { median, .. } => number(*median),
+        Shape::Number { median, .. } => parts::figure(*median),
         _ => "–".to_owned(),
     }
 }

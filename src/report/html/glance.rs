@@ -113,11 +113,11 @@ fn models(report: &Report) -> Markup {
     let loses = report.models.iter().filter(|model| model.verdict == Some(Verdict::Loses)).count();
     let (tone, note) = match (judged - better, loses) {
         _ if judged == 0 => ("plain", "no baseline to beat".to_owned()),
-        (0, _) => ("good", "beat their baseline".to_owned()),
-        (_, 0) => ("doubt", "beat their baseline".to_owned()),
-        (_, loses) => ("bad", format!("beat their baseline, {loses} worse")),
+        (0, _) => ("good", "none is in doubt".to_owned()),
+        (doubtful, 0) => ("doubt", format!("{doubtful} not shown to be better")),
+        (_, loses) => ("bad", format!("{loses} worse than the baseline")),
     };
-    tile("#models", &format!("{better} of {judged}"), "Models", tone, &note)
+    tile("#models", &format!("{better} of {judged}"), "Models better", tone, &note)
 }
 
 fn checks(report: &Report) -> Markup {
@@ -149,9 +149,9 @@ fn drift(report: &Report) -> Markup {
     };
     let note = match (moves.compared, moves.moved) {
         (0, _) => "nothing to compare with yet".to_owned(),
-        (compared, moved) => format!("drifted of {compared} columns, {moved} moved"),
+        (_, moved) => format!("{moved} moved a little"),
     };
-    tile("#columns", &thousands(moves.drifted as u64), "Drift", tone, &note)
+    tile("#columns", &format!("{} of {}", moves.drifted, moves.compared), "Columns drifted", tone, &note)
 }
 
 fn cost(report: &Report) -> Markup {

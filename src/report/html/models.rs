@@ -111,7 +111,7 @@ fn article(place: usize, model: &ModelReport, charts: &Markup) -> Markup {
                 h3 id=(heading) { (format::clip(&model.stage, CELL_MAX)) }
                 @if headline.is_some() { (parts::mark(model.verdict, verdict_words(model.verdict))) }
             }
-            p.say { (format::clip(&model.sentence, MESSAGE_MAX)) }
+            p.say { (format::clip(&glossary::reworded(&model.sentence, &evaluation.headline), MESSAGE_MAX)) }
             @if let Some(measure) = headline { (meaning(measure)) }
             (watch(&evaluation.watch))
             div.pair {

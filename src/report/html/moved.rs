@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::glossary;
-use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
+use super::parts::{self, CELL_MAX, Head, ROWS_MAX, figure};
 use crate::report::content::Change;
-use crate::report::format::{clip, decimal, number, percent};
+use crate::report::format::{clip, decimal, percent};
 
 /// So many are shown at once; the others are folded up.
 const SHOWN: usize = 8;
@@ -31,38 +31,33 @@ pub fn section(changes: &[Change]) -> Markup {
 
 fn row(change: &Change) -> Markup {
     let (what, _) = glossary::explain(&change.measure);
+    let (absolute, relative) = difference(change.before, change.now);
     html! {
         th scope="row" { (parts::breakable(&clip(&change.of, CELL_MAX))) }
         td { (clip(&what, CELL_MAX)) }
         td.n { (figure(change.before)) }
         td.n { (figure(change.now)) }
-        td.n { (difference(change.before, change.now)) }
+        td.n { (absolute) @if let Some(relative) = relative { span.range { (relative) } } }
     }
 }
 
-/// Whole numbers are counts.
-fn figure(value: f64) -> String {
-    if value.is_finite() && value.fract() == 0.0 && value.abs() < 1e15 { decimal(value, 0) } else { number(value) }
-}
-
-/// `+0.021 (+2.8 %)`: signed, and in parts of what was before where that is not zero.
-fn difference(before: f64, now: f64) -> String {
+/// `+0.021`, and in parts of what was before `+2.8 %`, where that is not zero.
+fn difference(before: f64, now: f64) -> (String, Option<String>) {
     let difference = now - before;
     if !difference.is_finite() {
-        return "–".to_owned();
+        return ("–".to_owned(), None);
     }
     let sign = |value: f64| match value {
         value if value > 0.0 => "+",
         value if value < 0.0 => "−",
         _ => "",
     };
-    let absolute = if before.fract() == 0.0 && now.fract() == 0.0 { figure(difference.abs()) } else { number(difference.abs()) };
+    // As exact as the figures themselves are shown.
+    let decimals = |value: f64| figure(value).split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let absolute = decimal(difference.abs(), decimals(before).max(decimals(now)).min(6));
     let relative = difference / before.abs();
-    let relative = match relative.is_finite() {
-        true => format!(" ({}{})", sign(relative), percent(relative.abs())),
-        false => String::new(),
-    };
-    format!("{}{absolute}{relative}", sign(difference))
+    let relative = relative.is_finite().then(|| format!("{}{}", sign(relative), percent(relative.abs())));
+    (format!("{}{absolute}", sign(difference)), relative)
 }
 
 #[cfg(test)]
@@ -74,9 +69,13 @@ mod tests {
         assert_eq!(figure(4.0), "4");
         assert_eq!(figure(4_338.0), "4,338");
         assert_eq!(figure(0.762), "0.762");
-        assert_eq!(difference(4_300.0, 4_338.0), "+38 (+0.9 %)");
-        assert_eq!(difference(0.8, 0.6), "−0.200 (−25.0 %)");
-        assert_eq!(difference(0.0, 3.0), "+3");
-        assert_eq!(difference(1.0, f64::NAN), "–");
+        let told = |before, now| {
+            let (absolute, relative) = difference(before, now);
+            (absolute, relative.unwrap_or_default())
+        };
+        assert_eq!(told(4_300.0, 4_338.0), ("+38".to_owned(), "+0.9 %".to_owned()));
+        assert_eq!(told(0.8, 0.61), ("−0.190".to_owned(), "−23.8 %".to_owned()));
+        assert_eq!(told(0.0, 3.0), ("+3".to_owned(), String::new()));
+        assert_eq!(told(1.0, f64::NAN), ("–".to_owned(), String::new()));
     }
 }

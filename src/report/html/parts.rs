@@ -26,7 +26,7 @@ pub enum Head {
 pub fn table(caption: &str, heads: &[Head], rows: &[Markup], total: usize) -> Markup {
     let rows = within(rows, TABLE_BYTES_MAX);
     html! {
-        div.scroll role="region" tabindex="0" aria-label=(caption) {
+        div.scroll role="group" tabindex="0" aria-label=(caption) {
             table {
                 caption { (caption) }
                 thead {
@@ -102,6 +102,14 @@ pub fn breakable(name: &str) -> Markup {
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// A value as it is counted or measured: whole numbers have no decimals.
+pub fn figure(value: f64) -> String {
+    match value.is_finite() && value.fract() == 0.0 && value.abs() < 1e15 {
+        true => format::decimal(value, 0),
+        false => format::number(value),
+    }
 }
 
 /// A value with its interval below it.

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::metrics::profile::Shape;
-use crate::report::format::{clip, number, percent};
+use super::parts::figure;
+use crate::report::format::{clip, percent};
 
 const WIDTH: f64 = 120.0;
 const HEIGHT: f64 = 26.0;
@@ -18,7 +19,7 @@ pub fn cell(shape: &Shape) -> Markup {
     match shape {
         Shape::Number { edges, counts, .. } => {
             let (Some(low), Some(high)) = (edges.first(), edges.last()) else { return html! { "–" } };
-            let words = format!("{} to {}", number(*low), number(*high));
+            let words = format!("{} to {}", figure(*low), figure(*high));
             html! { (bars(&steps(edges, counts), &words)) span.range { (words) } }
         }
         Shape::Category { levels, other } => {
@@ -88,7 +89,7 @@ mod tests {
         let drawn = cell(&shape).into_string();
         // The second bar is twice as wide and so half as high.
         assert!(drawn.contains("M0.0 26v-26.0h39.4V26zM40.0 26v-13.0h79.4V26z"), "{drawn}");
-        assert!(drawn.contains(r#"aria-label="Distribution: 0 to 3.000""#), "{drawn}");
+        assert!(drawn.contains(r#"aria-label="Distribution: 0 to 3""#), "{drawn}");
     }
 
     #[test]

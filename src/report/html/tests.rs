@@ -10,7 +10,7 @@ fn says_what_a_reader_wants_to_know() {
     let page = render(&sample::report());
     let wanted = [
         "December 10, 2011",
-        "The logistic regression of buys_90d reaches a roc_auc of 0.762 and beats its baseline (class prior), which has 0.500.",
+        "The logistic regression of buys_90d reaches a ROC AUC of 0.762 and beats its baseline (class prior), which has 0.500.",
         "which is better: do not use this model.",
         "3 of 4 models beat their baseline.",
         "1 column has drifted.",
@@ -21,7 +21,7 @@ fn says_what_a_reader_wants_to_know() {
         "range unit_price 0..",
         "the published version has the same content",
         "since the run of",
-        "+37 (+0.9 %)",
+        "+37<span class=\"range\">+0.9 %</span>",
         "▲ drifted",
         "3.42 s",
         "512 MB",

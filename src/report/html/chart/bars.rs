@@ -4,16 +4,17 @@ use maud::{Markup, html};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, TRANSPARENT};
+use plotters::style::Color;
 
 use super::canvas::{self, Area, DrawError, px};
 use super::scale::Scale;
 use super::{Figure, WIDTH};
-use crate::report::format::{clip, number};
+use crate::report::format::clip;
+use crate::report::html::parts;
 
 const BARS_MAX: usize = 30;
 /// Each bar stands below its name.
-const ROW_HEIGHT: f64 = 36.0;
+const ROW_HEIGHT: f64 = 40.0;
 const NAME_MAX: usize = 40;
 const COLUMNS_HEIGHT: f64 = 240.0;
 /// So many columns fit beside each other with their values on top, if no name is longer than so many letters.
@@ -33,7 +34,7 @@ pub fn figure(unit: &str, bars: &[Bar]) -> Option<Figure> {
     let short = shown.len() <= COLUMNS_MAX && shown.iter().all(|(name, _)| name.chars().count() <= COLUMN_NAME_MAX);
     let height = if short { COLUMNS_HEIGHT } else { shown.len() as f64 * ROW_HEIGHT };
     let paint = |area: &Area<'_>| if short { standing(area, &shown, scale) } else { lying(area, &shown, scale) };
-    let words: Vec<String> = shown.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
+    let words: Vec<String> = shown.iter().map(|(name, value)| format!("{name} {}", parts::figure(*value))).collect();
     Some(Figure {
         drawing: canvas::draw(WIDTH, height, paint)?,
         height,
@@ -54,29 +55,19 @@ fn lying(area: &Area<'_>, bars: &[Bar], scale: Scale) -> Result<(), DrawError> {
     for (row, (label, value)) in bars.iter().enumerate() {
         let top = row as f64;
         let (left, right) = (0_f64.min(*value), 0_f64.max(*value));
-        plane.draw(&Rectangle::new([(left, top + 0.5), (right, top + 0.82)], canvas::SERIES[0].filled()))?;
-        plane.draw(&PathElement::new(vec![(0.0, top + 0.44), (0.0, top + 0.88)], canvas::AXIS.stroke_width(4)))?;
+        plane.draw(&Rectangle::new([(left, top + 0.52), (right, top + 0.8)], canvas::SERIES[0].filled()))?;
+        plane.draw(&PathElement::new(vec![(0.0, top + 0.47), (0.0, top + 0.85)], canvas::AXIS.stroke_width(4)))?;
         let height = px(top * ROW_HEIGHT + 2.0);
         area.draw_text(label, &name, (0, height))?;
-        area.draw_text(&number(*value), &reached, (px(WIDTH), height))?;
+        area.draw_text(&parts::figure(*value), &reached, (px(WIDTH), height))?;
     }
     Ok(())
 }
 
 fn standing(area: &Area<'_>, bars: &[Bar], scale: Scale) -> Result<(), DrawError> {
     let columns = bars.len() as f64;
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(px(20.0))
-        .margin_bottom(px(22.0))
-        .build_cartesian_2d(0.0..columns, scale)?;
-    let mesh = canvas::GRID.stroke_width(4);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .disable_axes()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(mesh)
-        .draw()?;
+    let chart =
+        ChartBuilder::on(area).margin_top(px(20.0)).margin_bottom(px(22.0)).build_cartesian_2d(0.0..columns, scale)?;
     let plane = chart.plotting_area();
     let name = canvas::text(canvas::SOFT, HPos::Center, VPos::Bottom);
     let reached = canvas::text(canvas::INK, HPos::Center, VPos::Bottom);
@@ -104,7 +95,7 @@ fn short_number(value: f64) -> String {
 
 fn caption(unit: &str, total: usize, finite: usize, shown: usize) -> Markup {
     html! {
-        @if !unit.is_empty() { "In " (clip(unit, NAME_MAX)) ". " }
+        @if !unit.is_empty() { (parts::capital(&clip(unit, NAME_MAX))) ". " }
         @if total > finite { (total - finite) " not a number. " }
         @if finite > shown { (finite - shown) " more in report.json." }
     }
@@ -126,7 +117,7 @@ mod tests {
     fn what_is_no_number_is_counted() {
         let drawn = figure("rows", &[("a".to_owned(), f64::NAN), ("b".to_owned(), 2.0)]).unwrap();
         assert!(drawn.caption.into_string().contains("1 not a number."));
-        assert_eq!(drawn.words, "b 2.000.");
+        assert_eq!(drawn.words, "b 2.");
         assert!(figure("rows", &[("a".to_owned(), f64::INFINITY)]).is_none());
     }
 }

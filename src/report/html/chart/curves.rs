@@ -1,7 +1,7 @@
 //! Curves with their reference: ROC, precision and recall, gain, calibration, inertia by number of clusters.
 
 use maud::{Markup, html};
-use plotters::chart::ChartBuilder;
+use plotters::chart::{ChartBuilder, LabelAreaPosition};
 use plotters::element::{Circle, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, TRANSPARENT};
@@ -15,7 +15,7 @@ use crate::report::format::{clip, number};
 const HEIGHT: f64 = 280.0;
 const TOP: f64 = 30.0;
 const RIGHT: f64 = 16.0;
-const BOTTOM: f64 = 28.0;
+const BOTTOM: f64 = 24.0;
 /// Points that are drawn; a longer curve is thinned evenly.
 const POINTS_MAX: usize = 200;
 /// So few points are marked one by one.
@@ -74,7 +74,7 @@ impl Curves<'_> {
             .margin_right(px(RIGHT))
             .margin_bottom(px(14.0))
             .x_label_area_size(px(BOTTOM))
-            .y_label_area_size(px(10.0 + widest as f64 * 7.0))
+            .y_label_area_size(px(12.0 + widest as f64 * 7.0))
             .build_cartesian_2d(self.x, self.y)?;
         // Long labels leave room for fewer of them.
         let longest = self.x.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(1);
@@ -86,6 +86,8 @@ impl Curves<'_> {
             .axis_style(canvas::AXIS.stroke_width(4))
             .x_labels((36 / (longest + 2)).clamp(2, 11))
             .y_labels(11)
+            .set_tick_mark_size(LabelAreaPosition::Bottom, px(5.0))
+            .set_tick_mark_size(LabelAreaPosition::Left, px(4.0))
             .x_label_style(soft(HPos::Center))
             .y_label_style(canvas::text(canvas::SOFT, HPos::Right, VPos::Center))
             .draw()?;
@@ -112,7 +114,7 @@ impl Curves<'_> {
                     @for (place, curve) in self.curves.iter().enumerate() {
                         li { (swatch(&format!("swatch s{}", place + 1))) (curve.name) }
                     }
-                    @if reference { li { (swatch("swatch s0")) "chance, or the ideal" } }
+                    @if reference { li { (swatch("swatch s0")) "for comparison" } }
                 }
             }
             @if total > self.curves.len() {

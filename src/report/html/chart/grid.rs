@@ -7,6 +7,8 @@ use crate::report::html::parts::{self, CELL_MAX};
 
 const ROWS_MAX: usize = 40;
 const COLUMNS_MAX: usize = 24;
+/// A grid of so few columns stands beside another chart.
+const COLUMNS_NARROW_MAX: usize = 3;
 /// The part of the color in the deepest shade, in percent; text stays readable on it.
 const SHADE_MAX: f64 = 38.0;
 /// From this part of the deepest shade on a cell has a sign too.
@@ -29,9 +31,9 @@ impl Grid<'_> {
         let title = clip(self.title, CELL_MAX);
         let rows: Vec<Markup> = self.rows.iter().enumerate().take(ROWS_MAX).map(|(place, name)| self.row(place, name)).collect();
         html! {
-            figure.wide {
+            figure.wide[self.columns.len() > COLUMNS_NARROW_MAX] {
                 h4 { (title) }
-                div.scroll role="region" tabindex="0" aria-label=(title) {
+                div.scroll role="group" tabindex="0" aria-label=(title) {
                     table.shaded {
                         thead {
                             tr {

@@ -32,7 +32,7 @@ impl Scale {
             let room = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
             (low, high) = (low - room, high + room);
         }
-        let step = round_step((high - low) / 4.0);
+        let step = round_step((high - low) / 5.0);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         let sound = step.is_normal() && (high - low).is_finite() && (high - low) / step < 20.0;
         sound.then_some(Scale { low, high, step, start: 0.0, end: 1.0 })
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
-        assert_eq!(labels(&[0.0, 1.0]), ["0.0", "0.5", "1.0"]);
+        assert_eq!(labels(&[0.0, 1.0]), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&[0.71, 0.79]), ["0.70", "0.72", "0.74", "0.76", "0.78", "0.80"]);
         assert_eq!(labels(&[-3.0, 12.0]), ["-5", "0", "5", "10", "15"]);
-        assert_eq!(labels(&[5.0]), ["4.5", "5.0", "5.5"]);
+        assert_eq!(labels(&[5.0]), ["4.4", "4.6", "4.8", "5.0", "5.2", "5.4", "5.6"]);
         assert_eq!(labels(&[0.0, 2_000_000.0]), ["0.0 M", "0.5 M", "1.0 M", "1.5 M", "2.0 M"]);
     }
 

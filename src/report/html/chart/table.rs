@@ -7,6 +7,8 @@ use crate::report::html::parts::{self, CELL_MAX};
 
 const ROWS_MAX: usize = 40;
 const COLUMNS_MAX: usize = 16;
+/// A table of so few columns stands beside another chart.
+const COLUMNS_NARROW_MAX: usize = 3;
 
 pub fn figure(title: &str, columns: &[String], rows: &[Vec<String>]) -> Markup {
     let title = clip(title, CELL_MAX);
@@ -16,9 +18,9 @@ pub fn figure(title: &str, columns: &[String], rows: &[Vec<String>]) -> Markup {
         .collect();
     let class = |column: usize| right.get(column).is_some_and(|right| *right).then_some("n");
     html! {
-        figure.wide {
+        figure.wide[columns.len() > COLUMNS_NARROW_MAX] {
             h4 { (title) }
-            div.scroll role="region" tabindex="0" aria-label=(title) {
+            div.scroll role="group" tabindex="0" aria-label=(title) {
                 table {
                     thead {
                         tr {
