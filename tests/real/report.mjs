@@ -77,6 +77,18 @@ async function keyboard(page, name) {
   if (parseFloat(outline) < 2) fail(name, `the focus is not seen: outline of ${outline}`);
 }
 
+/** As it is printed on A4: what is wider than the paper is cut off there. */
+async function printed(page, label, name) {
+  await page.emulateMedia({ media: "print" });
+  await page.setViewportSize({ width: 700, height: 1000 });
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  if (width > 700) fail(label, `printed, it is ${width} wide on 700`);
+  const height = Math.min(await page.evaluate(() => document.documentElement.scrollHeight), HEIGHT_MAX);
+  await page.screenshot({ path: join(shots, `${name}-print.png`), clip: { x: 0, y: 0, width: 700, height }, fullPage: true });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ media: "screen" });
+}
+
 /** Accessibility by axe, with everything unfolded: what is folded up is not looked at. */
 async function accessible(page, name) {
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
@@ -112,6 +124,7 @@ async function look(context, name, file, width, scheme) {
   await page.screenshot({ path: join(shots, `${name}-${width}-${scheme}.png`), clip: { x: 0, y: 0, width, height }, fullPage: true });
   if (scheme === "light" && width === 1440) {
     await keyboard(page, label);
+    await printed(page, label, name);
     await page.pdf({ path: join(shots, `${name}.pdf`), format: "A4", margin: { top: "14mm", bottom: "14mm", left: "12mm", right: "12mm" } });
   }
   await accessible(page, label);

@@ -9,7 +9,8 @@ use crate::report::content::CheckReport;
 use crate::report::format::{self, clip, thousands};
 
 pub fn tables(checks: &[CheckReport]) -> Markup {
-    let (failed, passed): (Vec<&CheckReport>, Vec<&CheckReport>) = checks.iter().partition(|check| check.failed_rows > 0);
+    let (failed, passed): (Vec<&CheckReport>, Vec<&CheckReport>) =
+        checks.iter().partition(|check| check.failed_rows > 0);
     html! {
         @if checks.is_empty() {
             p.soft { "There are no checks." }
@@ -98,7 +99,11 @@ fn outcome(check: &CheckReport) -> Markup {
         @if check.failed_rows == 0 {
             span.good { "✓ passed" }
         } @else {
-            span class=(class) { "✕ " (format::count(check.failed_rows, "row", "rows")) }
+            // Where a number of rows does not say it, what was found does.
+            span class=(class) {
+                "✕ "
+                @if check.found.is_some() { "failed" } @else { (format::count(check.failed_rows, "row", "rows")) }
+            }
         }
         @if let Some(found) = &check.found { span.explain { (clip(found, MESSAGE_MAX)) } }
     }
@@ -120,6 +125,8 @@ mod tests {
         let page = tables(&[check("a", 0), check("b", 7), check("b", 0)]).into_string();
         let (open, folded) = page.split_once("<details>").unwrap();
         assert!(open.contains("check of b") && open.contains("✕ 7 rows") && open.contains("the rows are set aside"));
-        assert!(!open.contains("check of a") && folded.contains("check of a") && folded.contains("2 checks that passed"));
+        assert!(
+            !open.contains("check of a") && folded.contains("check of a") && folded.contains("2 checks that passed")
+        );
     }
 }

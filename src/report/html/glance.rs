@@ -104,8 +104,8 @@ fn steps(report: &Report) -> Markup {
 fn published(report: &Report) -> Markup {
     let rows: u64 = report.publications.iter().map(|publication| publication.rows).sum();
     let changed = report.publications.iter().filter(|publication| publication.changed).count();
-    let note = format!("{}, {changed} new", format::count(rows, "row", "rows"));
-    tile("#published", &thousands(report.publications.len() as u64), "Tables published", "plain", &note)
+    let note = format!("tables, {}, {changed} new", format::count(rows, "row", "rows"));
+    tile("#published", &thousands(report.publications.len() as u64), "Published", "plain", &note)
 }
 
 fn models(report: &Report) -> Markup {
@@ -122,7 +122,8 @@ fn models(report: &Report) -> Markup {
 
 fn checks(report: &Report) -> Markup {
     let failed = report.checks.iter().filter(|check| check.failed_rows > 0);
-    let (failed, stops) = failed.fold((0, 0), |(all, stops), check| (all + 1, stops + usize::from(check.severity == "error")));
+    let (failed, stops) =
+        failed.fold((0, 0), |(all, stops), check| (all + 1, stops + usize::from(check.severity == "error")));
     let aside: u64 = report.sources.iter().map(|source| source.quarantined_rows).sum();
     let note = match (failed, aside) {
         _ if report.checks.is_empty() => "there are none".to_owned(),

@@ -62,22 +62,21 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
     let row = |(place, model): &(usize, &ModelReport)| {
         let headline = model.evaluation.headline();
         html! {
-            th scope="row" { a href={ "#" (anchor(*place)) } { (parts::breakable(&format::clip(&model.stage, CELL_MAX))) } }
+            th scope="row" {
+                a href={ "#" (anchor(*place)) } { (parts::breakable(&format::clip(&model.stage, CELL_MAX))) }
+                @if let Some(measure) = headline {
+                    span.explain { (format::clip(&glossary::explain(&measure.name).0, CELL_MAX)) }
+                }
+            }
             td { (parts::mark(model.verdict, verdict_words(model.verdict))) }
-            td { @if let Some(measure) = headline { (format::clip(&glossary::explain(&measure.name).0, CELL_MAX)) } @else { "–" } }
             td.n { (parts::estimate(headline.map(|measure| &measure.model))) }
             td.n { (parts::estimate(headline.and_then(|measure| measure.baseline.as_ref()))) }
         }
     };
     let rows: Vec<Markup> = models.iter().take(ROWS_MAX).map(row).collect();
-    let heads = [
-        Head::Text("Model"),
-        Head::Text("Verdict"),
-        Head::Text("Decided by"),
-        Head::Number("Model"),
-        Head::Number("Baseline"),
-    ];
-    parts::table("All models and what decides", &heads, &rows, models.len())
+    let heads =
+        [Head::Text("Model, and what decides"), Head::Text("Verdict"), Head::Number("Model"), Head::Number("Baseline")];
+    parts::table("All models beside their baselines", &heads, &rows, models.len())
 }
 
 /// As many as fit, each within `share` bytes and what those before it have left.
@@ -175,7 +174,7 @@ fn charts(place: usize, evaluation: &Evaluation, bytes_max: usize) -> Markup {
     html! {
         @if !shown.is_empty() { div.charts { @for figure in &shown { (figure) } } }
         @if shown.len() < charts.len() {
-            p.small.soft { (charts.len() - shown.len()) " of its charts: more in report.json." }
+            p.small.soft { (charts.len() - shown.len()) " more of its charts in report.json." }
         }
     }
 }

@@ -11,7 +11,8 @@ const MODELS_MAX: usize = 40;
 const NAME_MAX: usize = 30;
 
 pub fn contents(report: &Report) -> Markup {
-    let (segments, predict): (Vec<_>, Vec<_>) = models::numbered(&report.models).partition(|(_, model)| model.is_segmentation());
+    let (segments, predict): (Vec<_>, Vec<_>) =
+        models::numbered(&report.models).partition(|(_, model)| model.is_segmentation());
     html! {
         nav aria-label="Contents" {
             ol {

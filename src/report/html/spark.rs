@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::metrics::profile::Shape;
 use super::parts::figure;
+use crate::metrics::profile::Shape;
 use crate::report::format::{clip, percent};
 
 const WIDTH: f64 = 120.0;
@@ -25,13 +25,16 @@ pub fn cell(shape: &Shape) -> Markup {
         Shape::Category { levels, other } => {
             let all = (levels.iter().map(|(_, count)| count).sum::<u64>() + other).max(1) as f64;
             let named = levels.iter().take(NAMED_MAX);
-            let words: Vec<String> =
-                named.map(|(name, count)| format!("{} {}", clip(name, NAME_MAX), percent(*count as f64 / all))).collect();
+            let words: Vec<String> = named
+                .map(|(name, count)| format!("{} {}", clip(name, NAME_MAX), percent(*count as f64 / all)))
+                .collect();
             let words = words.join(", ");
             let heights = levels.iter().take(LEVELS_MAX).map(|(_, count)| *count as f64);
             // Levels stand apart: they are no scale.
-            let bars_of: Vec<Bar> =
-                heights.enumerate().map(|(place, height)| Bar { left: place as f64, right: place as f64 + 0.7, height }).collect();
+            let bars_of: Vec<Bar> = heights
+                .enumerate()
+                .map(|(place, height)| Bar { left: place as f64, right: place as f64 + 0.7, height })
+                .collect();
             html! { (bars(&bars_of, &words)) span.range { (words) } }
         }
         Shape::None => html! { span.soft { "not described" } },
@@ -46,7 +49,8 @@ struct Bar {
 
 /// The bars of a histogram: as high as values are dense, so that a wide bar does not look fuller than it is.
 fn steps(edges: &[f64], counts: &[u64]) -> Vec<Bar> {
-    let widths: Vec<f64> = edges.windows(2).map(|pair| pair.last().unwrap_or(&0.0) - pair.first().unwrap_or(&0.0)).collect();
+    let widths: Vec<f64> =
+        edges.windows(2).map(|pair| pair.last().unwrap_or(&0.0) - pair.first().unwrap_or(&0.0)).collect();
     let sound = widths.iter().all(|width| width.is_finite() && *width > 0.0);
     let bars = edges.iter().zip(edges.iter().skip(1)).zip(counts).enumerate();
     let bar = |(place, ((left, right), count)): (usize, ((&f64, &f64), &u64))| match sound {
@@ -85,7 +89,13 @@ mod tests {
 
     #[test]
     fn heights_are_densities() {
-        let shape = Shape::Number { edges: vec![0.0, 1.0, 3.0], counts: vec![10, 10], mean: 1.0, median: 1.0, quantiles: vec![] };
+        let shape = Shape::Number {
+            edges: vec![0.0, 1.0, 3.0],
+            counts: vec![10, 10],
+            mean: 1.0,
+            median: 1.0,
+            quantiles: vec![],
+        };
         let drawn = cell(&shape).into_string();
         // The second bar is twice as wide and so half as high.
         assert!(drawn.contains("M0.0 26v-26.0h39.4V26zM40.0 26v-13.0h79.4V26z"), "{drawn}");
@@ -94,7 +104,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_drawn_is_not() {
-        let infinite = Shape::Number { edges: vec![0.0, f64::INFINITY], counts: vec![3], mean: 0.0, median: 0.0, quantiles: vec![] };
+        let infinite = Shape::Number {
+            edges: vec![0.0, f64::INFINITY],
+            counts: vec![3],
+            mean: 0.0,
+            median: 0.0,
+            quantiles: vec![],
+        };
         for shape in [infinite, Shape::Category { levels: vec![], other: 0 }, Shape::None] {
             let drawn = cell(&shape).into_string();
             assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");

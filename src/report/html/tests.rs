@@ -84,7 +84,8 @@ fn every_drawing_has_words() {
         let page = render(&report);
         for drawing in page.split("<svg ").skip(1) {
             let (tag, inside) = drawing.split_once('>').unwrap();
-            let described = tag.contains("aria-labelledby=") && inside.starts_with("<desc ") && !inside.contains("></desc>");
+            let described =
+                tag.contains("aria-labelledby=") && inside.starts_with("<desc ") && !inside.contains("></desc>");
             assert!(described || tag.contains("aria-label=") || tag.contains("aria-hidden="), "{name}: {tag}");
         }
     }

@@ -27,10 +27,7 @@ const DIAGONAL: [(f64, f64); 2] = [(0.0, 0.0), (1.0, 1.0)];
 
 pub fn of_classifier() -> Vec<Chart> {
     let both = |points: u32, height: fn(f64, f64) -> f64| {
-        vec![
-            curve("model", points, |x| height(x, 0.31)),
-            curve("recency_days alone", points, |x| height(x, 0.36)),
-        ]
+        vec![curve("model", points, |x| height(x, 0.31)), curve("recency_days alone", points, |x| height(x, 0.36))]
     };
     let lift = [1.71, 1.62, 1.44, 1.23, 1.08, 0.91, 0.74, 0.58, 0.42, 0.27];
     let calibrated = [0.06, 0.14, 0.27, 0.33, 0.48, 0.53, 0.69, 0.72, 0.87, 0.93];
@@ -96,7 +93,9 @@ pub fn of_regression() -> Vec<Chart> {
             ["mean prediction", "mean of what happened"],
             vec![Curve {
                 name: "model".to_owned(),
-                points: (1..=10).map(|tenth| (f64::from(tenth * tenth) * 31.0, f64::from(tenth * tenth * tenth) * 2.6)).collect(),
+                points: (1..=10)
+                    .map(|tenth| (f64::from(tenth * tenth) * 31.0, f64::from(tenth * tenth * tenth) * 2.6))
+                    .collect(),
             }],
             [(0.0, 0.0), (3_100.0, 3_100.0)],
         ),
@@ -138,7 +137,12 @@ pub fn of_segments() -> Vec<Chart> {
             title: "Means of the segments, shaded by how far they lie from those of all".to_owned(),
             rows_title: "segment".to_owned(),
             columns_title: "mean of".to_owned(),
-            rows: names(&["1: 1,482 rows, 34.2 %", "2: 1,240 rows, 28.6 %", "3: 1,011 rows, 23.3 %", "4: 605 rows, 13.9 %"]),
+            rows: names(&[
+                "1: 1,482 rows, 34.2 %",
+                "2: 1,240 rows, 28.6 %",
+                "3: 1,011 rows, 23.3 %",
+                "4: 605 rows, 13.9 %",
+            ]),
             columns: names(&["recency_days", "orders_365d", "spend_365d", "returns_share_365d"]),
             values: vec![
                 vec![-0.61, 0.11, -0.02, 0.2],

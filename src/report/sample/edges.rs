@@ -47,7 +47,12 @@ pub fn large(columns: usize, models: usize) -> Report {
     let column = |place: usize| -> ProfiledColumn {
         let name = format!("{}_{place}_days_of_the_year", ["spend", "orders", "recency"][place % 3]);
         let psi = (place % 40) as f64 / 100.0;
-        profiles::profiled(&name, profiles::numbers(place as f64 * 10.0 + 1.0, &counts(place as u64)), place as u64, psi)
+        profiles::profiled(
+            &name,
+            profiles::numbers(place as f64 * 10.0 + 1.0, &counts(place as u64)),
+            place as u64,
+            psi,
+        )
     };
     large.profiles[0].columns = (0..columns).map(column).collect();
     let kinds = large.models.clone();

@@ -17,7 +17,12 @@ pub fn customers() -> TableProfile {
             profiled("recency_days", numbers(373.0, &[1_604, 822, 511, 402, 301, 244, 188, 141, 82, 43]), 0, 0.021),
             profiled("orders_90d", numbers(20.0, &[2_401, 1_102, 502, 201, 82, 31, 12, 5, 1, 1]), 0, 0.144),
             profiled("spend_365d", numbers(9_000.0, &[2_804, 822, 311, 202, 101, 44, 28, 14, 8, 4]), 0, 0.312),
-            profiled("days_between_orders", numbers(180.0, &[204, 522, 711, 602, 401, 244, 88, 41, 12, 3]), 1_510, 0.019),
+            profiled(
+                "days_between_orders",
+                numbers(180.0, &[204, 522, 711, 602, 401, 244, 88, 41, 12, 3]),
+                1_510,
+                0.019,
+            ),
             profiled("country", country, 0, 0.004),
             profiled("customer_name", Shape::None, 12, f64::NAN),
         ],

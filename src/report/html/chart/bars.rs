@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle};
-use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{self, Area, DrawError, px};
 use super::scale::Scale;
@@ -107,7 +107,15 @@ mod tests {
 
     #[test]
     fn values_fit_over_columns() {
-        let cases = [(2.345, "2.35"), (-0.5, "-0.50"), (12.34, "12.3"), (432.1, "432"), (1_234.0, "1.2k"), (43_210.0, "43k"), (2.5e6, "2.5M")];
+        let cases = [
+            (2.345, "2.35"),
+            (-0.5, "-0.50"),
+            (12.34, "12.3"),
+            (432.1, "432"),
+            (1_234.0, "1.2k"),
+            (43_210.0, "43k"),
+            (2.5e6, "2.5M"),
+        ];
         for (value, text) in cases {
             assert_eq!(short_number(value), text);
         }

@@ -14,7 +14,7 @@ use crate::report::format::{clip, number};
 
 const HEIGHT: f64 = 280.0;
 const TOP: f64 = 30.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 8.0;
 const BOTTOM: f64 = 24.0;
 /// Points that are drawn; a longer curve is thinned evenly.
 const POINTS_MAX: usize = 200;
@@ -66,24 +66,26 @@ impl Curves<'_> {
     fn paint(&self, area: &Area<'_>) -> Result<(), DrawError> {
         let soft = |across| canvas::text(canvas::SOFT, across, VPos::Top);
         area.draw_text(&clip(self.axes.y, LABEL_MAX), &soft(HPos::Left), (0, px(1.0)))?;
-        let below = (px(WIDTH - RIGHT), px(HEIGHT - 14.0));
+        // Half of the last label stands beyond the axis.
+        let longest = self.x.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(1);
+        let right = RIGHT + longest as f64 * 3.5;
+        let below = (px(WIDTH - right), px(HEIGHT - 15.0));
         area.draw_text(&clip(self.axes.x, LABEL_MAX), &soft(HPos::Right), below)?;
         let widest = self.y.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(area)
             .margin_top(px(TOP))
-            .margin_right(px(RIGHT))
-            .margin_bottom(px(14.0))
+            .margin_right(px(right))
+            .margin_bottom(px(19.0))
             .x_label_area_size(px(BOTTOM))
             .y_label_area_size(px(12.0 + widest as f64 * 7.0))
             .build_cartesian_2d(self.x, self.y)?;
-        // Long labels leave room for fewer of them.
-        let longest = self.x.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(1);
         chart
             .configure_mesh()
             .disable_x_mesh()
             .light_line_style(TRANSPARENT)
             .bold_line_style(canvas::GRID.stroke_width(4))
             .axis_style(canvas::AXIS.stroke_width(4))
+            // Long labels leave room for fewer of them.
             .x_labels((36 / (longest + 2)).clamp(2, 11))
             .y_labels(11)
             .set_tick_mark_size(LabelAreaPosition::Bottom, px(5.0))
@@ -146,9 +148,11 @@ impl Curves<'_> {
     /// The curves read off at a dozen places.
     fn figures(&self) -> Markup {
         let heads: Vec<String> = std::iter::once(self.axes.x.to_owned())
-            .chain(self.curves.iter().map(|curve| {
-                if self.curves.len() == 1 { self.axes.y.to_owned() } else { curve.name.clone() }
-            }))
+            .chain(
+                self.curves
+                    .iter()
+                    .map(|curve| if self.curves.len() == 1 { self.axes.y.to_owned() } else { curve.name.clone() }),
+            )
             .collect();
         let row = |x: f64| -> Vec<String> {
             let read = |curve: &Curve| at(&curve.points, x).map_or_else(|| "–".to_owned(), number);
@@ -172,7 +176,9 @@ fn at(points: &[(f64, f64)], x: f64) -> Option<f64> {
     let next = points.partition_point(|point| point.0 <= x);
     let before = points.get(next.checked_sub(1)?)?;
     match points.get(next) {
-        Some(after) if after.0 > before.0 => Some(before.1 + (after.1 - before.1) * (x - before.0) / (after.0 - before.0)),
+        Some(after) if after.0 > before.0 => {
+            Some(before.1 + (after.1 - before.1) * (x - before.0) / (after.0 - before.0))
+        }
         _ if before.0 == x => Some(before.1),
         _ => None,
     }

@@ -55,9 +55,13 @@ mod tests {
 
     #[test]
     fn few_points_are_read_themselves() {
-        let curve = |count: u32| Curve { name: String::new(), points: (0..count).map(|x| (f64::from(x), 0.0)).collect() };
+        let curve =
+            |count: u32| Curve { name: String::new(), points: (0..count).map(|x| (f64::from(x), 0.0)).collect() };
         assert_eq!(places(&[curve(3)]), [0.0, 1.0, 2.0]);
-        assert_eq!(places(&[curve(101), curve(51)]), [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0]);
+        assert_eq!(
+            places(&[curve(101), curve(51)]),
+            [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0]
+        );
         assert_eq!(places(&[curve(3), curve(2)]).len(), 11);
     }
 }

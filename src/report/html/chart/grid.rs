@@ -29,7 +29,8 @@ pub struct Grid<'a> {
 impl Grid<'_> {
     pub fn figure(&self) -> Markup {
         let title = clip(self.title, CELL_MAX);
-        let rows: Vec<Markup> = self.rows.iter().enumerate().take(ROWS_MAX).map(|(place, name)| self.row(place, name)).collect();
+        let rows: Vec<Markup> =
+            self.rows.iter().enumerate().take(ROWS_MAX).map(|(place, name)| self.row(place, name)).collect();
         html! {
             figure.wide[self.columns.len() > COLUMNS_NARROW_MAX] {
                 h4 { (title) }
@@ -109,9 +110,21 @@ mod tests {
         let names = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
         let texts = [vec!["1".to_owned(), "2".to_owned(), "3".to_owned()]];
         let values = [vec![-2.0, f64::NAN, 0.5]];
-        let grid = Grid { title: "t", rows_title: "r", columns_title: "", rows: &names[..1], columns: &names, values: &values, texts: &texts, center: Some(0.0) };
+        let grid = Grid {
+            title: "t",
+            rows_title: "r",
+            columns_title: "",
+            rows: &names[..1],
+            columns: &names,
+            values: &values,
+            texts: &texts,
+            center: Some(0.0),
+        };
         let page = grid.figure().into_string();
-        assert!(page.contains(r#"class="n below" style="--shade:38%">1<span class="sign" aria-hidden="true"> ↓</span>"#), "{page}");
+        assert!(
+            page.contains(r#"class="n below" style="--shade:38%">1<span class="sign" aria-hidden="true"> ↓</span>"#),
+            "{page}"
+        );
         assert!(page.contains(r#"style="--shade:0%">2</td>"#), "{page}");
         assert!(page.contains(r#"class="n above" style="--shade:10%">3</td>"#), "{page}");
     }
