@@ -160,6 +160,9 @@ pub struct ModelReport {
     /// The id of its stage, such as `will_buy`.
     pub stage: String,
     pub kind: String,
+    /// The family of its stage kind, such as `segmentation`; empty where it is not known.
+    #[serde(default)]
+    pub family: String,
     pub version: Option<String>,
     /// `fit_apply`, `fit` or `apply`.
     pub mode: String,
@@ -183,12 +186,24 @@ impl ModelReport {
         ModelReport {
             stage: stage.into(),
             kind: kind.into(),
+            family: String::new(),
             version,
             mode: mode.into(),
             verdict: headline.map(|measure| measure.verdict()),
             sentence: evaluation.sentence(),
             evaluation,
         }
+    }
+
+    /// Says to which family its stage kind belongs.
+    #[must_use]
+    pub fn of_family(self, family: impl Into<String>) -> ModelReport {
+        ModelReport { family: family.into(), ..self }
+    }
+
+    /// Whether it groups entities instead of predicting something of them.
+    pub fn is_segmentation(&self) -> bool {
+        self.family == "segmentation"
     }
 }
 

@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(value["nodes"][0]["status"], "success");
         assert_eq!(value["models"][0]["verdict"], "beats");
         assert_eq!(value["models"][1]["verdict"], "loses");
-        assert_eq!(value["models"][0]["evaluation"]["charts"][0]["kind"], "line");
+        assert_eq!(value["models"][0]["evaluation"]["charts"][0]["kind"], "lines");
         assert_eq!(value["checks"][1]["failed_rows"], 2517);
     }
 }

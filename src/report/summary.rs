@@ -184,8 +184,10 @@ Published
   segment_profiles      4 rows  data/warehouse/segment_profiles  (unchanged)
 
 Models
-  will_buy    roc_auc 0.762 [0.745, 0.779]  baseline 0.500                 better than its baseline
-  next_spend  rmse 2,913 [2,204, 3,622]     baseline 2,511 [1,902, 3,120]  worse than its baseline
+  will_buy          roc_auc 0.762 [0.745, 0.779]     baseline 0.500                    better than its baseline
+  next_spend        rmse 2,913 [2,204, 3,622]        baseline 2,511 [1,902, 3,120]     worse than its baseline
+  similar_products  recall@10 0.118 [0.112, 0.124]   baseline 0.0826 [0.0779, 0.0873]  better than its baseline
+  segments          silhouette 0.397 [0.388, 0.406]  baseline 0.211 [0.200, 0.222]     better than its baseline
 
 Took 3.42 s, 512 MB of memory at its peak, 2 threads
 Artifacts in target/patronage/latest

@@ -16,6 +16,7 @@ use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
 use crate::plan::{Plan, Work};
 use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
+use crate::stages;
 use crate::storage::local;
 
 /// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
@@ -250,5 +251,6 @@ fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
     let evaluation = meta.evaluation.clone()?;
     let version = meta.model.as_ref().map(|model| model.version.clone());
     let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
-    Some(ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation))
+    let report = ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation);
+    Some(report.of_family(stages::kind(node.kind()).map_or("", |kind| kind.family)))
 }

@@ -1,16 +1,33 @@
-//! The sections on what came in and what went out.
+//! The section on what came in and what went out.
 
+use chrono::NaiveDate;
 use maud::{Markup, html};
 
 use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
-use crate::report::content::{CheckReport, PublicationReport, SourceReport};
+use super::{checks, features};
+use crate::report::content::{PublicationReport, Report, SourceReport};
 use crate::report::format::{self, bytes, clip, thousands};
 
+pub fn section(report: &Report) -> Markup {
+    html! {
+        section aria-labelledby="data" {
+            h2 #data { "Data" }
+            h3 #published { "Published" }
+            (published(&report.publications))
+            h3.after #sources { "Read" }
+            (read(&report.sources, report.run_date))
+            h3.after #checks { "Checks" }
+            (checks::tables(&report.checks))
+            (features::tables(&report.profiles))
+        }
+    }
+}
+
 /// Where each table went, and whether it is new.
-pub fn published(publications: &[PublicationReport]) -> Markup {
+fn published(publications: &[PublicationReport]) -> Markup {
     let row = |publication: &PublicationReport| {
         html! {
-            th scope="row" { (clip(&publication.name, CELL_MAX)) }
+            th scope="row" { (parts::breakable(&clip(&publication.name, CELL_MAX))) }
             td.n { (thousands(publication.rows)) }
             td.n { (thousands(publication.files)) }
             td.n { (bytes(publication.bytes)) }
@@ -28,90 +45,55 @@ pub fn published(publications: &[PublicationReport]) -> Markup {
         Head::Text("Where"),
     ];
     html! {
-        section aria-labelledby="published" {
-            h2 #published { "Published" }
-            @if publications.is_empty() {
-                p.soft { "This run published nothing." }
-            } @else {
-                (parts::table("Published tables", &heads, &rows, publications.len()))
-            }
+        @if publications.is_empty() {
+            p.soft { "This run published nothing." }
+        } @else {
+            (parts::table("Tables that went out", &heads, &rows, publications.len()))
         }
     }
 }
 
-/// What was read, how fresh it is, and what its checks found.
-pub fn sources(sources: &[SourceReport], checked: &[CheckReport]) -> Markup {
-    html! {
-        section aria-labelledby="data" {
-            h2 #data { "Data" }
-            @if sources.is_empty() {
-                p.soft { "This run read no source." }
-            } @else {
-                (read(sources))
-            }
-            (checks(checked))
-        }
-    }
-}
-
-fn read(sources: &[SourceReport]) -> Markup {
+/// What was read, how fresh it is, and what was set aside.
+fn read(sources: &[SourceReport], run_date: NaiveDate) -> Markup {
     let row = |source: &SourceReport| {
         html! {
-            th scope="row" { (clip(&source.name, CELL_MAX)) }
+            th scope="row" { (parts::breakable(&clip(&source.name, CELL_MAX))) }
             td.n { (thousands(source.rows)) }
+            td.n { (thousands(source.quarantined_rows)) }
             td.n { (thousands(source.files)) }
             td.n { (bytes(source.bytes)) }
-            td.n { (thousands(source.quarantined_rows)) }
-            td {
-                @match source.watermark {
-                    Some(day) => time datetime=(day) { (day) },
-                    None => "–",
-                }
-            }
+            td { (fresh(source.watermark, run_date)) }
         }
     };
     let rows: Vec<Markup> = sources.iter().take(ROWS_MAX).map(row).collect();
     let heads = [
         Head::Text("Source"),
         Head::Number("Rows"),
+        Head::Number("Set aside"),
         Head::Number("Files"),
         Head::Number("Size"),
-        Head::Number("Quarantined"),
-        Head::Text("Complete until"),
+        Head::Text("Newest event"),
     ];
-    parts::table("Sources read", &heads, &rows, sources.len())
-}
-
-fn checks(checks: &[CheckReport]) -> Markup {
-    let mut checks: Vec<&CheckReport> = checks.iter().collect();
-    // What failed comes first, so that no limit can hide it behind what passed.
-    checks.sort_by_key(|check| check.failed_rows == 0);
-    let row = |check: &&CheckReport| {
-        html! {
-            th scope="row" { code { (clip(&check.check, CELL_MAX)) } }
-            td { (outcome(check)) }
-            td { (clip(&check.severity, CELL_MAX)) }
-            td { code { (clip(&check.on, CELL_MAX)) } }
-        }
-    };
-    let rows: Vec<Markup> = checks.iter().take(ROWS_MAX).map(row).collect();
-    let heads = [Head::Text("Check"), Head::Text("Found"), Head::Text("On failure"), Head::Text("On")];
     html! {
-        @if checks.is_empty() {
-            p.soft { "There are no checks." }
+        @if sources.is_empty() {
+            p.soft { "This run read no source." }
         } @else {
-            (parts::table("Checks", &heads, &rows, checks.len()))
+            (parts::table("Tables that came in", &heads, &rows, sources.len()))
         }
     }
 }
 
-fn outcome(check: &CheckReport) -> Markup {
-    let class = if check.severity == "error" { "mark bad" } else { "mark doubt" };
+/// How long before the run date the events end. The watermark is the midnight after the newest.
+fn fresh(watermark: Option<NaiveDate>, run_date: NaiveDate) -> Markup {
+    let Some(watermark) = watermark else {
+        return html! { span.soft { "has no event time" } };
+    };
+    let newest = watermark.pred_opt().unwrap_or(watermark);
+    let behind = (run_date - watermark).num_days();
     html! {
-        @if check.failed_rows == 0 {
-            span.good { "✓ passed" }
-        } @else {
-            span class=(class) { "✕ " (format::count(check.failed_rows, "row", "rows")) }
+        time datetime=(newest) { (newest) }
+        span.range {
+            @if behind <= 0 { "up to the run date" } @else { (format::count(behind.unsigned_abs(), "day", "days")) " missing" }
         }
     }
 }

@@ -15,6 +15,21 @@ pub fn explain(name: &str) -> (String, Option<&'static str>) {
     (printed, known.map(|(.., meaning)| *meaning))
 }
 
+/// A sentence that speaks of the measure by its key, with its printed name.
+pub fn reworded(sentence: &str, name: &str) -> String {
+    let (printed, _) = explain(name);
+    let mut letters = printed.chars();
+    // Abbreviations keep their capitals.
+    let printed = match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain([second]).chain(letters).collect()
+        }
+        _ => printed.clone(),
+    };
+    let article = if printed.starts_with(['a', 'e', 'i', 'o', 'N', 'F']) { "an" } else { "a" };
+    sentence.replacen(&format!(" a {name} of "), &format!(" {article} {printed} of "), 1)
+}
+
 /// Key, printed name, meaning.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("accuracy", "Accuracy", "The share of right answers."),
@@ -44,12 +59,16 @@ const KNOWN: &[(&str, &str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{KNOWN, explain};
+    use super::{KNOWN, explain, reworded};
 
     #[test]
     fn known_and_unknown_names() {
         assert_eq!(explain("roc_auc").0, "ROC AUC");
         assert_eq!(explain("recall@10").0, "Recall at 10");
+        assert_eq!(reworded("It reaches a roc_auc of 0.7.", "roc_auc"), "It reaches a ROC AUC of 0.7.");
+        assert_eq!(reworded("It reaches a recall@10 of 0.7.", "recall@10"), "It reaches a recall at 10 of 0.7.");
+        assert_eq!(reworded("It reaches a ndcg of 0.7.", "ndcg"), "It reaches an NDCG of 0.7.");
+        assert_eq!(reworded("Nothing of it.", "ndcg"), "Nothing of it.");
         assert_eq!(explain("gini_gain"), ("gini gain".to_owned(), None));
         assert!(KNOWN.is_sorted_by_key(|(key, ..)| *key));
     }

@@ -8,14 +8,14 @@ use crate::report::content::{Edge, NodeReport, NodeStatus};
 use crate::report::format::clip;
 
 /// Beyond so many nodes a drawing is a thicket, and the table says it better.
-const NODES_MAX: usize = 80;
-const EDGES_MAX: usize = 400;
-const BOX_WIDTH: usize = 124;
+const NODES_MAX: usize = 60;
+const EDGES_MAX: usize = 240;
+const BOX_WIDTH: usize = 132;
 const BOX_HEIGHT: usize = 38;
-const GAP_ACROSS: usize = 40;
+const GAP_ACROSS: usize = 26;
 const GAP_DOWN: usize = 14;
 /// Characters that fit into a box.
-const LABEL_MAX: usize = 18;
+const LABEL_MAX: usize = 16;
 
 /// The drawing with its caption, or nothing where there is nothing to see or too much.
 pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
@@ -35,9 +35,9 @@ pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
     let spots = spots(&layers, nodes.len(), height);
     html! {
         figure {
-            div.scroll role="region" tabindex="0" aria-label="Graph of the steps" {
-                svg role="img" aria-label="Graph of the steps; the table below says the same in words"
-                    viewBox={ "0 0 " (width) " " (height) } style={ "min-width:" (width * 4 / 5) "px;max-width:" (width) "px" } {
+            div.scroll role="group" tabindex="0" aria-label="Graph of the steps" {
+                svg.dag role="img" aria-label="Graph of the steps; the table below says the same in words"
+                    viewBox={ "0 0 " (width) " " (height) } style={ "min-width:" (width * 7 / 8) "px;max-width:" (width) "px" } {
                     @for (from, to) in &arrows { (arrow(&spots, *from, *to)) }
                     @for (node, spot) in nodes.iter().zip(&spots) { (draw(node, *spot)) }
                 }

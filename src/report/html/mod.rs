@@ -1,30 +1,48 @@
 //! The report as one self-contained page: no script, no network, no font but the system's.
+//!
+//! It is ordered for one who decides: first what the run says, then the models and segments, then the data,
+//! and last how it was made.
 
 mod chart;
+mod checks;
 mod data;
+mod features;
+mod glance;
 mod glossary;
 mod graph;
+mod measures;
 mod models;
+mod moved;
+mod nav;
 mod nodes;
 mod parts;
+mod run;
+mod spark;
 #[cfg(test)]
 mod tests;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::content::{NodeStatus, Report};
+use super::content::Report;
 use super::format;
-use super::summary::outcome;
-use crate::metrics::evaluation::Verdict;
-use parts::{MESSAGE_MAX, ROWS_MAX};
+use parts::MESSAGE_MAX;
 
 const STYLE: &str = include_str!("style.css");
 /// Even a page that was tampered with loads and runs nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
+/// The page stays below this, some room left for what is around the sections.
+const BYTES_MAX: usize = 960_000;
+/// More would be slow to scroll on a phone.
+const MODELS_BYTES_MAX: usize = 600_000;
+
 /// The whole page. It stays under a megabyte: long tables, curves and texts are cut, and say so.
 pub fn render(report: &Report) -> String {
     let title = format!("{} · {}", report.pipeline, report.run_date);
+    let (header, contents, glance) = (header(report), nav::contents(report), glance::section(report));
+    let (data, run) = (data::section(report), run::section(report));
+    let used: usize = [&header, &contents, &glance, &data, &run].iter().map(|part| part.0.len()).sum();
+    let room = BYTES_MAX.saturating_sub(used + STYLE.len()).min(MODELS_BYTES_MAX);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -37,16 +55,16 @@ pub fn render(report: &Report) -> String {
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
-                (header(report))
-                main #main {
-                    (problems(report))
-                    (models::section(&report.models))
-                    (data::published(&report.publications))
-                    (data::sources(&report.sources, &report.checks))
-                    (nodes::section(report))
-                    (run(report))
+                (header)
+                (contents)
+                main #main tabindex="-1" {
+                    (glance)
+                    (models::models(&report.models, room))
+                    (models::segments(&report.models, room))
+                    (data)
+                    (run)
                 }
-                footer { "Written by Patronage " (report.patronage_version) "." }
+                footer { "Written by Patronage " (report.patronage_version) " from report.json, which has everything that is left out here." }
             }
         }
     };
@@ -56,94 +74,14 @@ pub fn render(report: &Report) -> String {
 fn header(report: &Report) -> Markup {
     html! {
         header {
-            p.kicker { "Run of " time datetime=(report.run_date) { (report.run_date.format("%B %-d, %Y")) } }
+            p.kicker {
+                "Run of " time datetime=(report.run_date) { (report.run_date.format("%B %-d, %Y")) }
+                " in " (format::clip(&report.environment, MESSAGE_MAX))
+            }
             h1 { (format::clip(&report.pipeline, MESSAGE_MAX)) }
             @if let Some(description) = &report.description {
                 p.soft { (format::clip(description, MESSAGE_MAX)) }
             }
-            p.outcome { (headline(report)) }
-            nav aria-label="Sections" {
-                ul {
-                    @for (id, name) in [
-                        ("models", "Models"), ("published", "Published"), ("data", "Data"),
-                        ("nodes", "What ran"), ("run", "Run"),
-                    ] {
-                        li { a href={ "#" (id) } { (name) } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// How the run went, what it published, how many models are worth using.
-fn headline(report: &Report) -> String {
-    let mut sentences = vec![parts::capital(&outcome(report))];
-    let changed = report.publications.iter().filter(|publication| publication.changed).count();
-    if changed > 0 {
-        let tables = format::count(changed as u64, "table was", "tables were");
-        sentences.push(format!("{tables} published."));
-    }
-    let judged = report.models.iter().filter(|model| model.verdict.is_some()).count();
-    if judged > 0 {
-        let beats = |verdict: Option<Verdict>| verdict == Some(Verdict::Beats);
-        let better = report.models.iter().filter(|model| beats(model.verdict)).count();
-        let verb = if better == 1 { "beats its" } else { "beat their" };
-        let models = format::count(judged as u64, "model", "models");
-        sentences.push(format!("{better} of {models} {verb} baseline."));
-    }
-    sentences.join(" ")
-}
-
-fn problems(report: &Report) -> Markup {
-    let failed = || report.nodes.iter().filter(|node| node.status == NodeStatus::Error);
-    html! {
-        @if failed().next().is_some() {
-            div.note.bad role="note" {
-                strong { "Failed" }
-                ul {
-                    @for node in failed().take(ROWS_MAX) {
-                        li {
-                            code { (format::clip(&node.id, MESSAGE_MAX)) } ": "
-                            (format::clip(node.reason.as_deref().unwrap_or("no reason was given"), MESSAGE_MAX))
-                        }
-                    }
-                }
-            }
-        }
-        @if !report.warnings.is_empty() {
-            div.note role="note" {
-                strong { "Warnings" }
-                ul {
-                    @for warning in report.warnings.iter().take(ROWS_MAX) {
-                        li { (format::clip(warning, MESSAGE_MAX)) }
-                    }
-                }
-                (parts::left_out(report.warnings.len(), ROWS_MAX))
-            }
-        }
-    }
-}
-
-fn run(report: &Report) -> Markup {
-    let memory = match report.peak_memory_bytes {
-        Some(peak) => format::bytes(peak),
-        None => "unknown".to_owned(),
-    };
-    let facts = [
-        ("Run date", report.run_date.to_string()),
-        ("Run id", report.run_id.clone()),
-        ("Environment", report.environment.clone()),
-        ("Started", report.started.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
-        ("Took", format::duration(report.elapsed_seconds)),
-        ("Peak memory", memory),
-        ("Threads", format::thousands(report.threads as u64)),
-        ("Patronage", report.patronage_version.clone()),
-    ];
-    html! {
-        section aria-labelledby="run" {
-            h2 #run { "Run" }
-            (parts::facts(facts.iter().map(|(name, value)| (*name, value.as_str()))))
         }
     }
 }

@@ -1,124 +1,180 @@
-//! The section on models: for each a sentence, the deciding measure beside its baseline, and the rest.
+//! The sections on models and segments: for each a sentence, what to watch, the deciding measure beside its
+//! baseline, its charts, and, folded up, the rest.
 
 use maud::{Markup, html};
 
 use super::parts::{self, CELL_MAX, Head, MESSAGE_MAX, ROWS_MAX};
-use super::{chart, glossary};
-use crate::metrics::evaluation::{Better, Evaluation, Measure, Verdict};
+use super::{chart, glossary, measures};
+use crate::metrics::evaluation::{Chart, Evaluation, Measure};
 use crate::report::content::ModelReport;
 use crate::report::format;
 use crate::report::summary::verdict_words;
 
-/// Bytes of this section from which on charts are left out.
-const CHARTS_BYTES_MAX: usize = 250_000;
-/// Bytes of this section from which on whole models are left out.
-const SECTION_BYTES_MAX: usize = 400_000;
 const CHARTS_MAX: usize = 24;
+/// Facts that stand beside the deciding measure; all are below.
+const FACTS_SHOWN: usize = 5;
 
-pub fn section(models: &[ModelReport]) -> Markup {
-    let mut articles: Vec<Markup> = vec![];
-    let mut bytes = 0;
-    for (place, model) in models.iter().enumerate() {
-        let charts = (bytes < CHARTS_BYTES_MAX).then(|| charts(place, &model.evaluation));
-        let article = article(place, model, charts);
-        bytes += article.0.len();
-        if bytes > SECTION_BYTES_MAX {
-            break;
-        }
-        articles.push(article);
-    }
+/// The id of a model's heading; `place` is its place in the report.
+pub fn anchor(place: usize) -> String {
+    format!("model-{place}")
+}
+
+/// Models with their places in the report.
+pub fn numbered(models: &[ModelReport]) -> impl Iterator<Item = (usize, &ModelReport)> {
+    models.iter().enumerate()
+}
+
+/// What predicts, in its part of so many bytes for all models.
+pub fn models(models: &[ModelReport], bytes_max: usize) -> Markup {
+    let predict: Vec<_> = numbered(models).filter(|(_, model)| !model.is_segmentation()).collect();
     html! {
         section aria-labelledby="models" {
             h2 #models { "Models" }
-            @if models.is_empty() {
+            @if predict.is_empty() {
                 p.soft { "This run has no model." }
             } @else {
                 p.soft {
-                    "Every model stands beside a trivial baseline on the same data: what predicts is judged on data that it was not fitted on; segments, which have no right answer, on their own rows. "
-                    "The ranges are 95 % intervals."
+                    "Each model stands beside a trivial baseline on the same data, which it was not fitted on. "
+                    "Ranges are 95 % intervals: where those of a difference hold zero, it may be chance."
                 }
+                @if predict.len() > 1 { (overview(&predict)) }
+                (articles(&predict, bytes_max / models.len().max(1)))
             }
-            @for article in &articles { (article) }
-            (parts::left_out(models.len(), articles.len()))
         }
     }
 }
 
-fn article(place: usize, model: &ModelReport, charts: Option<Markup>) -> Markup {
+/// What groups, in its part of so many bytes for all models; nothing where there is none.
+pub fn segments(models: &[ModelReport], bytes_max: usize) -> Markup {
+    let group: Vec<_> = numbered(models).filter(|(_, model)| model.is_segmentation()).collect();
+    html! {
+        @if !group.is_empty() {
+            section aria-labelledby="segments" {
+                h2 #segments { "Segments" }
+                p.soft { "Segments have no right answer: they are judged by how well they part the rows they were made of." }
+                (articles(&group, bytes_max / models.len().max(1)))
+            }
+        }
+    }
+}
+
+fn overview(models: &[(usize, &ModelReport)]) -> Markup {
+    let row = |(place, model): &(usize, &ModelReport)| {
+        let headline = model.evaluation.headline();
+        html! {
+            th scope="row" {
+                a href={ "#" (anchor(*place)) } { (parts::breakable(&format::clip(&model.stage, CELL_MAX))) }
+                @if let Some(measure) = headline {
+                    span.explain { (format::clip(&glossary::explain(&measure.name).0, CELL_MAX)) }
+                }
+            }
+            td { (parts::mark(model.verdict, verdict_words(model.verdict))) }
+            td.n { (parts::estimate(headline.map(|measure| &measure.model))) }
+            td.n { (parts::estimate(headline.and_then(|measure| measure.baseline.as_ref()))) }
+        }
+    };
+    let rows: Vec<Markup> = models.iter().take(ROWS_MAX).map(row).collect();
+    let heads =
+        [Head::Text("Model, and what decides"), Head::Text("Verdict"), Head::Number("Model"), Head::Number("Baseline")];
+    parts::table("All models beside their baselines", &heads, &rows, models.len())
+}
+
+/// As many as fit, each within `share` bytes and what those before it have left.
+fn articles(models: &[(usize, &ModelReport)], share: usize) -> Markup {
+    let mut spare = 0;
+    let mut articles: Vec<Markup> = vec![];
+    for (place, model) in models {
+        let room = share + spare;
+        let words = article(*place, model, &html! {}).0.len();
+        let article = article(*place, model, &charts(*place, &model.evaluation, room.saturating_sub(words)));
+        if article.0.len() > room {
+            break;
+        }
+        spare = room - article.0.len();
+        articles.push(article);
+    }
+    html! {
+        @for article in &articles { (article) }
+        (parts::left_out(models.len(), articles.len()))
+    }
+}
+
+fn article(place: usize, model: &ModelReport, charts: &Markup) -> Markup {
     let evaluation = &model.evaluation;
-    let heading = format!("model-{place}");
+    let heading = anchor(place);
+    let headline = evaluation.headline();
+    let facts = || evaluation.facts.iter().map(|fact| (fact.name.as_str(), fact.value.as_str()));
     html! {
         article aria-labelledby=(heading) {
             div.head {
                 h3 id=(heading) { (format::clip(&model.stage, CELL_MAX)) }
-                (parts::mark(model.verdict, verdict_words(model.verdict)))
+                @if headline.is_some() { (parts::mark(model.verdict, verdict_words(model.verdict))) }
             }
-            p.say { (format::clip(&model.sentence, MESSAGE_MAX)) }
+            p.say { (format::clip(&glossary::reworded(&model.sentence, &evaluation.headline), MESSAGE_MAX)) }
+            @if let Some(measure) = headline { (meaning(measure)) }
+            (watch(&evaluation.watch))
             div.pair {
-                @if let Some(measure) = evaluation.headline() {
+                @if let Some(measure) = headline {
                     (chart::interval(&format!("{heading}-headline"), measure, &evaluation.baseline))
                 }
-                (facts(model))
+                div { (parts::facts(facts().take(FACTS_SHOWN))) }
             }
-            @if !evaluation.measures.is_empty() { (measures(&model.stage, evaluation)) }
-            @match charts {
-                Some(charts) => (charts),
-                None => p.small.soft { "Its charts are in report.json." },
-            }
+            (charts)
+            @if !evaluation.measures.is_empty() { (measures::folded(&model.stage, evaluation)) }
+            (made(model))
         }
     }
 }
 
-fn facts(model: &ModelReport) -> Markup {
-    let said = model.evaluation.facts.iter().map(|fact| (fact.name.as_str(), fact.value.as_str()));
+/// What the deciding measure says, for who does not know it.
+fn meaning(measure: &Measure) -> Markup {
+    let (name, meaning) = glossary::explain(&measure.name);
+    html! {
+        @if let Some(meaning) = meaning { p.soft { (name) ": " (meaning) } }
+    }
+}
+
+fn watch(watch: &[String]) -> Markup {
+    let sentences: Vec<Markup> = watch.iter().map(|sentence| html! { (format::clip(sentence, MESSAGE_MAX)) }).collect();
+    html! {
+        @if !sentences.is_empty() {
+            div.note { h4 { "What to watch" } (parts::sentences(&sentences)) }
+        }
+    }
+}
+
+/// How the model came to be.
+fn made(model: &ModelReport) -> Markup {
     let version = model.version.as_deref().unwrap_or("none");
     let own = [("stage kind", model.kind.as_str()), ("mode", model.mode.as_str()), ("version", version)];
-    parts::facts(said.chain(own))
-}
-
-fn measures(stage: &str, evaluation: &Evaluation) -> Markup {
-    let shown = evaluation.measures.iter().take(ROWS_MAX);
-    let rows: Vec<Markup> = shown.map(|measure| row(measure, &evaluation.headline)).collect();
-    let caption = format!("All measures of {}; baseline: {}", stage, evaluation.baseline);
-    let heads = [Head::Text("Measure"), Head::Number("Model"), Head::Number("Baseline"), Head::Number("Difference")];
-    parts::table(&format::clip(&caption, MESSAGE_MAX), &heads, &rows, evaluation.measures.len())
-}
-
-fn row(measure: &Measure, headline: &str) -> Markup {
-    let (name, meaning) = glossary::explain(&measure.name);
-    let direction = match measure.better {
-        Better::Higher => "Higher is better.",
-        Better::Lower => "Lower is better.",
-    };
-    let verdict = measure.baseline.map(|_| measure.verdict());
-    let words = match verdict {
-        Some(Verdict::Beats) => "better",
-        Some(Verdict::NotShown) => "not shown",
-        Some(Verdict::Loses) => "worse",
-        None => "no baseline",
-    };
+    let others = model.evaluation.facts.iter().skip(FACTS_SHOWN);
+    let others = others.map(|fact| (fact.name.as_str(), fact.value.as_str()));
     html! {
-        th scope="row" {
-            (format::clip(&name, CELL_MAX))
-            @if measure.name == headline { span.soft { " (decides)" } }
-            span.explain { @if let Some(meaning) = meaning { (meaning) " " } (direction) }
+        details {
+            summary { "How it was made" }
+            (parts::facts(others.chain(own)))
         }
-        td.n { (parts::estimate(Some(&measure.model))) }
-        td.n { (parts::estimate(measure.baseline.as_ref())) }
-        td.n { (parts::estimate(measure.difference.as_ref())) div { (parts::mark(verdict, words)) } }
     }
 }
 
-fn charts(place: usize, evaluation: &Evaluation) -> Markup {
+/// The first charts within so many bytes.
+fn charts(place: usize, evaluation: &Evaluation, bytes_max: usize) -> Markup {
     let charts = &evaluation.charts;
+    let draw = |(number, drawn): (usize, &Chart)| chart::figure(&format!("{}-chart-{number}", anchor(place)), drawn);
+    // The frame around them, and what is said of those left out.
+    let mut bytes = 200;
+    let mut shown = vec![];
+    for drawn in charts.iter().take(CHARTS_MAX).enumerate().map(draw) {
+        bytes += drawn.0.len();
+        if bytes > bytes_max {
+            break;
+        }
+        shown.push(drawn);
+    }
     html! {
-        @if !charts.is_empty() {
-            div.charts {
-                @for (number, drawn) in charts.iter().take(CHARTS_MAX).enumerate() {
-                    (chart::figure(&format!("model-{place}-chart-{number}"), drawn))
-                }
-            }
-            (parts::left_out(charts.len(), CHARTS_MAX))
+        @if !shown.is_empty() { div.charts { @for figure in &shown { (figure) } } }
+        @if shown.len() < charts.len() {
+            p.small.soft { (charts.len() - shown.len()) " more of its charts in report.json." }
         }
     }
 }

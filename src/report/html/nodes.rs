@@ -1,4 +1,4 @@
-//! The section on what ran: the graph, and a table that says the same in words.
+//! What ran: the graph, and a table that says the same in words.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,10 @@ use super::parts::{self, CELL_MAX, Head, MESSAGE_MAX, ROWS_MAX};
 use crate::report::content::{NodeReport, NodeStatus, Report};
 use crate::report::format::{self, clip};
 
-pub fn section(report: &Report) -> Markup {
+/// A longer table is folded up, unless something failed.
+const OPEN_MAX: usize = 30;
+
+pub fn steps(report: &Report) -> Markup {
     let mut reads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for edge in &report.edges {
         reads.entry(edge.to.as_str()).or_default().push(edge.from.as_str());
@@ -26,13 +29,13 @@ pub fn section(report: &Report) -> Markup {
         Head::Text("Reads"),
     ];
     html! {
-        section aria-labelledby="nodes" {
-            h2 #nodes { "What ran" }
-            @if report.nodes.is_empty() {
-                p.soft { "Nothing was selected to run." }
-            } @else {
-                (graph::figure(&report.nodes, &report.edges))
-                (parts::table("Steps, in the order of what needs what", &heads, &rows, report.nodes.len()))
+        @if report.nodes.is_empty() {
+            p.soft { "Nothing was selected to run." }
+        } @else {
+            (graph::figure(&report.nodes, &report.edges))
+            details open[report.nodes.len() <= OPEN_MAX || !report.succeeded()] {
+                summary { (format::count(report.nodes.len() as u64, "step", "steps")) ", in the order of what needs what" }
+                (parts::table("What each step gave and took", &heads, &rows, report.nodes.len()))
             }
         }
     }
@@ -46,7 +49,7 @@ fn row(node: &NodeReport, reads: &[&str]) -> Markup {
         NodeStatus::Blocked => ("mark doubt", "◌ blocked"),
     };
     html! {
-        th scope="row" { (clip(&node.id, CELL_MAX)) }
+        th scope="row" { (parts::breakable(&clip(&node.id, CELL_MAX))) }
         td { (clip(&node.kind, CELL_MAX)) }
         td {
             span class=(class) { (words) }

@@ -7,6 +7,10 @@ use crate::report::format;
 
 /// Rows of one table on the page; the rest is in report.json.
 pub const ROWS_MAX: usize = 150;
+/// Bytes of one table: names may be long, and markup in them takes six bytes a letter.
+const TABLE_BYTES_MAX: usize = 40_000;
+/// Bytes of a list of facts or sentences.
+pub const LIST_BYTES_MAX: usize = 12_000;
 /// Characters of one cell.
 pub const CELL_MAX: usize = 120;
 /// Characters of one sentence, such as an error message.
@@ -20,8 +24,9 @@ pub enum Head {
 
 /// A table that scrolls sideways by itself, by keyboard too, instead of widening the page.
 pub fn table(caption: &str, heads: &[Head], rows: &[Markup], total: usize) -> Markup {
+    let rows = within(rows, TABLE_BYTES_MAX);
     html! {
-        div.scroll role="region" tabindex="0" aria-label=(caption) {
+        div.scroll role="group" tabindex="0" aria-label=(caption) {
             table {
                 caption { (caption) }
                 thead {
@@ -41,6 +46,16 @@ pub fn table(caption: &str, heads: &[Head], rows: &[Markup], total: usize) -> Ma
     }
 }
 
+/// As many of the first pieces as fit.
+pub fn within(pieces: &[Markup], bytes_max: usize) -> &[Markup] {
+    let ends = pieces.iter().scan(0, |bytes, piece| {
+        *bytes += piece.0.len();
+        Some(*bytes)
+    });
+    let count = ends.take_while(|bytes| *bytes <= bytes_max).count();
+    pieces.get(..count).unwrap_or(pieces)
+}
+
 /// How many of `total` rows are not on the page, if any.
 pub fn left_out(total: usize, shown: usize) -> Markup {
     let hidden = total.saturating_sub(shown) as u64;
@@ -53,13 +68,33 @@ pub fn left_out(total: usize, shown: usize) -> Markup {
 
 /// Names and values, one a line.
 pub fn facts<'a>(facts: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
-    html! {
-        dl {
-            @for (name, value) in facts.take(ROWS_MAX) {
-                dt { (format::clip(name, CELL_MAX)) }
-                dd { (format::clip(value, MESSAGE_MAX)) }
-            }
+    let fact = |(name, value): (&str, &str)| {
+        html! {
+            dt { (capital(&format::clip(name, CELL_MAX))) }
+            dd { (format::clip(value, MESSAGE_MAX)) }
         }
+    };
+    let facts: Vec<Markup> = facts.map(fact).collect();
+    let shown = within(&facts, LIST_BYTES_MAX);
+    html! {
+        dl { @for fact in shown { (fact) } }
+        (left_out(facts.len(), shown.len()))
+    }
+}
+
+/// Sentences, one below the other.
+pub fn sentences(sentences: &[Markup]) -> Markup {
+    let shown = within(sentences, LIST_BYTES_MAX);
+    html! {
+        ul { @for sentence in shown { li { (sentence) } } }
+        (left_out(sentences.len(), shown.len()))
+    }
+}
+
+/// A name that may be broken where its parts meet, so that a narrow column can hold it.
+pub fn breakable(name: &str) -> Markup {
+    html! {
+        @for part in name.split_inclusive(['_', '.', '/']) { (part) wbr; }
     }
 }
 
@@ -67,6 +102,14 @@ pub fn facts<'a>(facts: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// A value as it is counted or measured: whole numbers have no decimals.
+pub fn figure(value: f64) -> String {
+    match value.is_finite() && value.fract() == 0.0 && value.abs() < 1e15 {
+        true => format::decimal(value, 0),
+        false => format::number(value),
+    }
 }
 
 /// A value with its interval below it.
@@ -92,4 +135,22 @@ pub fn mark(verdict: Option<Verdict>, words: &str) -> Markup {
         None => ("mark soft", "○"),
     };
     html! { span class=(class) { span aria-hidden="true" { (sign) } " " (words) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let rows: Vec<Markup> = (0..100).map(|row| html! { td { (row) ("\"".repeat(120)) } }).collect();
+        let page = table("t", &[Head::Text("h")], &rows, 100).0;
+        assert!(page.len() < TABLE_BYTES_MAX + 500);
+        assert!(page.contains(&format!("{} more in report.json.", 100 - page.matches("<tr><td").count())));
+    }
+
+    #[test]
+    fn names_break_between_their_parts() {
+        assert_eq!(breakable("a_b<").0, "a_<wbr>b&lt;<wbr>");
+    }
 }

@@ -1,5 +1,9 @@
 //! From values to coordinates, with round numbers as ticks.
 
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
 use crate::report::format;
 
 /// A linear axis whose ends are ticks.
@@ -28,7 +32,7 @@ impl Scale {
             let room = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
             (low, high) = (low - room, high + room);
         }
-        let step = round_step((high - low) / 4.0);
+        let step = round_step((high - low) / 5.0);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         let sound = step.is_normal() && (high - low).is_finite() && (high - low) / step < 20.0;
         sound.then_some(Scale { low, high, step, start: 0.0, end: 1.0 })
@@ -64,6 +68,32 @@ impl Scale {
     }
 }
 
+/// As an axis of plotters. Its own choice of ticks ends before the axis does, and is not as round.
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.between(f64::from(limit.0), f64::from(limit.1)).at(*value).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        let ticks = self.ticks();
+        let every = ticks.len().div_ceil(hint.max_num_points().max(1)).max(1);
+        ticks.into_iter().map(|(value, _)| value).step_by(every).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format_ext(&self, value: &f64) -> String {
+        self.label(*value)
+    }
+}
+
 /// The least of 1, 2, 5 times a power of ten that is not below `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
@@ -82,10 +112,10 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
-        assert_eq!(labels(&[0.0, 1.0]), ["0.0", "0.5", "1.0"]);
+        assert_eq!(labels(&[0.0, 1.0]), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&[0.71, 0.79]), ["0.70", "0.72", "0.74", "0.76", "0.78", "0.80"]);
         assert_eq!(labels(&[-3.0, 12.0]), ["-5", "0", "5", "10", "15"]);
-        assert_eq!(labels(&[5.0]), ["4.5", "5.0", "5.5"]);
+        assert_eq!(labels(&[5.0]), ["4.4", "4.6", "4.8", "5.0", "5.2", "5.4", "5.6"]);
         assert_eq!(labels(&[0.0, 2_000_000.0]), ["0.0 M", "0.5 M", "1.0 M", "1.5 M", "2.0 M"]);
     }
 

@@ -1,11 +1,18 @@
-//! Reports to test with: a realistic run and an empty one.
+//! Reports to test with: a realistic run, an empty one, and what is hard to show (`edges`).
+
+mod charts;
+mod edges;
+mod models;
+mod profiles;
 
 use chrono::{NaiveDate, TimeZone, Utc};
 
-use super::*;
-use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Fact, Measure};
+pub use edges::{all, evil, large};
 
-/// A run with two models, of which one loses to its baseline.
+use super::*;
+use crate::metrics::evaluation::Evaluation;
+
+/// A run with four models, of which one loses to its baseline.
 pub fn report() -> Report {
     Report {
         pipeline: "nightly".to_owned(),
@@ -15,14 +22,37 @@ pub fn report() -> Report {
         edges: edges(),
         sources: vec![source()],
         models: vec![
-            ModelReport::new("will_buy", "logistic", Some("2011-12-10-3fa91c02".into()), "fit_apply", classifier()),
-            ModelReport::new("next_spend", "linear", Some("2011-12-10-b01d77e4".into()), "fit_apply", regression()),
+            model("will_buy", "logistic", "prediction", models::classifier()),
+            model("next_spend", "linear", "prediction", models::regression()),
+            model("similar_products", "item_cf", "recommendation", models::recommender()),
+            model("segments", "kmeans", "segmentation", models::segments()),
         ],
+        profiles: vec![profiles::customers()],
+        changes: changes(),
         publications: vec![publication("customer_scores", 4_338, true), publication("segment_profiles", 4, false)],
         checks: checks(),
         warnings: vec!["next_spend: 3 constant columns were left out".to_owned()],
         ..empty()
     }
+}
+
+fn model(stage: &str, kind: &str, family: &str, evaluation: Evaluation) -> ModelReport {
+    ModelReport::new(stage, kind, Some("2011-12-10-3fa91c02".to_owned()), "fit_apply", evaluation).of_family(family)
+}
+
+fn changes() -> Vec<Change> {
+    let change = |of: &str, measure: &str, before: f64, now: f64| {
+        let since = NaiveDate::from_ymd_opt(2011, 12, 9).unwrap();
+        Change { of: of.to_owned(), measure: measure.to_owned(), before, now, since }
+    };
+    vec![
+        change("will_buy", "roc_auc", 0.758, 0.762),
+        change("next_spend", "rmse", 2_870.4, 2_913.2),
+        change("segments", "silhouette", 0.412, 0.397),
+        change("customer_scores", "rows", 4_301.0, 4_338.0),
+        change("segments", "rows of segment 1", 1_510.0, 1_482.0),
+        change("segments", "rows of segment 2", 1_213.0, 1_240.0),
+    ]
 }
 
 /// A run of nothing.
@@ -121,82 +151,4 @@ fn checks() -> Vec<CheckReport> {
 fn publication(name: &str, rows: u64, changed: bool) -> PublicationReport {
     let to = format!("data/warehouse/{name}");
     PublicationReport { name: name.to_owned(), to, rows, files: 1, bytes: rows * 91, changed }
-}
-
-fn classifier() -> Evaluation {
-    let roc = |step: i32| {
-        let x = f64::from(step) / 40.0;
-        (x, (x.powf(0.31) * 1000.0).round() / 1000.0)
-    };
-    let gains = [("recency_days", 0.412), ("orders_90d", 0.201), ("tenure_days", -0.094)];
-    Evaluation {
-        target: "buys_90d".to_owned(),
-        model: "logistic regression".to_owned(),
-        baseline: "class prior".to_owned(),
-        headline: "roc_auc".to_owned(),
-        measures: vec![
-            measure("roc_auc", Better::Higher, [0.762, 0.745, 0.779], [0.5, 0.5, 0.5], true),
-            measure("log_loss", Better::Lower, [0.571, 0.556, 0.586], [0.684, 0.681, 0.687], false),
-            measure("brier", Better::Lower, [0.1952, 0.19, 0.2], [0.2454, 0.244, 0.247], false),
-        ],
-        facts: vec![
-            Fact::new("evaluated on", "2011-09-11, 3,370 rows"),
-            Fact::new("trained on", "6 snapshots, 2011-01-14 to 2011-06-13"),
-            Fact::new("served model", "a refit on all labelled snapshots"),
-        ],
-        charts: vec![
-            Chart::Line {
-                title: "ROC curve".to_owned(),
-                x: "false positive rate".to_owned(),
-                y: "true positive rate".to_owned(),
-                points: (0..=40).map(roc).collect(),
-                reference: vec![(0.0, 0.0), (1.0, 1.0)],
-            },
-            Chart::Bars {
-                title: "Standardized coefficients".to_owned(),
-                unit: "log odds".to_owned(),
-                bars: gains.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-            },
-            Chart::Table {
-                title: "Confusion at 0.5".to_owned(),
-                columns: ["", "buys", "does not"].map(str::to_owned).to_vec(),
-                rows: vec![
-                    ["predicted to buy", "1,402", "512"].map(str::to_owned).to_vec(),
-                    ["predicted not to", "512", "944"].map(str::to_owned).to_vec(),
-                ],
-            },
-        ],
-        slices: vec![],
-        watch: vec!["Only 120 rows evaluate it, so its intervals are wide.".to_owned()],
-    }
-}
-
-fn regression() -> Evaluation {
-    let mut rmse = measure("rmse", Better::Lower, [2913.2, 2204.0, 3622.0], [2511.4, 1902.0, 3120.0], false);
-    rmse.difference = Some(Estimate::interval(401.8, 77.0, 730.0));
-    Evaluation {
-        target: "spend_next_90d".to_owned(),
-        model: "linear regression".to_owned(),
-        baseline: "last value".to_owned(),
-        headline: "rmse".to_owned(),
-        measures: vec![rmse],
-        facts: vec![Fact::new("evaluated on", "2011-09-11, 3,370 rows")],
-        charts: vec![],
-        slices: vec![],
-        watch: vec![],
-    }
-}
-
-fn measure(name: &str, better: Better, model: [f64; 3], baseline: [f64; 3], fixed: bool) -> Measure {
-    let [value, low, high] = model;
-    let [base, base_low, base_high] = baseline;
-    // Rounded: not every reader of JSON keeps the last digit of a number.
-    let minus_base = |value: f64| ((value - base) * 1e4).round() / 1e4;
-    Measure {
-        name: name.to_owned(),
-        better,
-        model: Estimate::interval(value, low, high),
-        baseline: Some(if fixed { Estimate::point(base) } else { Estimate::interval(base, base_low, base_high) }),
-        difference: Some(Estimate::interval(minus_base(value), minus_base(low), minus_base(high))),
-    }
 }
