@@ -57,7 +57,7 @@ pub struct Node {
 
 /// What a node does.
 pub enum Work {
-    Source { spec: SourceSpec, entry: Entry },
+    Source { spec: Box<SourceSpec>, entry: Entry },
     Stage(StageWork),
     Publish { spec: PublishSpec, from: Feed },
 }

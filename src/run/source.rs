@@ -104,6 +104,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         source: None,
         checks: results,
         aside: vec![],
+        profiles: vec![],
     };
     let mut quarantined = 0;
     if findings.sets_aside() {
