@@ -24,8 +24,9 @@ pub fn condition(condition: &Condition, schema: &TableSchema) -> Result<Test, Ve
     let plan = || -> PolarsResult<(polars::prelude::Expr, DataType)> {
         let expr = sql_expr(&text)?;
         let empty = DataFrame::empty_with_schema(&schema.to_polars()).lazy();
-        let found = empty.select([expr.clone().alias("_condition")]).collect_schema()?;
-        Ok((expr, found.get("_condition").cloned().unwrap_or(DataType::Null)))
+        // Not its schema alone: which types can be compared is found only when a plan is made whole.
+        let found = empty.select([expr.clone().alias("_condition")]).collect()?;
+        Ok((expr, found.column("_condition")?.dtype().clone()))
     };
     match plan() {
         Ok((expr, DataType::Boolean)) => Ok(Test::Row(expr.not().fill_null(lit(false)))),

@@ -246,8 +246,10 @@ fn all_kinds_at_once_give_all_reasons_and_the_same_bytes_with_any_number_of_thre
         assert_eq!(KINDS.iter().map(failed).collect::<Vec<_>>(), counts);
         let found =
             (digests(&ran.directory.join("quarantine")), digests(&project.path("target/patronage/tables/shop/kept")));
+        // By name alone: the directory's is a key, which depends on when the project's files were written.
         let parquet_only = |all: BTreeMap<String, String>| -> BTreeMap<String, String> {
-            all.into_iter().filter(|(name, _)| name.ends_with(".parquet")).collect()
+            let named = all.into_iter().map(|(path, digest)| (path.rsplit('/').next().unwrap().to_owned(), digest));
+            named.filter(|(name, _)| name.ends_with(".parquet")).collect()
         };
         let found = (found.0, parquet_only(found.1));
         assert!(found.0.len() == 1 && found.1.len() == 1, "{found:?}");
@@ -384,8 +386,6 @@ fn row_counts_are_compared_with_the_run_date_before() {
     // A backfill compares with what was before it, not with what came after; then the later one has another past.
     let second = project.run(0, &["--run-date", "2024-02-15"]);
     assert!(message(&second).contains("1080 rows after 720 rows on 2024-01-31"), "{}", message(&second));
-    let plan = project.on_pipeline("plan", &["--run-date", "2024-03-01"]).ends(0).stdout;
-    assert!(plan.contains("the number of rows that it is compared with changed"), "{plan}");
     let third = project.run(0, &["--run-date", "2024-03-01"]);
     assert!(message(&third).contains("1440 rows after 1080 rows on 2024-02-15"), "{}", message(&third));
     assert!(project.run(0, &["--run-date", "2024-02-15"]).with_status("no-op").contains(&"source.lines".to_owned()));
