@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use polars::prelude::{LazyFrame, Schema};
 
 use super::card;
 use super::decide::{Decision, stage_seed};
@@ -10,9 +13,10 @@ use super::source::{self, Inspected};
 use super::state::{Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
+use crate::stages::contract::Pieces;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
-use crate::storage::{local, scan};
-use crate::table::Table;
+use crate::storage::{local, pieces, scan};
+use crate::table::{Table, TableSchema};
 
 /// What a stage needs from the run around it.
 pub struct Surroundings<'a> {
@@ -103,17 +107,17 @@ fn commit(
     around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
     let mut written = Vec::new();
-    if outputs.tables.len() != node.outputs.len() {
+    let tables: Vec<Given> = outputs
+        .pieces
+        .into_iter()
+        .map(Given::Pieces)
+        .chain(outputs.tables.into_iter().map(|frame| Given::Frame(Box::new(frame))))
+        .collect();
+    if tables.len() != node.outputs.len() {
         return Err(NodeFailure::new(Code::Bug, "the stage gave another number of tables than it declared"));
     }
-    for ((port, schema), mut frame) in node.outputs.iter().zip(outputs.tables) {
-        let found = frame.collect_schema()?;
-        if *found != schema.to_polars() {
-            let message =
-                format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
-            return Err(NodeFailure::new(Code::Bug, message));
-        }
-        let rows = scan::write_parquet(frame, &table_file(directory.path(), port))?;
+    for ((port, schema), table) in node.outputs.iter().zip(tables) {
+        let rows = table.write(port, schema, &table_file(directory.path(), port))?;
         written.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
     let model = match &outputs.model {
@@ -140,8 +144,41 @@ fn commit(
     Ok(meta)
 }
 
+/// A table as a stage gives it.
+enum Given {
+    Frame(Box<LazyFrame>),
+    Pieces(Pieces),
+}
+
+impl Given {
+    /// Writes the table, if it has the declared columns; returns the number of rows.
+    fn write(self, port: &str, schema: &TableSchema, path: &Path) -> Result<u64, NodeFailure> {
+        let declared = schema.to_polars();
+        let agree = |found: &Schema| {
+            let message =
+                || format!("the table `{port}` has other columns than were declared: {:?}", difference(found, schema));
+            if *found == declared { Ok(()) } else { Err(NodeFailure::new(Code::Bug, message())) }
+        };
+        match self {
+            Given::Frame(mut frame) => {
+                agree(frame.collect_schema()?.as_ref())?;
+                Ok(scan::write_table(*frame, path)?)
+            }
+            Given::Pieces(pieces) => {
+                let mut file = pieces::Writer::create(path, &declared)?;
+                for piece in pieces {
+                    let piece = piece?;
+                    agree(piece.schema())?;
+                    file.add(piece)?;
+                }
+                Ok(file.finish()?)
+            }
+        }
+    }
+}
+
 /// The columns that differ from the declaration.
-fn difference(found: &polars::prelude::Schema, declared: &crate::table::TableSchema) -> Vec<String> {
+fn difference(found: &Schema, declared: &TableSchema) -> Vec<String> {
     let mut differences: Vec<String> = declared
         .columns
         .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::NaiveDate;
-use polars::prelude::{LazyFrame, PolarsError};
+use polars::prelude::{DataFrame, LazyFrame, PolarsError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -181,11 +181,17 @@ impl Cancel {
     }
 }
 
+/// Rows of a table that follow each other.
+pub type Pieces = Box<dyn Iterator<Item = Result<DataFrame, Failure>> + Send>;
+
 /// What a stage gives.
 #[derive(Default)]
 pub struct Outputs {
     /// One frame per port, in the order of [`Stage::outputs`], sorted by key.
     pub tables: Vec<LazyFrame>,
+    /// In place of `tables`: the only table of a stage that computes it piece by piece, sorted by
+    /// key, so that it never has to be in memory at once.
+    pub pieces: Option<Pieces>,
     pub model: Option<Model>,
     pub evaluation: Option<Evaluation>,
 }

@@ -163,7 +163,7 @@ impl Stage for Logistic {
             }
             _ => self.predictions(&entity.name, &snapshots.at(context.run_date)?, &served, &model)?,
         };
-        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation) })
+        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Point-in-time features: SQL aggregates per entity and snapshot.
 
 mod collect;
+mod columns;
 mod compile;
+mod dictionary;
 mod rows;
 
 use chrono::{Days, NaiveDate};
@@ -19,7 +21,9 @@ use crate::sql;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::trusted_time;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema};
+use collect::Reading;
 use compile::{Program, Written};
+use rows::Rows;
 
 /// Features of every entity as of several moments, computed only from events before each.
 ///
@@ -192,10 +196,10 @@ impl Stage for Features {
         let mut moments = self.moments(context.run_date);
         moments.reverse();
         let known_until = events.watermark.map_or(context.run_date, |watermark| watermark.min(context.run_date));
-        let collected = collect::collect(events.frame, &self.entity, &self.time, &program)?;
+        let reading = Reading::plan(events.frame, &self.entity, &self.time, &program, collect::EVENT_BYTES)?;
         context.cancel.check()?;
-        let frame = rows::rows(&collected, &program, &moments, known_until, &self.entity)?;
-        Ok(Outputs { tables: vec![frame], ..Outputs::default() })
+        let rows = Rows::new(reading, program, &self.entity, moments, known_until, context.cancel.clone());
+        Ok(Outputs { pieces: Some(Box::new(rows)), ..Outputs::default() })
     }
 }
 
