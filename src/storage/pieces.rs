@@ -52,3 +52,49 @@ impl Writer {
         self.file.write_batch(&group)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{Column, DataType};
+
+    use super::*;
+
+    fn rows(range: std::ops::Range<i64>) -> DataFrame {
+        let names: Vec<String> = range.clone().map(|row| format!("row {}", row % 7)).collect();
+        let numbers: Vec<Option<i64>> = range.map(|row| (row % 5 > 0).then_some(row)).collect();
+        DataFrame::new_infer_height(vec![Column::new("name".into(), names), Column::new("number".into(), numbers)])
+            .unwrap()
+    }
+
+    fn written(directory: &Path, name: &str, pieces: Vec<DataFrame>) -> Vec<u8> {
+        let path = directory.join(name);
+        let mut writer = Writer::create(&path, rows(0..1).schema()).unwrap();
+        let total: usize = pieces.iter().map(DataFrame::height).sum();
+        for piece in pieces {
+            writer.add(piece).unwrap();
+        }
+        assert_eq!(writer.finish().unwrap(), total as u64);
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn the_bytes_depend_on_the_rows_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let last = 2 * ROW_GROUP_ROWS as i64 + 3;
+        let whole = written(directory.path(), "a.parquet", vec![rows(0..last)]);
+        let cuts = [0, 1, 1, 70_000, 250_000, 430_001, last];
+        let pieces = cuts.windows(2).map(|pair| rows(pair[0]..pair[1])).collect();
+        assert!(whole == written(directory.path(), "b.parquet", pieces));
+        let read = super::super::scan::read_parquet(&directory.path().join("b.parquet")).unwrap().collect().unwrap();
+        assert!(read.equals_missing(&rows(0..last)));
+    }
+
+    #[test]
+    fn no_rows_are_a_table_too() {
+        let directory = tempfile::tempdir().unwrap();
+        written(directory.path(), "none.parquet", vec![]);
+        let read = super::super::scan::read_parquet(&directory.path().join("none.parquet")).unwrap();
+        let read = read.collect().unwrap();
+        assert_eq!((read.height(), read.schema().get("number")), (0, Some(&DataType::Int64)));
+    }
+}

@@ -17,7 +17,7 @@ use crate::stages::contract::Failure;
 use crate::stages::prepare::sql::{in_words, widened};
 
 /// Bytes of events that a stage holds at most; with more, it reads its input once for every share.
-pub const EVENT_BYTES: u64 = 3 << 30;
+pub const EVENT_BYTES: u64 = 2 << 30;
 
 /// The events of a range of entities, as plain arrays in the order of the input.
 pub struct Collected {

@@ -40,6 +40,10 @@ use rows::Rows;
 ///
 /// An entity appears in a snapshot once it has an event before it and satisfies `having`. Events
 /// without entity or time are left out. The output is keyed by the entity and `as_of`.
+///
+/// Events are held in memory as numbers: 16 bytes each, 8 for every number, 4 for every text and 1 for
+/// every condition that the expressions use. Above 2 GiB of them the input is read several times,
+/// each time for a range of the entities.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
@@ -350,3 +354,6 @@ fn in_label(name: &str, problem: Problem) -> Problem {
 fn wide(dtype: &DataType) -> DataType {
     if dtype.is_integer() { DataType::Int64 } else { dtype.clone() }
 }
+
+#[cfg(test)]
+mod tests;
