@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 use patronage::algorithms::windows::{
-    Aggregation, Call, Data, Events, Snapshot, Values, Window, aggregate, order_events,
+    Aggregation, Call, Data, Events, Snapshot, Values, Window, aggregate, group_by_entity,
 };
 use patronage::algorithms::{kmeans, logistic};
 use rand::{Rng, SeedableRng};
@@ -50,9 +50,9 @@ fn classification(criterion: &mut Criterion) {
 fn windows(criterion: &mut Criterion) {
     let mut rng = rng();
     let events = 2_000_000;
-    let keys: Vec<i64> = (0..events).map(|_| rng.gen_range(0..100_000)).collect();
+    let codes: Vec<u32> = (0..events).map(|_| rng.gen_range(0..100_000)).collect();
     let times: Vec<i64> = (0..events).map(|_| rng.gen_range(0..365 * DAY_US)).collect();
-    let values = [Values { data: Data::Floats((0..events).map(|_| rng.gen_range(0.0..100.0)).collect()), valid: None }];
+    let values = [Values::new(Data::Floats((0..events).map(|_| rng.gen_range(0.0..100.0)).collect()), None)];
     let call = |aggregation, window| Call { aggregation, argument: Some(0), mask: None, window };
     let calls = [
         call(Aggregation::Sum, Window::Before),
@@ -63,9 +63,9 @@ fn windows(criterion: &mut Criterion) {
         (1..=12).map(|month| Snapshot { moment: month * 30 * DAY_US, known: vec![true; calls.len()] }).collect();
     criterion.bench_function("windows 2e6 events, 12 snapshots", |bencher| {
         bencher.iter(|| {
-            let order = order_events(&keys, &times);
+            let order = group_by_entity(&codes, 100_000);
             let input = Events { times: &times, order: &order, values: &values, masks: &[] };
-            aggregate(&input, &snapshots, &calls)
+            aggregate(&input, &snapshots, &calls, 0..100_000)
         });
     });
 }

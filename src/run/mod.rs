@@ -12,6 +12,7 @@ pub mod decide;
 mod drift;
 pub mod entry;
 mod failure;
+mod given;
 pub mod history;
 mod measures;
 mod profile;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{LazyFrame, col};
+use polars::prelude::col;
 
 use super::card;
 use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
 use super::entry::Entering;
 use super::failure::NodeFailure;
+use super::given::{self, Given};
 use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
@@ -66,7 +67,7 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     let decision = around.decisions.get(index).ok_or_else(|| bug("the node was not decided on"))?;
     let Work::Stage(work) = &node.work else { return Err(bug("the node is not a stage")) };
     let inputs = inputs(node, work, decision, around)?;
-    let watermark = inputs.ports.values().flatten().filter_map(|named| named.table.watermark).min();
+    let watermark = inputs.watermark();
     let mut context = around.context.clone();
     context.seed = stage_seed(around.plan.seed, &node.name);
     let outputs = work.stage.run(inputs, &context)?;
@@ -141,7 +142,7 @@ fn commit(
     let target = around.state.tables(&node.name, &decision.key);
     around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
-    let written = write_tables(index, node, outputs.tables, directory.path(), around)?;
+    let written = write_tables(index, node, given::all(outputs.pieces, outputs.tables), directory.path(), around)?;
     let profiles = profile::of_execution(around.plan, node, directory.path(), &written.outputs, outputs.profile)?;
     let model = match &outputs.model {
         Some(model) => {
@@ -176,7 +177,7 @@ fn commit(
 fn write_tables(
     index: usize,
     node: &Node,
-    tables: Vec<LazyFrame>,
+    tables: Vec<Given>,
     directory: &Path,
     around: &Surroundings<'_>,
 ) -> Result<Written, NodeFailure> {
@@ -185,15 +186,9 @@ fn write_tables(
     }
     let mut written = Written::default();
     let mut checked = Vec::new();
-    for (place, ((port, schema), mut frame)) in node.outputs.iter().zip(tables).enumerate() {
-        let found = frame.collect_schema()?;
-        if *found != schema.to_polars() {
-            let message =
-                format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
-            return Err(NodeFailure::new(Code::Bug, message));
-        }
+    for (place, ((port, schema), table)) in node.outputs.iter().zip(tables).enumerate() {
         let file = table_file(directory, port);
-        let rows = scan::write_parquet(frame, &file)?;
+        let rows = table.write(port, schema, &file)?;
         written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
         let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
         if !checks.is_empty() {
@@ -228,20 +223,7 @@ fn write_tables(
 /// Replaces a table by the rows of it that go on.
 fn keep(findings: &Findings<'_>, file: &Path) -> Result<u64, NodeFailure> {
     let kept = file.with_extension("kept");
-    let rows = scan::write_parquet(findings.kept(), &kept)?;
+    let rows = scan::write_table(findings.kept(), &kept)?;
     std::fs::rename(&kept, file).map_err(|error| StorageError::io("replace", file.display(), &error))?;
     Ok(rows)
-}
-
-/// The columns that differ from the declaration.
-fn difference(found: &polars::prelude::Schema, declared: &crate::table::TableSchema) -> Vec<String> {
-    let mut differences: Vec<String> = declared
-        .columns
-        .iter()
-        .filter(|column| found.get(&column.name) != Some(&column.dtype))
-        .map(|column| format!("{}: {:?}, declared {}", column.name, found.get(&column.name), column.dtype))
-        .collect();
-    let extra = found.iter_names().filter(|name| declared.column(name).is_none());
-    differences.extend(extra.map(|name| format!("{name}: not declared")));
-    differences
 }

@@ -50,7 +50,8 @@ fn in_our_words(message: &str) -> String {
     if let Some(found) = message.strip_prefix("filter predicate must be of type `Boolean`, got ") {
         return format!("expected a condition, found {}", ours(found));
     }
-    if message.starts_with("cannot compare string with numeric type") || message.starts_with("cannot compare str value") {
+    if message.starts_with("cannot compare string with numeric type") || message.starts_with("cannot compare str value")
+    {
         return "text cannot be compared with what is no text".to_owned();
     }
     if let Some((operator, types)) = message.split_once(" not allowed on ")

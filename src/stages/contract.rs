@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::NaiveDate;
-use polars::prelude::{LazyFrame, PolarsError};
+use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -147,6 +147,14 @@ impl Inputs {
         table.map(|named| named.table).ok_or_else(|| Failure::bug(format!("the input `{port}` was not handed over")))
     }
 
+    /// Until when all is known: the earliest watermark of the inputs. What never changes over time holds nothing
+    /// back, unless there is nothing else.
+    pub fn watermark(&self) -> Option<NaiveDate> {
+        let all = || self.ports.values().flatten().map(|named| &named.table);
+        let changing = all().filter(|table| !table.schema.fixed).filter_map(|table| table.watermark).min();
+        changing.or_else(|| all().filter_map(|table| table.watermark).min())
+    }
+
     /// Takes the tables of a port that has many.
     pub fn many(&mut self, port: &str) -> Vec<NamedTable> {
         self.ports.remove(port).unwrap_or_default()
@@ -182,15 +190,34 @@ impl Cancel {
     }
 }
 
+/// Rows of a table that follow each other.
+pub type Pieces = Box<dyn Iterator<Item = Result<DataFrame, Failure>> + Send>;
+
 /// What a stage gives.
 #[derive(Default)]
 pub struct Outputs {
     /// One frame per port, in the order of [`Stage::outputs`], sorted by key.
     pub tables: Vec<LazyFrame>,
+    /// In place of `tables`: the only table of a stage that computes it piece by piece, sorted by
+    /// key, so that it never has to be in memory at once.
+    pub pieces: Option<Pieces>,
     pub model: Option<Model>,
     pub evaluation: Option<Evaluation>,
     /// How what it read is distributed, where no table shows it: products a customer, customers a product.
     pub profile: Vec<ColumnProfile>,
+}
+
+impl Outputs {
+    /// The tables, each as a frame; what comes in pieces is put together.
+    pub fn frames(self, schemas: &[&TableSchema]) -> Result<Vec<LazyFrame>, Failure> {
+        let Some(pieces) = self.pieces else { return Ok(self.tables) };
+        let mut whole =
+            schemas.first().map(|schema| DataFrame::empty_with_schema(&schema.to_polars())).unwrap_or_default();
+        for piece in pieces {
+            whole.vstack_mut(&piece?)?;
+        }
+        Ok(vec![whole.lazy()])
+    }
 }
 
 /// Why a stage could not do its work. Fragments that complete "failed to …: ".

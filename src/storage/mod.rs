@@ -7,6 +7,7 @@ mod error;
 pub mod footer;
 pub mod local;
 mod location;
+pub mod pieces;
 pub mod publish;
 mod redact;
 mod s3;

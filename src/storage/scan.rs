@@ -13,7 +13,7 @@ use super::{Footer, SourceFile};
 use crate::table::TableSchema;
 
 /// Rows of a row group; what a reader needs in memory at once.
-const ROW_GROUP_ROWS: usize = 250_000;
+pub(super) const ROW_GROUP_ROWS: usize = 250_000;
 
 /// Whether a file's column can be read as the declared type without losing anything.
 pub fn compatible(found: &Arrow, declared: &DataType) -> bool {
@@ -126,18 +126,29 @@ pub fn read_parquet(path: &Path) -> PolarsResult<LazyFrame> {
     LazyFrame::scan_parquet(PlRefPath::new(path.to_string_lossy()), arguments())
 }
 
-/// Streams a frame into a Parquet file, in its order; returns the number of rows.
+/// Streams a frame into a Parquet file, compressed with zstd; returns the number of rows.
 ///
-/// The bytes depend on the rows alone.
+/// Rows keep their order, and the bytes depend on them alone.
 pub fn write_parquet(frame: LazyFrame, path: &Path) -> PolarsResult<u64> {
+    write(frame, path, ParquetCompression::Zstd(None))
+}
+
+/// How tables between stages are compressed: they are written once and read a few times. Transactions
+/// take less than half of the time to read back than with zstd and three quarters to write, in
+/// files that are larger by 60 %.
+pub(super) const BETWEEN_STAGES: ParquetCompression = ParquetCompression::Lz4Raw;
+
+/// Streams a table between stages into a Parquet file, like [`write_parquet`].
+pub fn write_table(frame: LazyFrame, path: &Path) -> PolarsResult<u64> {
+    write(frame, path, BETWEEN_STAGES)
+}
+
+fn write(frame: LazyFrame, path: &Path, compression: ParquetCompression) -> PolarsResult<u64> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    let options = ParquetWriteOptions {
-        compression: ParquetCompression::Zstd(None),
-        row_group_size: Some(ROW_GROUP_ROWS),
-        ..ParquetWriteOptions::default()
-    };
+    let options =
+        ParquetWriteOptions { compression, row_group_size: Some(ROW_GROUP_ROWS), ..ParquetWriteOptions::default() };
     let target = SinkDestination::File { target: SinkTarget::Path(PlRefPath::new(path.to_string_lossy())) };
     let arguments = UnifiedSinkArgs { maintain_order: true, ..UnifiedSinkArgs::default() };
     frame

@@ -1,36 +1,73 @@
 //! Windowed aggregation of events per entity, as of several moments at once.
 //!
-//! Events are sorted once by (entity, time); every window of every snapshot is then a contiguous
-//! slice of its entity's events. Windows that reach back to the beginning are carried from one
-//! snapshot to the next, so they cost one pass; bounded ones cost their own length.
+//! Events are grouped by entity with one counting sort. A task takes a run of entities, gathers
+//! their events into its own cache in order of time, and finds how many events of each entity lie
+//! before every moment at which some window starts or ends: each window of each snapshot is then a
+//! slice. Windows that reach back to the beginning are carried from one snapshot to the next, so
+//! they cost one pass; bounded ones cost their own length.
+//!
 //! Sums fold in the order of time (ties: order of input) with Neumaier's compensation, so the
 //! result depends neither on the thread count nor on how the events were split into files.
 
-mod aggregate;
+mod aggregation;
+mod gather;
 mod order;
+mod plan;
+mod results;
+mod running;
 mod series;
+mod value;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-pub use aggregate::{Aggregation, WindowError};
-pub use order::{EntityOrder, order_events};
+pub use aggregation::Aggregation;
+pub use order::{EntityOrder, group_by_entity};
+pub use value::WindowError;
 
-use aggregate::Results;
+use gather::Local;
+use plan::Plan;
+use results::Results;
 use series::Series;
 
-/// One column of event values, in input order. NaN counts as missing.
+/// One column of event values, in input order.
 #[derive(Debug, Clone)]
 pub struct Values {
-    pub data: Data,
-    /// False where the value is missing; `None` when none is.
-    pub valid: Option<Vec<bool>>,
+    data: Data,
+    valid: Option<Vec<bool>>,
 }
 
-/// The values themselves; codes of an ordered dictionary, dates and times are integers.
+/// The values themselves; dates and times are integers.
 #[derive(Debug, Clone)]
 pub enum Data {
     Integers(Vec<i64>),
+    /// Codes of a dictionary.
+    Codes(Vec<u32>),
     Floats(Vec<f64>),
+    /// The times of the events, which are there already.
+    Times,
+}
+
+impl Values {
+    /// `valid` is false where the value is missing; `None` when none is. NaN counts as missing.
+    pub fn new(data: Data, valid: Option<Vec<bool>>) -> Values {
+        let Data::Floats(floats) = &data else { return Values { data, valid } };
+        if !floats.iter().any(|value| value.is_nan()) {
+            return Values { data, valid };
+        }
+        let numbers = floats.iter().map(|value| !value.is_nan());
+        let valid = match valid {
+            None => numbers.collect(),
+            Some(valid) => valid.into_iter().zip(numbers).map(|(valid, number)| valid && number).collect(),
+        };
+        Values { data, valid: Some(valid) }
+    }
+
+    /// The values; meaningless where they are missing.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
 }
 
 /// The half-open time window of an aggregate, relative to a snapshot's moment, in microseconds.
@@ -55,7 +92,7 @@ pub struct Call {
     pub window: Window,
 }
 
-/// Events in input order, with their (entity, time) order.
+/// Events in input order, with their grouping by entity.
 #[derive(Debug)]
 pub struct Events<'a> {
     /// Microseconds since 1970, in input order.
@@ -84,93 +121,59 @@ pub enum Column {
 /// The rows (entity, snapshot) with an event before the snapshot, sorted by both, and a column a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aggregated {
-    /// Index of the entity in `EntityOrder::starts`.
+    /// Code of the entity.
     pub entities: Vec<u32>,
     /// Index of the snapshot.
     pub snapshots: Vec<u32>,
     pub columns: Vec<Column>,
 }
 
-/// Entities that one task aggregates; small enough to balance, large enough to amortize.
+/// Entities that one task aggregates at most; small enough to balance and to stay in the cache.
 const ENTITIES_PER_TASK: usize = 512;
 
-/// Computes every call for every entity and snapshot. Snapshots must ascend by moment.
+/// Computes every call for these entities and every snapshot. Snapshots must ascend by moment.
 ///
 /// An entity has a row for a snapshot once it has an event before it.
-pub fn aggregate(events: &Events<'_>, snapshots: &[Snapshot], calls: &[Call]) -> Result<Aggregated, WindowError> {
-    let plan = Plan::new(calls);
-    let tasks: Vec<(usize, usize)> = (0..events.order.len())
-        .step_by(ENTITIES_PER_TASK)
-        .map(|start| (start, (start + ENTITIES_PER_TASK).min(events.order.len())))
-        .collect();
-    let parts: Vec<Results> = tasks
-        .into_par_iter()
-        .map(|(start, end)| {
-            let mut results = Results::new(calls, events.values);
-            for entity in start..end {
-                one_entity(events, snapshots, calls, &plan, entity, &mut results)?;
-            }
-            Ok(results)
-        })
-        .collect::<Result<_, WindowError>>()?;
-    Ok(Results::concat(calls, events.values, parts))
-}
-
-/// Which calls share which series (argument, mask), so that each is gathered once an entity.
-struct Plan {
-    series: Vec<(Option<usize>, Option<usize>)>,
-    series_of: Vec<usize>,
-    distinct: Vec<bool>,
-}
-
-impl Plan {
-    fn new(calls: &[Call]) -> Plan {
-        let mut plan = Plan { series: vec![], series_of: vec![], distinct: vec![] };
-        for call in calls {
-            let wanted = (call.argument, call.mask);
-            let index = plan.series.iter().position(|one| *one == wanted).unwrap_or(plan.series.len());
-            if index == plan.series.len() {
-                plan.series.push(wanted);
-                plan.distinct.push(false);
-            }
-            if let Some(distinct) = plan.distinct.get_mut(index) {
-                *distinct |= call.aggregation == Aggregation::CountDistinct;
-            }
-            plan.series_of.push(index);
-        }
-        plan
-    }
-}
-
-fn one_entity(
+pub fn aggregate(
     events: &Events<'_>,
     snapshots: &[Snapshot],
     calls: &[Call],
-    plan: &Plan,
-    entity: usize,
-    results: &mut Results,
-) -> Result<(), WindowError> {
-    let rows = events.order.rows_of(entity);
-    let Some(first) = rows.first().and_then(|row| events.times.get(*row as usize)) else { return Ok(()) };
-    let present = snapshots.iter().take_while(|snapshot| snapshot.moment <= *first).count();
-    let present = snapshots.get(present..).unwrap_or_default();
-    if present.is_empty() {
-        return Ok(());
-    }
-    let offset = snapshots.len() - present.len();
-    results.add_rows(entity, offset, present.len());
-    let series: Vec<Series> = plan
-        .series
-        .iter()
-        .zip(&plan.distinct)
-        .map(|((argument, mask), distinct)| Series::gather(events, rows, *argument, *mask, *distinct))
+    entities: Range<usize>,
+) -> Result<Aggregated, WindowError> {
+    let plan = Plan::new(snapshots, calls, events.values);
+    let end = entities.end.min(events.order.len());
+    let tasks: Vec<Range<usize>> = entities
+        .step_by(ENTITIES_PER_TASK)
+        .map(|start| start..(start + ENTITIES_PER_TASK).min(end))
+        .filter(|task| !task.is_empty())
         .collect();
-    for (index, call) in calls.iter().enumerate() {
-        if let Some(series) = plan.series_of.get(index).and_then(|one| series.get(*one)) {
-            results.add(index, call, series, present)?;
+    let parts: Vec<Results> =
+        tasks.into_par_iter().map(|task| one_task(events, &plan, task)).collect::<Result<_, _>>()?;
+    Ok(Results::concat(&plan, parts))
+}
+
+fn one_task(events: &Events<'_>, plan: &Plan<'_>, entities: Range<usize>) -> Result<Results, WindowError> {
+    let mut results = Results::new(plan);
+    let local = Local::gather(events, plan, entities.clone());
+    let mut cuts: Vec<usize> = Vec::new();
+    let mut series = Series::default();
+    for (entity, rows) in entities.zip(local.entities()) {
+        let times = local.times(rows.clone());
+        let Some(first) = times.first() else { continue };
+        let absent = plan.snapshots.partition_point(|snapshot| snapshot.moment <= *first);
+        if absent == plan.snapshots.len() {
+            continue;
+        }
+        results.add_rows(entity, absent..plan.snapshots.len());
+        plan.cut(times, &mut cuts);
+        for wanted in &plan.series {
+            series.fill(&local, rows.clone(), wanted, &cuts);
+            for call in &wanted.calls {
+                results.add(plan, *call, &series, absent)?;
+            }
         }
     }
-    Ok(())
+    Ok(results)
 }
 
 #[cfg(test)]

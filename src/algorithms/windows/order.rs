@@ -1,14 +1,12 @@
-//! Sorting events by entity and time, once.
+//! Grouping events by entity, once.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
-/// Event rows grouped by entity (ascending) and sorted by time within each; ties keep input order.
+/// Event rows grouped by entity, in the order of the input within each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntityOrder {
     /// Row numbers of the input.
     rows: Vec<u32>,
-    /// The distinct entity keys, ascending.
-    pub keys: Vec<i64>,
     /// Where each entity's rows start in `rows`, and one past the last.
     starts: Vec<usize>,
 }
@@ -16,36 +14,44 @@ pub struct EntityOrder {
 impl EntityOrder {
     /// Number of entities.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.starts.len().saturating_sub(1)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.len() == 0
     }
 
-    /// The rows of an entity in order of time; empty for an unknown one.
-    pub fn rows_of(&self, entity: usize) -> &[u32] {
-        match (self.starts.get(entity), self.starts.get(entity + 1)) {
-            (Some(start), Some(end)) => self.rows.get(*start..*end).unwrap_or_default(),
-            _ => &[],
-        }
+    /// Where the rows of a run of entities start, and one past the last.
+    pub(super) fn starts_of(&self, entities: Range<usize>) -> &[usize] {
+        self.starts.get(entities.start..=entities.end).unwrap_or_default()
+    }
+
+    pub(super) fn rows(&self, range: Range<usize>) -> &[u32] {
+        self.rows.get(range).unwrap_or_default()
     }
 }
 
-/// Sorts the events. `keys` are entity keys whose order is the order of the output; both slices
-/// have one element an event. At most 2³² − 1 events (the caller checks).
-pub fn order_events(keys: &[i64], times: &[i64]) -> EntityOrder {
-    let mut events: Vec<(i64, i64, u32)> =
-        keys.iter().zip(times).zip(0u32..).map(|((key, time), row)| (*key, *time, row)).collect();
-    events.par_sort_unstable();
-    let mut order = EntityOrder { rows: Vec::with_capacity(events.len()), keys: vec![], starts: vec![] };
-    for (key, _, row) in events {
-        if order.keys.last() != Some(&key) {
-            order.keys.push(key);
-            order.starts.push(order.rows.len());
+/// Groups events by a counting sort. `codes` has an entity's code, below `entities`, for each of at
+/// most 2³² − 1 events (the caller checks); the order of the codes is that of the output.
+pub fn group_by_entity(codes: &[u32], entities: usize) -> EntityOrder {
+    let mut starts = vec![0usize; entities + 1];
+    for code in codes {
+        if let Some(count) = starts.get_mut(*code as usize) {
+            *count += 1;
         }
-        order.rows.push(row);
     }
-    order.starts.push(order.rows.len());
-    order
+    let mut total = 0;
+    for start in &mut starts {
+        total += std::mem::replace(start, total);
+    }
+    let mut next: Vec<usize> = starts.clone();
+    let mut rows = vec![0u32; codes.len()];
+    for (row, code) in (0u32..).zip(codes) {
+        let Some(next) = next.get_mut(*code as usize) else { continue };
+        if let Some(slot) = rows.get_mut(*next) {
+            *slot = row;
+        }
+        *next += 1;
+    }
+    EntityOrder { rows, starts }
 }

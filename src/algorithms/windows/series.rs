@@ -1,98 +1,132 @@
-//! The values of one entity that one aggregate looks at, in order of time.
+//! The values of one entity that some aggregates look at, in order of time.
 
-use super::{Data, Events, Snapshot, Window};
+use std::ops::Range;
 
-/// Values with their times, without the missing and the filtered ones.
-#[derive(Debug)]
-pub struct Series {
-    pub times: Vec<i64>,
-    pub values: SeriesValues,
-    /// For each value the index of the same value before it, if any; empty unless asked for.
-    pub previous: Vec<Option<u32>>,
+use super::gather::{Local, LocalData};
+use super::plan::SeriesPlan;
+use super::value::Value;
+
+/// Values without the missing and the filtered ones; buffers that are filled entity after entity.
+#[derive(Default)]
+pub(super) struct Series {
+    pub kind: SeriesKind,
+    pub integers: Vec<i64>,
+    pub floats: Vec<f64>,
+    /// For each moment of the plan how many values lie before it.
+    pub cuts: Vec<usize>,
+    /// For each value one more than the index of the same value before it, 0 if there is none;
+    /// empty unless distinct values are counted.
+    pub previous: Vec<u32>,
+    slots: Vec<u32>,
 }
 
-#[derive(Debug)]
-pub enum SeriesValues {
-    /// Rows are only counted.
+/// Which of the buffers holds the values.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeriesKind {
+    /// None: rows are only counted.
+    #[default]
     Rows,
-    Integers(Vec<i64>),
-    Floats(Vec<f64>),
+    Integers,
+    Floats,
 }
 
 impl Series {
-    /// Collects the rows that are valid and kept by the mask.
-    pub fn gather(
-        events: &Events<'_>,
-        rows: &[u32],
-        argument: Option<usize>,
-        mask: Option<usize>,
-        distinct: bool,
-    ) -> Series {
-        let mask = mask.and_then(|index| events.masks.get(index));
-        let values = argument.and_then(|index| events.values.get(index));
-        let kept = |row: usize| {
-            mask.is_none_or(|mask| mask.get(row).copied().unwrap_or(false))
-                && values
-                    .and_then(|values| values.valid.as_ref())
-                    .is_none_or(|valid| valid.get(row).copied().unwrap_or(false))
-        };
-        let rows = || rows.iter().map(|row| *row as usize).filter(|row| kept(*row));
-        let time = |row: usize| events.times.get(row).copied();
-        let mut series = match values.map(|values| &values.data) {
-            None => Series { times: rows().filter_map(time).collect(), values: SeriesValues::Rows, previous: vec![] },
-            Some(Data::Integers(data)) => {
-                let (times, values) = rows().filter_map(|row| Some((time(row)?, *data.get(row)?))).unzip();
-                Series { times, values: SeriesValues::Integers(values), previous: vec![] }
+    /// Takes the values of the rows that are valid and kept by the mask; `cuts` are those of all rows.
+    pub fn fill(&mut self, local: &Local, rows: Range<usize>, plan: &SeriesPlan, cuts: &[usize]) {
+        let mask = plan.mask.and_then(|index| local.masks.get(index)).and_then(|mask| mask.get(rows.clone()));
+        let column = plan.argument.and_then(|index| local.columns.get(index));
+        let valid = column.and_then(|column| column.valid.as_ref()).and_then(|valid| valid.get(rows.clone()));
+        let kept = Kept { valid, mask };
+        self.previous.clear();
+        match column.map(|column| &column.data) {
+            None => {
+                self.kind = SeriesKind::Rows;
+                kept.filter(local.times(rows), cuts, &mut self.integers, &mut self.cuts);
             }
-            Some(Data::Floats(data)) => {
-                let (times, values) = rows()
-                    .filter_map(|row| Some((time(row)?, *data.get(row)?)))
-                    .filter(|(_, value)| !value.is_nan())
-                    .unzip();
-                Series { times, values: SeriesValues::Floats(values), previous: vec![] }
+            Some(LocalData::Integers(data)) => {
+                self.kind = SeriesKind::Integers;
+                kept.filter(data.get(rows).unwrap_or_default(), cuts, &mut self.integers, &mut self.cuts);
+                if plan.distinct {
+                    link(&self.integers, &mut self.slots, &mut self.previous);
+                }
             }
-        };
-        if distinct {
-            series.previous = series.link_previous();
-        }
-        series
-    }
-
-    /// The half-open range of values inside the window of a snapshot.
-    pub fn range(&self, window: Window, snapshot: &Snapshot) -> (usize, usize) {
-        let index = |time: i64| self.times.partition_point(|one| *one < time);
-        let moment = snapshot.moment;
-        match window {
-            Window::Before => (0, index(moment)),
-            Window::Last(length) => (index(moment.saturating_sub(length)), index(moment)),
-            Window::Next(length) => (index(moment), index(moment.saturating_add(length))),
-        }
-    }
-
-    /// Number of distinct values in the range: those whose equal before lies outside of it.
-    pub fn distinct(&self, start: usize, end: usize) -> i64 {
-        let previous = self.previous.get(start..end).unwrap_or_default();
-        previous.iter().filter(|one| one.is_none_or(|index| (index as usize) < start)).count() as i64
-    }
-
-    fn link_previous(&self) -> Vec<Option<u32>> {
-        let keys: Vec<u64> = match &self.values {
-            SeriesValues::Rows => return vec![None; self.times.len()],
-            SeriesValues::Integers(values) => values.iter().map(|value| *value as u64).collect(),
-            // Adding zero makes -0 and 0 one value.
-            SeriesValues::Floats(values) => values.iter().map(|value| (value + 0.0).to_bits()).collect(),
-        };
-        let mut order: Vec<(u64, u32)> = keys.into_iter().zip(0u32..).collect();
-        order.sort_unstable();
-        let mut previous = vec![None; order.len()];
-        for pair in order.windows(2) {
-            if let [(before, index), (key, later)] = pair
-                && before == key
-                && let Some(slot) = previous.get_mut(*later as usize)
-            {
-                *slot = Some(*index);
+            Some(LocalData::Floats(data)) => {
+                self.kind = SeriesKind::Floats;
+                kept.filter(data.get(rows).unwrap_or_default(), cuts, &mut self.floats, &mut self.cuts);
+                if plan.distinct {
+                    link(&self.floats, &mut self.slots, &mut self.previous);
+                }
             }
         }
-        previous
     }
+}
+
+/// Which rows count.
+struct Kept<'a> {
+    valid: Option<&'a [bool]>,
+    mask: Option<&'a [bool]>,
+}
+
+impl Kept<'_> {
+    fn holds(&self, row: usize) -> bool {
+        let holds = |flags: Option<&[bool]>| flags.is_none_or(|flags| flags.get(row).copied().unwrap_or(false));
+        holds(self.valid) && holds(self.mask)
+    }
+
+    /// Copies the values that count; what lies behind the last moment is in no window.
+    fn filter<T: Copy>(&self, values: &[T], cuts: &[usize], into: &mut Vec<T>, kept_cuts: &mut Vec<usize>) {
+        into.clear();
+        kept_cuts.clear();
+        if self.valid.is_none() && self.mask.is_none() {
+            let last = cuts.last().copied().unwrap_or(0);
+            into.extend_from_slice(values.get(..last).unwrap_or_default());
+            kept_cuts.extend_from_slice(cuts);
+            return;
+        }
+        let mut start = 0;
+        for cut in cuts {
+            let part = values.get(start..*cut).unwrap_or_default();
+            into.extend((start..).zip(part).filter(|(row, _)| self.holds(*row)).map(|(_, value)| *value));
+            kept_cuts.push(into.len());
+            start = *cut;
+        }
+    }
+}
+
+/// Up to this many values, the same value is looked for by walking back.
+const WALK_BACK: usize = 24;
+
+/// Links each value to the same value before it: through a hash table with open addressing.
+fn link<T: Value>(values: &[T], slots: &mut Vec<u32>, previous: &mut Vec<u32>) {
+    if values.len() <= WALK_BACK {
+        for (index, value) in values.iter().enumerate() {
+            let before = values.get(..index).unwrap_or_default();
+            previous.push(before.iter().rposition(|one| one == value).map_or(0, |found| found as u32 + 1));
+        }
+        return;
+    }
+    // Half of the slots stay empty, so that a probe ends soon.
+    let size = (values.len() * 2).next_power_of_two();
+    slots.clear();
+    slots.resize(size, 0);
+    for (position, value) in (1u32..).zip(values) {
+        let mut slot = spread(value.bits()) as usize & (size - 1);
+        let found = loop {
+            let Some(entry) = slots.get_mut(slot) else { break 0 };
+            let same = |entry: u32| values.get(entry as usize - 1).is_some_and(|one| one == value);
+            if *entry == 0 || same(*entry) {
+                break std::mem::replace(entry, position);
+            }
+            slot = (slot + 1) & (size - 1);
+        };
+        previous.push(found);
+    }
+}
+
+/// Mixes the bits so that regular keys do not crowd.
+/// Source: the finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014), variant 13 of Stafford.
+fn spread(bits: u64) -> u64 {
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }

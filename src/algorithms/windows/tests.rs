@@ -16,14 +16,24 @@ fn run(
     moments: &[i64],
     calls: &[Call],
 ) -> Aggregated {
-    let order = order_events(keys, times);
+    let (codes, entities) = coded(keys);
+    let order = group_by_entity(&codes, entities.len());
     let snapshots: Vec<Snapshot> =
         moments.iter().map(|moment| Snapshot { moment: *moment, known: vec![true; calls.len()] }).collect();
-    aggregate(&Events { times, order: &order, values, masks }, &snapshots, calls).unwrap()
+    aggregate(&Events { times, order: &order, values, masks }, &snapshots, calls, 0..entities.len()).unwrap()
+}
+
+/// Each key's place among the distinct keys, ascending, and these.
+fn coded(keys: &[i64]) -> (Vec<u32>, Vec<i64>) {
+    let mut distinct = keys.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let codes = keys.iter().map(|key| distinct.partition_point(|one| one < key) as u32).collect();
+    (codes, distinct)
 }
 
 fn floats(data: &[f64]) -> Values {
-    Values { data: Data::Floats(data.to_vec()), valid: None }
+    Values::new(Data::Floats(data.to_vec()), None)
 }
 
 #[test]
@@ -80,12 +90,12 @@ fn ties_of_mode_take_the_smallest() {
 
 #[test]
 fn an_integer_sum_beyond_64_bits_is_an_error() {
-    let order = order_events(&[1, 1], &[0, 1]);
-    let values = [Values { data: Data::Integers(vec![i64::MAX, 1]), valid: None }];
+    let order = group_by_entity(&[0, 0], 1);
+    let values = [Values::new(Data::Integers(vec![i64::MAX, 1]), None)];
     let events = Events { times: &[0, 1], order: &order, values: &values, masks: &[] };
     let snapshots = [Snapshot { moment: DAY, known: vec![true] }];
     let calls = [call(Aggregation::Sum, Some(0), None, Window::Before)];
-    assert_eq!(aggregate(&events, &snapshots, &calls), Err(WindowError::Overflow));
+    assert_eq!(aggregate(&events, &snapshots, &calls, 0..1), Err(WindowError::Overflow));
 }
 
 /// The same by definition: filter the events of each window, then aggregate.
@@ -159,13 +169,13 @@ proptest! {
             for window in [Window::Before, Window::Last(30 * DAY), Window::Next(15 * DAY)] {
                 let one = call(aggregation, Some(0), Some(0), window);
                 let result = run(&keys, &times, &[floats(&values)], std::slice::from_ref(&mask), &moments, &[one]);
-                let order = order_events(&keys, &times);
+                let (_, entities) = coded(&keys);
                 let got: Vec<(i64, usize, Option<f64>)> = (0..result.entities.len()).map(|row| {
                     let value = match &result.columns[0] {
                         Column::Integers { data, valid } => valid[row].then(|| data[row] as f64),
                         Column::Floats { data, valid } => valid[row].then(|| data[row]),
                     };
-                    (order.keys[result.entities[row] as usize], result.snapshots[row] as usize, value)
+                    (entities[result.entities[row] as usize], result.snapshots[row] as usize, value)
                 }).collect();
                 let expected = by_definition(&keys, &times, &values, &mask, &moments, &one);
                 prop_assert_eq!(got.len(), expected.len());

@@ -118,7 +118,7 @@ impl Bench<'_> {
             let tables = feeds.iter().map(|feed| Ok(NamedTable { name: feed.name.clone(), table: self.table(feed)? }));
             inputs.ports.insert(port.clone(), tables.collect::<Result<_, NodeFailure>>()?);
         }
-        let watermark = inputs.ports.values().flatten().filter_map(|named| named.table.watermark).min();
+        let watermark = inputs.watermark();
         let context = StageContext {
             run_date: plan.run_date,
             seed: stage_seed(plan.seed, &node.name),
@@ -129,10 +129,12 @@ impl Bench<'_> {
             let failure = NodeFailure::from(failure);
             NodeFailure::new(failure.code, format!("the stage `{}` failed: {}", node.name, failure.message))
         })?;
-        if outputs.tables.len() != node.outputs.len() {
+        let schemas: Vec<&TableSchema> = node.outputs.iter().map(|(_, schema)| schema).collect();
+        let frames = outputs.frames(&schemas)?;
+        if frames.len() != schemas.len() {
             return Err(bug("the stage gave another number of tables than it declared"));
         }
-        let tables = node.outputs.iter().zip(outputs.tables);
+        let tables = node.outputs.iter().zip(frames);
         // Collected, so that what several stages read is computed once.
         let table = |((_, schema), frame): (&(String, TableSchema), polars::prelude::LazyFrame)| {
             Ok(Table { frame: frame.collect()?.lazy(), schema: schema.clone(), watermark })

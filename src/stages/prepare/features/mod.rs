@@ -1,7 +1,9 @@
 //! Point-in-time features: SQL aggregates per entity and snapshot.
 
 mod collect;
+mod columns;
 mod compile;
+mod dictionary;
 mod rows;
 
 use chrono::{Days, NaiveDate};
@@ -19,7 +21,9 @@ use crate::sql;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::trusted_time;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema};
+use collect::Reading;
 use compile::{Program, Written};
+use rows::Rows;
 
 /// Features of every entity as of several moments, computed only from events before each.
 ///
@@ -36,6 +40,10 @@ use compile::{Program, Written};
 ///
 /// An entity appears in a snapshot once it has an event before it and satisfies `having`. Events
 /// without entity or time are left out. The output is keyed by the entity and `as_of`.
+///
+/// Events are held in memory as numbers: 16 bytes each, 8 for every number, 4 for every text and 1 for
+/// every condition that the expressions use. Above 2 GiB of them the input is read several times,
+/// each time for a range of the entities.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
@@ -192,10 +200,10 @@ impl Stage for Features {
         let mut moments = self.moments(context.run_date);
         moments.reverse();
         let known_until = events.watermark.map_or(context.run_date, |watermark| watermark.min(context.run_date));
-        let collected = collect::collect(events.frame, &self.entity, &self.time, &program)?;
+        let reading = Reading::plan(events.frame, &self.entity, &self.time, &program, collect::EVENT_BYTES)?;
         context.cancel.check()?;
-        let frame = rows::rows(&collected, &program, &moments, known_until, &self.entity)?;
-        Ok(Outputs { tables: vec![frame], ..Outputs::default() })
+        let rows = Rows::new(reading, program, &self.entity, moments, known_until, context.cancel.clone());
+        Ok(Outputs { pieces: Some(Box::new(rows)), ..Outputs::default() })
     }
 }
 
@@ -346,3 +354,6 @@ fn in_label(name: &str, problem: Problem) -> Problem {
 fn wide(dtype: &DataType) -> DataType {
     if dtype.is_integer() { DataType::Int64 } else { dtype.clone() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,69 +1,112 @@
 //! Aggregates to rows: windows per entity and snapshot, then the expressions over them.
 
+use std::ops::Range;
+
 use chrono::{Days, NaiveDate};
 use polars::prelude::{
-    BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, LazyFrame, PlSmallStr, PolarsResult,
-    Series, StringChunked, TimeUnit, col, lit, when,
+    BooleanChunked, DataFrame, DataType, Expr, Float64Chunked, Int64Chunked, IntoColumn, IntoLazy, IntoSeries,
+    LazyFrame, PlSmallStr, PolarsResult, Series, StringChunked, TimeUnit, col, lit, when,
 };
 use polars::sql::sql_expr;
 
-use super::collect::{Collected, EventValues};
+use super::collect::{Collected, Pass, Reading};
+use super::columns::{Keys, Meaning};
 use super::compile::{AggregateCall, Program, Written};
 use super::{HAVING, Refused};
-use crate::algorithms::windows::{self, Call, Column, Events, Snapshot, Values};
+use crate::algorithms::windows::{self, Call, Column, Events, Snapshot};
 use crate::problem::{Code, Problem};
-use crate::stages::contract::Failure;
+use crate::stages::contract::{Cancel, Failure};
 use crate::stages::prepare::sql::{in_words, widened};
 use crate::table::{AS_OF, midnight_us, type_name};
 
-/// The rows of the stage's output, sorted by entity and snapshot.
-///
-/// `moments` ascend. Labels are known where their window ends by `known_until`.
-pub fn rows(
-    events: &Collected,
-    program: &Program,
-    moments: &[NaiveDate],
+/// The stage's output, piece by piece: entities in ascending order, each with all of its snapshots.
+pub struct Rows {
+    reading: Reading,
+    passes: std::vec::IntoIter<Pass>,
+    program: Program,
+    entity: String,
+    /// Ascending.
+    moments: Vec<NaiveDate>,
+    /// Labels are known where their window ends by then.
     known_until: NaiveDate,
-    entity: &str,
-) -> Result<LazyFrame, Failure> {
-    let known = |moment: NaiveDate, call: &AggregateCall| is_known(moment, call.horizon_days, known_until);
-    let snapshots: Vec<Snapshot> = moments
-        .iter()
-        .map(|moment| Snapshot {
-            moment: midnight_us(*moment),
-            known: program.aggregates.iter().map(|call| known(*moment, call)).collect(),
-        })
-        .collect();
-    let (values, value_index) = compact(&events.values);
-    let (masks, mask_index) = compact(&events.masks);
-    let values: Vec<Values> = values.into_iter().map(|one: &EventValues| one.values.clone()).collect();
-    let masks: Vec<Vec<bool>> = masks.into_iter().cloned().collect();
-    let calls: Vec<Call> = program
-        .aggregates
-        .iter()
-        .map(|call| Call {
-            aggregation: call.aggregation,
-            argument: call.argument.and_then(|index| value_index.get(index).copied().flatten()),
-            mask: call.filter.and_then(|index| mask_index.get(index).copied().flatten()),
-            window: call.window,
-        })
-        .collect();
-    let order = windows::order_events(&events.keys, &events.times);
-    let input = Events { times: &events.times, order: &order, values: &values, masks: &masks };
-    let aggregated =
-        windows::aggregate(&input, &snapshots, &calls).map_err(|error| Failure::data(error.to_string()))?;
+    cancel: Cancel,
+    /// The events of a pass, and the first entity that has no rows yet.
+    open: Option<(Collected, usize)>,
+}
 
-    let keys = aggregated.entities.iter().map(|index| order.keys.get(*index as usize).copied().unwrap_or_default());
-    let mut columns = vec![
-        key_column(keys, events)?.with_name(entity.into()).into_column(),
-        moment_column(&aggregated.snapshots, moments)?.into_column(),
-    ];
-    for (index, (call, column)) in program.aggregates.iter().zip(aggregated.columns).enumerate() {
-        let argument = call.argument.and_then(|index| events.values.get(index)).and_then(Option::as_ref);
-        columns.push(typed(call, column, argument)?.with_name(format!("_a{index}").into()).into_column());
+/// About how many rows a piece has: enough for the threads, little enough for memory.
+const ROWS_PER_PIECE: usize = 250_000;
+
+impl Rows {
+    /// `moments` ascend. Labels are known where their window ends by `known_until`.
+    pub fn new(
+        reading: Reading,
+        program: Program,
+        entity: &str,
+        moments: Vec<NaiveDate>,
+        known_until: NaiveDate,
+        cancel: Cancel,
+    ) -> Rows {
+        let passes = reading.passes().into_iter();
+        Rows { reading, passes, program, entity: entity.to_owned(), moments, known_until, cancel, open: None }
     }
-    let frame = DataFrame::new_infer_height(columns)?.lazy();
-    Ok(expressions(frame, program, known_until, entity)?)
+
+    fn piece(&mut self) -> Result<Option<DataFrame>, Failure> {
+        loop {
+            self.cancel.check()?;
+            let Some((events, next)) = &mut self.open else {
+                let Some(pass) = self.passes.next() else { return Ok(None) };
+                self.open = Some((self.reading.collect(&pass)?, 0));
+                continue;
+            };
+            let entities = *next..(*next + (ROWS_PER_PIECE / self.moments.len().max(1)).max(1)).min(events.order.len());
+            if entities.is_empty() {
+                self.open = None;
+                continue;
+            }
+            *next = entities.end;
+            let Some((events, _)) = &self.open else { continue };
+            return self.rows_of(events, entities).map(Some);
+        }
+    }
+
+    fn rows_of(&self, events: &Collected, entities: Range<usize>) -> Result<DataFrame, Failure> {
+        let known = |moment: NaiveDate, call: &AggregateCall| is_known(moment, call.horizon_days, self.known_until);
+        let snapshot = |moment: &NaiveDate| Snapshot {
+            moment: midnight_us(*moment),
+            known: self.program.aggregates.iter().map(|call| known(*moment, call)).collect(),
+        };
+        let snapshots: Vec<Snapshot> = self.moments.iter().map(snapshot).collect();
+        let place = |index: Option<usize>| index.and_then(|index| events.places.get(index).copied());
+        let call = |call: &AggregateCall| Call {
+            aggregation: call.aggregation,
+            argument: place(call.argument),
+            mask: place(call.filter),
+            window: call.window,
+        };
+        let calls: Vec<Call> = self.program.aggregates.iter().map(call).collect();
+        let input = Events { times: &events.times, order: &events.order, values: &events.values, masks: &events.masks };
+        let aggregated = windows::aggregate(&input, &snapshots, &calls, entities)
+            .map_err(|error| Failure::data(error.to_string()))?;
+        let mut columns = vec![
+            key_column(&aggregated.entities, events)?.with_name(self.entity.as_str().into()).into_column(),
+            moment_column(&aggregated.snapshots, &self.moments)?.into_column(),
+        ];
+        for (index, (call, column)) in self.program.aggregates.iter().zip(aggregated.columns).enumerate() {
+            let argument = place(call.argument).and_then(|place| events.meanings.get(place));
+            columns.push(typed(call, column, argument)?.with_name(format!("_a{index}").into()).into_column());
+        }
+        let frame = DataFrame::new_infer_height(columns)?.lazy();
+        Ok(expressions(frame, &self.program, self.known_until, &self.entity)?.collect()?)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<DataFrame, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.piece().transpose()
+    }
 }
 
 /// An empty frame with the aggregates' types, for planning.
@@ -99,31 +142,11 @@ fn is_known(moment: NaiveDate, horizon_days: Option<u32>, known_until: NaiveDate
     end.is_none_or(|end| end.is_some_and(|end| end <= known_until))
 }
 
-/// The present elements, and for each old index its new one.
-fn compact<T>(sparse: &[Option<T>]) -> (Vec<&T>, Vec<Option<usize>>) {
-    let mut dense = Vec::new();
-    let mut index = Vec::new();
-    for one in sparse {
-        index.push(one.as_ref().map(|value| {
-            dense.push(value);
-            dense.len() - 1
-        }));
-    }
-    (dense, index)
-}
-
 /// The type of an aggregate of a column of this type; the error completes "SUM …".
 fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> Result<DataType, String> {
     let Some(argument) = argument.filter(|_| !call.aggregation.counts()) else { return Ok(DataType::Int64) };
     let numeric = argument.is_primitive_numeric() || matches!(argument, DataType::Decimal(..) | DataType::Boolean);
-    let additive = !matches!(
-        call.aggregation,
-        windows::Aggregation::Min
-            | windows::Aggregation::Max
-            | windows::Aggregation::Mode
-            | windows::Aggregation::First
-            | windows::Aggregation::Last
-    );
+    let additive = !call.aggregation.picks();
     if additive && !numeric {
         return Err(format!("takes numbers, not {}", type_name(argument)));
     }
@@ -139,10 +162,18 @@ fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> Result<Data
     })
 }
 
-fn key_column(keys: impl Iterator<Item = i64>, events: &Collected) -> PolarsResult<Series> {
-    match &events.texts {
-        Some(texts) => Ok(texts_of(keys.map(Some), texts).into_series()),
-        None => keys.collect::<Vec<i64>>().into_iter().collect::<Series>().cast(&events.entity_type),
+fn key_column(entities: &[u32], events: &Collected) -> PolarsResult<Series> {
+    match &events.keys {
+        Keys::Texts(texts) => Ok(texts_of(entities.iter().map(|code| Some(i64::from(*code))), texts).into_series()),
+        Keys::Integers(keys) => {
+            let keys: Vec<i64> =
+                entities.iter().map(|code| keys.get(*code as usize).copied().unwrap_or_default()).collect();
+            let keys = Int64Chunked::from_vec(PlSmallStr::EMPTY, keys).into_series();
+            match &events.entity_type {
+                DataType::Date => keys.cast(&DataType::Int32)?.cast(&DataType::Date),
+                other => keys.cast(other),
+            }
+        }
     }
 }
 
@@ -159,27 +190,29 @@ fn moment_column(snapshots: &[u32], moments: &[NaiveDate]) -> PolarsResult<Serie
 }
 
 /// A result column in the type it has to have.
-fn typed(call: &AggregateCall, column: Column, argument: Option<&EventValues>) -> PolarsResult<Series> {
-    let dtype = result_type(call, argument.map(|values| &values.dtype))
+fn typed(call: &AggregateCall, column: Column, argument: Option<&Meaning>) -> PolarsResult<Series> {
+    let dtype = result_type(call, argument.map(|meaning| &meaning.dtype))
         .map_err(|message| polars::prelude::PolarsError::InvalidOperation(message.into()))?;
-    match column {
+    let (data, valid) = match column {
+        Column::Floats { data, valid } if valid.iter().all(|valid| *valid) => {
+            return Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, data).into_series());
+        }
         Column::Floats { data, valid } => {
             let values = data.into_iter().zip(valid).map(|(value, valid)| valid.then_some(value));
-            Ok(values.collect::<polars::prelude::Float64Chunked>().into_series())
+            return Ok(values.collect::<Float64Chunked>().into_series());
         }
-        Column::Integers { data, valid } => {
-            let values = data.into_iter().zip(valid).map(|(value, valid)| valid.then_some(value));
-            match (&dtype, argument.and_then(|values| values.texts.as_ref())) {
-                (DataType::String, Some(texts)) => Ok(texts_of(values, texts).into_series()),
-                (DataType::Boolean, _) => {
-                    Ok(values.map(|value| value.map(|value| value != 0)).collect::<BooleanChunked>().into_series())
-                }
-                (DataType::Date, _) => {
-                    values.collect::<polars::prelude::Int64Chunked>().into_series().cast(&DataType::Int32)?.cast(&dtype)
-                }
-                _ => values.collect::<polars::prelude::Int64Chunked>().into_series().cast(&dtype),
-            }
+        Column::Integers { data, valid } => (data, valid),
+    };
+    let complete = valid.iter().all(|valid| *valid);
+    let values = || data.iter().zip(&valid).map(|(value, valid)| valid.then_some(*value));
+    match (&dtype, argument.and_then(|meaning| meaning.texts.as_ref())) {
+        (DataType::String, Some(texts)) => Ok(texts_of(values(), texts).into_series()),
+        (DataType::Boolean, _) => {
+            Ok(values().map(|value| value.map(|value| value != 0)).collect::<BooleanChunked>().into_series())
         }
+        (DataType::Date, _) => values().collect::<Int64Chunked>().into_series().cast(&DataType::Int32)?.cast(&dtype),
+        _ if complete => Int64Chunked::from_vec(PlSmallStr::EMPTY, data).into_series().cast(&dtype),
+        _ => values().collect::<Int64Chunked>().into_series().cast(&dtype),
     }
 }
 

@@ -148,12 +148,8 @@ impl Stage for KMeans {
         let segments = tables::segments(entity, &found, &version)?;
         let segments = if self.mode == Mode::Fit { segments.clear() } else { segments };
         let model = (self.mode != Mode::Apply).then_some(model);
-        Ok(Outputs {
-            tables: tables::lazy([segments, profiles.frame]),
-            model,
-            evaluation: Some(evaluation),
-            ..Outputs::default()
-        })
+        let tables = tables::lazy([segments, profiles.frame]);
+        Ok(Outputs { tables, model, evaluation: Some(evaluation), ..Outputs::default() })
     }
 }
 
