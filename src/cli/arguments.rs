@@ -31,6 +31,16 @@ pub struct Global {
     /// One line a message, or one JSON object
     #[arg(long, global = true, env = "PATRONAGE_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
     pub log_format: Format,
+    /// Whether a run shows a live line per running stage
+    #[arg(long, global = true, env = "PATRONAGE_PROGRESS", value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// On a terminal, with a log for people
+    Auto,
+    Never,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

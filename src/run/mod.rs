@@ -11,6 +11,7 @@ mod failure;
 pub mod history;
 mod measures;
 mod profile;
+mod progress;
 mod publish;
 mod results;
 mod schedule;
@@ -139,6 +140,7 @@ pub async fn run(
         options: options.clone(),
         listeners: listeners.clone(),
         cancel: cancel.clone(),
+        progress: progress::Progress::default(),
     };
     let results = schedule::execute(&run, &artifacts).await;
     let elapsed = clock.elapsed();

@@ -12,6 +12,7 @@ use super::state::{Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
+use crate::storage::scan::RowCounter;
 use crate::storage::{local, scan};
 use crate::table::Table;
 
@@ -24,6 +25,8 @@ pub struct Surroundings<'a> {
     /// Replace outputs that exist.
     pub full_refresh: bool,
     pub context: StageContext,
+    /// Counts the rows that are written.
+    pub rows: RowCounter,
 }
 
 /// Runs the stage and commits its outputs; a panic becomes a failure.
@@ -114,7 +117,7 @@ fn commit(
                 format!("the table `{port}` has other columns than were declared: {:?}", difference(&found, schema));
             return Err(NodeFailure::new(Code::Bug, message));
         }
-        let rows = scan::write_parquet(frame, &table_file(directory.path(), port))?;
+        let rows = scan::write_parquet_counted(frame, &table_file(directory.path(), port), &around.rows)?;
         written.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
     let profiles = profile::of_execution(around.plan, node, directory.path(), &written, outputs.profile)?;
