@@ -65,6 +65,8 @@ pub enum Command {
     Plan(Plan),
     /// Check a pipeline before anything runs
     Validate(Validate),
+    /// Say what changed between two runs
+    Diff(Diff),
     /// Print the DAG
     Graph(Graph),
     /// Print the first rows of a stage's output
@@ -144,6 +146,39 @@ pub struct Validate {
     /// Print the pipeline as it would run, in YAML: variables filled in, anchors expanded
     #[arg(long, env = "PATRONAGE_RENDERED")]
     pub rendered: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The earlier run: its directory, its id or the start of it, a run date, `last`, `last~2`
+    #[arg(value_name = "BEFORE", default_value = "last~1")]
+    pub before: String,
+    /// The later run
+    #[arg(value_name = "NOW", default_value = "last")]
+    pub now: String,
+    /// How to say it [default: by the ending of --out, else text]
+    #[arg(long, env = "PATRONAGE_DIFF_FORMAT", value_enum)]
+    pub format: Option<DiffFormat>,
+    /// Write into this file instead of printing
+    #[arg(long, env = "PATRONAGE_DIFF_OUT", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only runs of this pipeline: its name or its file
+    #[arg(long, env = "PATRONAGE_PIPELINE", value_name = "PIPELINE")]
+    pub pipeline: Option<String>,
+    /// The environment, which says where artifacts are: configs/<ENV>.yaml
+    #[arg(long, env = "PATRONAGE_ENV", default_value = "local")]
+    pub env: String,
+    /// Tell counts from 1 to 4 and rare levels, too
+    #[arg(long, env = "PATRONAGE_UNMASK")]
+    pub unmask: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DiffFormat {
+    Text,
+    Markdown,
+    Html,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,6 @@ mod salvage;
 mod span;
 
 pub use environment::{Environment, RunDate};
-pub use load::{Document, Loaded, Located, Project, load};
+pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{CheckSpec, Feeds, PipelineSpec, PublishSpec, Severity, SnapshotChoice, SourceSpec, StageSpec};
 pub use span::Span;

@@ -1,6 +1,7 @@
 //! What a run did and how good its models are, for people and for programs: `report.json`,
 //! `report.html` and the summary that a run ends with.
 
+pub mod diff;
 pub mod html;
 pub mod summary;
 

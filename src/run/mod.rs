@@ -6,6 +6,7 @@ mod artifacts;
 mod card;
 mod changes;
 pub mod decide;
+pub mod diff;
 mod drift;
 mod failure;
 pub mod history;
@@ -20,6 +21,7 @@ mod stage;
 pub mod state;
 mod warnings;
 mod watch;
+pub mod which;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 //! One binary for all of it, since linking polars takes longer than running the tests.
 
 mod commands;
+mod diff;
 mod edges;
 mod features;
 mod layers;

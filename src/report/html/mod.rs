@@ -2,6 +2,7 @@
 
 mod chart;
 mod data;
+mod diff;
 mod glossary;
 mod graph;
 mod models;
@@ -16,6 +17,7 @@ use super::content::{NodeStatus, Report};
 use super::format;
 use super::summary::outcome;
 use crate::metrics::evaluation::Verdict;
+pub use diff::render_diff;
 use parts::{MESSAGE_MAX, ROWS_MAX};
 
 const STYLE: &str = include_str!("style.css");
@@ -25,51 +27,54 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// The whole page. It stays under a megabyte: long tables, curves and texts are cut, and say so.
 pub fn render(report: &Report) -> String {
     let title = format!("{} · {}", report.pipeline, report.run_date);
-    let page = html! {
+    let main = html! {
+        (problems(report))
+        (models::section(&report.models))
+        (data::published(&report.publications))
+        (data::sources(&report.sources, &report.checks))
+        (nodes::section(report))
+        (run(report))
+    };
+    shell(&title, &header(report), &main, &report.patronage_version).into_string()
+}
+
+/// A self-contained page around a header and its content.
+fn shell(title: &str, header: &Markup, main: &Markup, version: &str) -> Markup {
+    html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (format::clip(&title, MESSAGE_MAX)) " · Patronage" }
+                title { (format::clip(title, MESSAGE_MAX)) " · Patronage" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
-                (header(report))
-                main #main {
-                    (problems(report))
-                    (models::section(&report.models))
-                    (data::published(&report.publications))
-                    (data::sources(&report.sources, &report.checks))
-                    (nodes::section(report))
-                    (run(report))
-                }
-                footer { "Written by Patronage " (report.patronage_version) "." }
+                header { (header) }
+                main #main { (main) }
+                footer { "Written by Patronage " (version) "." }
             }
         }
-    };
-    page.into_string()
+    }
 }
 
 fn header(report: &Report) -> Markup {
     html! {
-        header {
-            p.kicker { "Run of " time datetime=(report.run_date) { (report.run_date.format("%B %-d, %Y")) } }
-            h1 { (format::clip(&report.pipeline, MESSAGE_MAX)) }
-            @if let Some(description) = &report.description {
-                p.soft { (format::clip(description, MESSAGE_MAX)) }
-            }
-            p.outcome { (headline(report)) }
-            nav aria-label="Sections" {
-                ul {
-                    @for (id, name) in [
-                        ("models", "Models"), ("published", "Published"), ("data", "Data"),
-                        ("nodes", "What ran"), ("run", "Run"),
-                    ] {
-                        li { a href={ "#" (id) } { (name) } }
-                    }
+        p.kicker { "Run of " time datetime=(report.run_date) { (report.run_date.format("%B %-d, %Y")) } }
+        h1 { (format::clip(&report.pipeline, MESSAGE_MAX)) }
+        @if let Some(description) = &report.description {
+            p.soft { (format::clip(description, MESSAGE_MAX)) }
+        }
+        p.outcome { (headline(report)) }
+        nav aria-label="Sections" {
+            ul {
+                @for (id, name) in [
+                    ("models", "Models"), ("published", "Published"), ("data", "Data"),
+                    ("nodes", "What ran"), ("run", "Run"),
+                ] {
+                    li { a href={ "#" (id) } { (name) } }
                 }
             }
         }
