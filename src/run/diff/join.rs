@@ -45,7 +45,10 @@ impl Joined {
             Ok(frame.filter(col(entity.name.as_str()).is_not_null()))
         };
         let columns = is.columns.iter().filter(|column| {
-            was.column(&column.name).is_some_and(|was| comparable(column, is) && comparable(was, was_schema(before.2)))
+            let earlier = was.column(&column.name);
+            earlier.is_some_and(|earlier| {
+                same_kind(&earlier.dtype, &column.dtype) && comparable(column, is) && comparable(earlier, was)
+            })
         });
         Ok(Some(Joined {
             before: frame(before)?,
@@ -164,8 +167,10 @@ fn entity(schema: &TableSchema) -> Option<&Column> {
     }
 }
 
-fn was_schema(output: &Output) -> &TableSchema {
-    &output.schema
+/// Whether values of the two types can be compared: a width may change, a text may not become a number.
+fn same_kind(before: &DataType, now: &DataType) -> bool {
+    let number = |dtype: &DataType| dtype.is_primitive_numeric() || matches!(dtype, DataType::Decimal(..));
+    before == now || (number(before) && number(now))
 }
 
 /// Not what names entities or moments, nor what only the future knows.

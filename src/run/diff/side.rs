@@ -61,7 +61,9 @@ impl Side {
             |path: PathBuf| if path.is_file() { SideError::Unreadable(path) } else { SideError::Missing(path) };
         let report = run.report().ok_or_else(|| refuse(file("report.json")))?;
         let manifest = read(&file("manifest.json")).ok_or_else(|| refuse(file("manifest.json")))?;
-        let root = run.directory.parent().unwrap_or(Path::new(".")).to_owned();
+        // `.` has a parent only once it is spelt out.
+        let directory = std::path::absolute(&run.directory).unwrap_or_else(|_| run.directory.clone());
+        let root = directory.parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Side { report, manifest, state: State { root, pipeline: run.pipeline.clone() } })
     }
 
