@@ -114,7 +114,9 @@ impl Joined {
         let side = |frame: &LazyFrame, prefix: &str| {
             let mut wanted: Vec<Expr> = vec![col(self.entity.as_str()).alias(ENTITY)];
             for (place, (column, dtype)) in columns.iter().enumerate() {
-                wanted.push(col(column.name.as_str()).cast(dtype.clone()).alias(format!("{prefix}{place}")));
+                // First to the type it has now, so that 1.0 and 1 are the same level.
+                let value = col(column.name.as_str()).cast(column.dtype.clone()).cast(dtype.clone());
+                wanted.push(value.alias(format!("{prefix}{place}")));
             }
             frame.clone().select(wanted)
         };
