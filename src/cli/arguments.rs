@@ -31,6 +31,16 @@ pub struct Global {
     /// One line a message, or one JSON object
     #[arg(long, global = true, env = "PATRONAGE_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
     pub log_format: Format,
+    /// Whether a run shows a live line per running stage
+    #[arg(long, global = true, env = "PATRONAGE_PROGRESS", value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// On a terminal, with a log for people
+    Auto,
+    Never,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,6 +67,8 @@ pub enum Command {
     Validate(Validate),
     /// Run the pipeline's own tests
     Test(Test),
+    /// Say what changed between two runs
+    Diff(Diff),
     /// Print the DAG
     Graph(Graph),
     /// Print the first rows of a stage's output
@@ -151,6 +163,39 @@ pub struct Test {
     /// Write the results as JUnit XML too
     #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The earlier run: its directory, its id or the start of it, a run date, `last`, `last~2`
+    #[arg(value_name = "BEFORE", default_value = "last~1")]
+    pub before: String,
+    /// The later run
+    #[arg(value_name = "NOW", default_value = "last")]
+    pub now: String,
+    /// How to say it [default: by the ending of --out, else text]
+    #[arg(long, env = "PATRONAGE_DIFF_FORMAT", value_enum)]
+    pub format: Option<DiffFormat>,
+    /// Write into this file instead of printing
+    #[arg(long, env = "PATRONAGE_DIFF_OUT", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only runs of this pipeline: its name or its file
+    #[arg(long, env = "PATRONAGE_PIPELINE", value_name = "PIPELINE")]
+    pub pipeline: Option<String>,
+    /// The environment, which says where artifacts are: configs/<ENV>.yaml
+    #[arg(long, env = "PATRONAGE_ENV", default_value = "local")]
+    pub env: String,
+    /// Tell counts from 1 to 4 and rare levels, too
+    #[arg(long, env = "PATRONAGE_UNMASK")]
+    pub unmask: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DiffFormat {
+    Text,
+    Markdown,
+    Html,
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -50,12 +50,16 @@ pub fn render(one: &Located) -> String {
     text
 }
 
-/// At most about a hundred characters around the column, tabs as spaces.
+/// At most about a hundred characters around the column, tabs as spaces; ellipses where something was cut.
 fn clip(line: &str, column: usize) -> (String, usize) {
     const WIDTH: usize = 100;
+    const CUT: &str = "…";
     let characters: Vec<char> = line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
     let start = if characters.len() <= WIDTH { 0 } else { column.saturating_sub(WIDTH / 2) };
-    (characters.iter().skip(start).take(WIDTH).collect(), column - start)
+    let before = if start > 0 { CUT } else { "" };
+    let after = if characters.len() > start + WIDTH { CUT } else { "" };
+    let shown: String = characters.iter().skip(start).take(WIDTH).collect();
+    (format!("{before}{shown}{after}"), column - start + before.chars().count())
 }
 
 /// Prints one error that has no place in a file; returns the exit code.
@@ -65,4 +69,22 @@ pub fn error(code: Code, message: &str, help: Option<&str>) -> Exit {
         eprintln!("  help: {help}");
     }
     code.exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clip;
+
+    #[test]
+    fn what_was_cut_off_a_line_shows() {
+        assert_eq!(clip("short\tline", 7), ("short line".to_owned(), 7));
+        let line: String = ('a'..='z').cycle().take(300).collect();
+        let at = |column: usize| line.chars().nth(column - 1);
+        for column in [1, 40, 150, 290, 300] {
+            let (shown, place) = clip(&line, column);
+            assert_eq!(shown.chars().nth(place - 1), at(column), "the caret stays below its letter");
+            assert_eq!(shown.starts_with('…'), column > 50, "{shown}");
+            assert_eq!(shown.ends_with('…'), column < 250, "{shown}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod complain;
+mod diff;
 mod explain;
 mod graph;
 mod init;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
+        Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),
         Command::Show(command) => show::run(command, &arguments.global),
         Command::List(command) => list::run(command),

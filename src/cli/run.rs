@@ -1,10 +1,10 @@
 //! `patronage run`
 
-use super::arguments::{Format, Global, Level, Run};
+use super::arguments::{Format, Global, Level, Progress, Run};
 use super::signals::{self, Stopped};
 use super::{complain, project};
 use crate::events::Listeners;
-use crate::observe::{log, openlineage};
+use crate::observe::{log, openlineage, progress};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
 use crate::run::{self, Finished, Options};
@@ -16,7 +16,8 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 pub fn run(command: &Run, global: &Global) -> Exit {
-    start_log(global);
+    let live = live(global);
+    start_log(global, live.as_ref());
     let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     if threads == 0 {
         return complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None);
@@ -60,7 +61,11 @@ pub fn run(command: &Run, global: &Global) -> Exit {
         let cancel = Cancel::default();
         let stopped = signals::listen(cancel.clone());
         let mut listeners = Listeners::default();
-        listeners.add(Arc::new(log::LogListener));
+        // Live lines first, so that a finished node's is gone when the log says that it is done.
+        if let Some(live) = &live {
+            listeners.add(Arc::new(progress::ProgressListener::new(live.clone())));
+        }
+        listeners.add(Arc::new(log::LogListener::new(live.is_some())));
         // The listener must find the run's directory; if it cannot be made, the run will say so.
         let _ = std::fs::create_dir_all(&directory);
         let lineage = openlineage::OpenLineage::create(
@@ -115,7 +120,14 @@ fn worst(finished: &Finished) -> Exit {
     exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(Exit::Done)
 }
 
-fn start_log(global: &Global) {
+/// Live lines, where they are wanted and can be drawn.
+fn live(global: &Global) -> Option<progress::Live> {
+    // Whoever asks for JSON has a program read it, which live lines would confuse.
+    let wanted = global.progress == Progress::Auto && matches!(global.log_format, Format::Text);
+    wanted.then(progress::Live::on_stderr).flatten()
+}
+
+fn start_log(global: &Global, live: Option<&progress::Live>) {
     let level = match global.log_level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,
@@ -126,7 +138,12 @@ fn start_log(global: &Global) {
         Format::Text => log::Format::Text,
         Format::Json => log::Format::Json,
     };
-    if let Err(error) = log::init(level, format, std::io::stderr().is_terminal()) {
+    let color = std::io::stderr().is_terminal();
+    let started = match live {
+        Some(live) => log::init(level, format, color, live.writer()),
+        None => log::init(level, format, color, std::io::stderr),
+    };
+    if let Err(error) = started {
         complain::error(Code::BadArgument, &format!("failed to start the log: {error}"), None);
     }
 }

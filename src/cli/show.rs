@@ -4,7 +4,7 @@ use polars::prelude::{AnyValue, DataFrame};
 
 use super::arguments::{Global, Show};
 use super::{complain, project, table};
-use crate::plan::Work;
+use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit, nearest};
 use crate::run::{Options, prepare, source, state::table_file};
 use crate::storage::scan;
@@ -18,8 +18,9 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         Err(exit) => return exit,
     };
     let Some(feed) = plan.find(&command.stage) else {
-        let names = plan.nodes.iter().map(|node| node.name.as_str());
-        let help = nearest(&command.stage, names).map(|near| format!("did you mean `{near}`?"));
+        let names = shown(&plan);
+        let help =
+            nearest(&command.stage, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
         return complain::error(Code::BadArgument, &format!("nothing is called `{}`", command.stage), help.as_deref());
     };
     let options = Options {
@@ -73,6 +74,15 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         }
         Err(failure) => complain::error(failure.code, &failure.message, None),
     }
+}
+
+/// Everything that can be shown: sources, stages and their ports. A publication is no table of its own.
+fn shown(plan: &Plan) -> Vec<String> {
+    let names = plan.nodes.iter().filter(|node| !node.outputs.is_empty()).flat_map(|node| {
+        let ports = node.outputs.iter().map(|(port, _)| format!("{}.{port}", node.name));
+        std::iter::once(node.name.clone()).chain(ports)
+    });
+    names.collect()
 }
 
 fn render(frame: &DataFrame, schema: &TableSchema, unmask: bool) -> String {

@@ -118,7 +118,8 @@ pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Resul
     }
 }
 
-fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Located>> {
+/// Loads an environment file, `configs/<name>.yaml` of the project.
+pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Located>> {
     let folder = project.root.join("configs");
     let path = folder.join(format!("{name}.yaml"));
     if !path.is_file() {

@@ -15,7 +15,7 @@ pub mod unit_tests;
 pub use checks::{CheckKind, CheckSpec, Severity, Tolerance};
 pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
-pub use load::{Document, Loaded, Located, Project, load};
+pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{ColumnSpec, Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
 pub use pseudonyms::{PseudonymSpec, Secret, SecretRef};
 pub use span::Span;

@@ -23,6 +23,13 @@ pub enum Event {
         node: NodeRef,
         reason: String,
     },
+    /// It is still running; told again and again.
+    NodeProgress {
+        node: NodeRef,
+        /// Rows read or written so far, where they can be counted.
+        rows: Option<u64>,
+        elapsed: Duration,
+    },
     NodeFinished {
         node: NodeRef,
         outputs: Vec<OutputRows>,

@@ -5,11 +5,14 @@
 
 pub mod classification;
 pub mod clustering;
+pub mod disclosure;
 pub mod evaluation;
 pub mod intervals;
+pub mod migration;
 pub mod profile;
 pub mod ranking;
 pub mod regression;
+pub mod shift;
 
 /// Why there are no measures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

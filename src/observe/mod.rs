@@ -1,11 +1,19 @@
-//! Listeners to run events: the log on stderr and OpenLineage. Nothing else prints during a run.
+//! Listeners to run events: the log and live lines on stderr, and OpenLineage. Nothing else prints during a run.
 
 pub mod log;
 mod memory;
 pub mod openlineage;
+pub mod progress;
 pub mod scheduler;
 
 pub use memory::{memory_bytes, peak_memory_bytes};
+
+/// Rows in a second, on average; none while the time is too short to tell.
+fn rate(rows: u64, elapsed: std::time::Duration) -> Option<u64> {
+    const SECONDS_MIN: f64 = 0.01;
+    let seconds = elapsed.as_secs_f64();
+    (seconds >= SECONDS_MIN).then(|| (rows as f64 / seconds).round() as u64)
+}
 
 #[cfg(test)]
 mod sample;

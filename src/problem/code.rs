@@ -113,6 +113,8 @@ codes! {
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
         "The file is not Parquet, is cut off, or is damaged. Write it again.";
+    RunMissing = "R205", InputMissing, "no such run",
+        "A run is named by its directory, its id or the start of it, its run date (the newest finished run of it), or `last`, `last~1` and so on. Runs are looked for in the environment's `artifacts`, target/patronage by default.";
     StageFailed = "R210", StageFailed, "a stage failed",
         "The stage could not do its work on this data; the message says why. Stages that do not depend on it went on. Run again to do only what is missing.";
     StagePanicked = "R211", Bug, "a stage crashed",

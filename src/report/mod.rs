@@ -1,6 +1,7 @@
 //! What a run did and how good its models are, for people and for programs: `report.json`,
 //! `report.html`, the summary that a run ends with, and JUnit XML on request.
 
+pub mod diff;
 pub mod html;
 pub mod summary;
 

@@ -7,7 +7,8 @@ use polars::prelude::{LazyFrame, Schema};
 use super::failure::NodeFailure;
 use crate::problem::Code;
 use crate::stages::contract::Pieces;
-use crate::storage::{pieces, scan};
+use crate::storage::pieces;
+use crate::storage::scan::{self, RowCounter};
 use crate::table::TableSchema;
 
 pub enum Given {
@@ -21,8 +22,14 @@ pub fn all(pieces: Option<Pieces>, frames: Vec<LazyFrame>) -> Vec<Given> {
 }
 
 impl Given {
-    /// Writes the table, if it has the declared columns; returns the number of rows.
-    pub fn write(self, port: &str, schema: &TableSchema, path: &Path) -> Result<u64, NodeFailure> {
+    /// Writes the table, if it has the declared columns; returns the number of rows, which are counted as they pass.
+    pub fn write(
+        self,
+        port: &str,
+        schema: &TableSchema,
+        path: &Path,
+        counter: &RowCounter,
+    ) -> Result<u64, NodeFailure> {
         let declared = schema.to_polars();
         let agree = |found: &Schema| {
             let message =
@@ -32,13 +39,14 @@ impl Given {
         match self {
             Given::Frame(mut frame) => {
                 agree(frame.collect_schema()?.as_ref())?;
-                Ok(scan::write_table(*frame, path)?)
+                Ok(scan::write_table(scan::counted(*frame, counter), path)?)
             }
             Given::Pieces(pieces) => {
                 let mut file = pieces::Writer::create(path, &declared)?;
                 for piece in pieces {
                     let piece = piece?;
                     agree(piece.schema())?;
+                    counter.add(piece.height() as u64);
                     file.add(piece)?;
                 }
                 Ok(file.finish()?)

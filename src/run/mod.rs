@@ -9,6 +9,7 @@ mod checks;
 mod contract;
 mod counts;
 pub mod decide;
+pub mod diff;
 mod drift;
 pub mod entry;
 mod failure;
@@ -16,6 +17,7 @@ mod given;
 pub mod history;
 mod measures;
 mod profile;
+mod progress;
 mod publish;
 mod results;
 mod schedule;
@@ -25,6 +27,7 @@ pub mod state;
 pub mod unit_tests;
 mod warnings;
 mod watch;
+pub mod which;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -145,6 +148,7 @@ pub async fn run(
         options: options.clone(),
         listeners: listeners.clone(),
         cancel: cancel.clone(),
+        progress: progress::Progress::default(),
     };
     let results = schedule::execute(&run, &artifacts).await;
     let elapsed = clock.elapsed();

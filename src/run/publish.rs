@@ -13,6 +13,7 @@ use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
 use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, verify};
+use crate::storage::scan::RowCounter;
 use crate::storage::{Location, scan};
 use crate::table::{AS_OF, TableSchema, type_name};
 
@@ -26,6 +27,8 @@ pub struct At<'a> {
     pub run_id: &'a str,
     /// For the file until it is published.
     pub scratch: &'a Path,
+    /// Counts the rows that are written.
+    pub rows: &'a RowCounter,
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
@@ -85,9 +88,10 @@ pub async fn run(
     let file = at.scratch.join(format!("{}.parquet", node.name));
     let rows = {
         let (file, schema, snapshots, run_date) = (file.clone(), schema.clone(), spec.snapshots, plan.run_date);
+        let counter = at.rows.clone();
         let write = move || -> Result<u64, NodeFailure> {
             let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
-            Ok(scan::write_parquet(frame, &file)?)
+            Ok(scan::write_parquet_counted(frame, &file, &counter)?)
         };
         tokio::task::spawn_blocking(write).await.map_err(|error| NodeFailure::new(Code::Bug, error.to_string()))??
     };

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::artifacts::Artifacts;
 use super::failure::NodeFailure;
+use super::progress::Progress;
 use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
@@ -19,6 +20,7 @@ use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
+use crate::storage::scan::RowCounter;
 
 /// Everything that a run is made of.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub struct Run {
     pub options: Options,
     pub listeners: Listeners,
     pub cancel: Cancel,
+    pub progress: Progress,
 }
 
 /// What a node's work gave.
@@ -97,6 +100,7 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
         }
         let joined = tokio::select! {
             joined = working.join_next() => joined,
+            () = run.progress.tell(&run.listeners) => continue,
             () = watch.until_given_up() => {
                 results.extend(running.iter().map(|index| settle(run, given_up(*index, &watch))));
                 break;
@@ -201,32 +205,34 @@ fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
 }
 
 fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) {
-    run.listeners.emit(&Event::NodeStarted { node: node_ref(run, node) });
+    let node_ref = node_ref(run, node);
+    run.listeners.emit(&Event::NodeStarted { node: node_ref.clone() });
+    let rows = run.progress.start(index, node_ref);
     let run = run.clone();
     let is_publish = matches!(node.work, Work::Publish { .. });
     working.spawn(async move {
         let (started, clock) = (Utc::now(), Instant::now());
         let outcome = if is_publish {
-            publication(&run, index).await
+            publication(&run, index, &rows).await
         } else {
             let blocking = run.clone();
-            let work = tokio::task::spawn_blocking(move || tables(&blocking, index));
+            let work = tokio::task::spawn_blocking(move || tables(&blocking, index, rows));
             work.await.unwrap_or_else(|error| Err(NodeFailure::new(Code::Bug, error.to_string())))
         };
         (index, started, clock.elapsed(), outcome)
     });
 }
 
-async fn publication(run: &Run, index: usize) -> Result<Done, NodeFailure> {
+async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, "the publication does not exist");
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
     let prepared = &run.prepared;
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
-    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory };
+    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory, rows };
     publish::run(node, &run.plan, &prepared.state, &prepared.decisions, own, &at).await.map(Done::Published)
 }
 
-fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
+fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure> {
     let prepared = &run.prepared;
     let bug = || NodeFailure::new(Code::Bug, "the node does not exist");
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
@@ -247,6 +253,7 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
         full_refresh: run.options.full_refresh,
         run_id: &run.run_id,
         context,
+        rows,
     };
     let done = match node.work {
         Work::Source { .. } => source::run(index, &around),
@@ -256,6 +263,7 @@ fn tables(run: &Run, index: usize) -> Result<Done, NodeFailure> {
 }
 
 fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult {
+    run.progress.stop(index);
     let node = run.plan.nodes.get(index);
     let id = node.map(Node::id).unwrap_or_default();
     let reason = run.prepared.decisions.get(index).map(|decision| decision.reason.clone()).unwrap_or_default();

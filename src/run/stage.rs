@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use polars::prelude::col;
+use polars::prelude::{LazyFrame, col};
 
 use super::card;
 use super::checks::{Findings, Subject, examine, failure};
@@ -19,6 +19,7 @@ use crate::checks::Check;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
+use crate::storage::scan::RowCounter;
 use crate::storage::{StorageError, local, scan};
 use crate::table::Table;
 
@@ -33,6 +34,8 @@ pub struct Surroundings<'a> {
     /// The run's id, which names its directory of artifacts.
     pub run_id: &'a str,
     pub context: StageContext,
+    /// Counts the rows that are written.
+    pub rows: RowCounter,
 }
 
 impl Surroundings<'_> {
@@ -188,7 +191,7 @@ fn write_tables(
     let mut checked = Vec::new();
     for (place, ((port, schema), table)) in node.outputs.iter().zip(tables).enumerate() {
         let file = table_file(directory, port);
-        let rows = table.write(port, schema, &file)?;
+        let rows = table.write(port, schema, &file, &around.rows)?;
         written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
         let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
         if !checks.is_empty() {

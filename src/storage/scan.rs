@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::DataType as Arrow;
 use polars::prelude::{
-    DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, ParquetCompression, ParquetWriteOptions, PlRefPath,
-    PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit, UnifiedSinkArgs, UnionArgs, col, concat, lit,
+    DataFrame, DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
+    ParquetWriteOptions, PlRefPath, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
+    UnifiedSinkArgs, UnionArgs, col, concat, lit,
 };
 
 use super::{Footer, SourceFile};
@@ -124,6 +126,37 @@ fn normalized(value: Expr, dtype: &DataType) -> Expr {
 /// A table that this program wrote.
 pub fn read_parquet(path: &Path) -> PolarsResult<LazyFrame> {
     LazyFrame::scan_parquet(PlRefPath::new(path.to_string_lossy()), arguments())
+}
+
+/// Rows that have passed so far; clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct RowCounter(Arc<AtomicU64>);
+
+impl RowCounter {
+    pub fn add(&self, rows: u64) {
+        self.0.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The same frame, whose rows are counted as they pass: batch by batch where it is streamed.
+///
+/// Put it where every column is needed anyway: what is above it tells nothing to what is below.
+pub fn counted(frame: LazyFrame, counter: &RowCounter) -> LazyFrame {
+    let counter = counter.clone();
+    let count = move |rows: DataFrame| {
+        counter.add(rows.height() as u64);
+        Ok(rows)
+    };
+    frame.map(count, OptFlags::STREAMING, None, Some("count rows"))
+}
+
+/// [`write_parquet`], counting the rows that are on their way into the file.
+pub fn write_parquet_counted(frame: LazyFrame, path: &Path, counter: &RowCounter) -> PolarsResult<u64> {
+    write_parquet(counted(frame, counter), path)
 }
 
 /// Streams a frame into a Parquet file, compressed with zstd; returns the number of rows.

@@ -2,6 +2,8 @@
 
 mod text;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -33,17 +35,20 @@ pub enum LogError {
     Installed(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Starts the log on stderr, once per process. `color` is what the terminal could show; a variable
+/// Starts the log, once per process; `writer` leads to stderr. `color` is what the terminal could show; a variable
 /// `NO_COLOR` that is not empty turns it off. Our own events show from `level` on, those of
 /// libraries from warnings on at most.
 ///
 /// # Errors
 /// A filter in `PATRONAGE_LOG` that does not parse, or a log that is already there.
-pub fn init(level: LevelFilter, format: Format, color: bool) -> Result<(), LogError> {
+pub fn init<W>(level: LevelFilter, format: Format, color: bool, writer: W) -> Result<(), LogError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let wanted = std::env::var(FILTER_VARIABLE).ok();
     let filter = filter(level, wanted.as_deref())?;
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let subscriber = subscriber(filter, format, color && !no_color, std::io::stderr);
+    let subscriber = subscriber(filter, format, color && !no_color, writer);
     Ok(tracing::subscriber::set_global_default(subscriber)?)
 }
 
@@ -69,9 +74,35 @@ where
     tracing_subscriber::registry().with(layer.with_filter(filter))
 }
 
+/// How often a node that is still running says so, where there is no live line.
+const STILL_RUNNING_EVERY: Duration = Duration::from_secs(30);
+
 /// Turns run events into log events with fields.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LogListener;
+#[derive(Debug, Default)]
+pub struct LogListener {
+    /// Something else shows running nodes.
+    quiet: bool,
+    /// By node, when it is next said to be running.
+    due: Mutex<BTreeMap<String, Duration>>,
+}
+
+impl LogListener {
+    /// Says nothing of running nodes if `live` lines do.
+    pub fn new(live: bool) -> LogListener {
+        LogListener { quiet: live, due: Mutex::default() }
+    }
+
+    fn running(&self, node: &NodeRef, rows: Option<u64>, elapsed: Duration) {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = due.entry(node.id.clone()).or_insert(STILL_RUNNING_EVERY);
+        if self.quiet || elapsed < *next {
+            return;
+        }
+        *next = elapsed + STILL_RUNNING_EVERY;
+        let rows_per_second = rows.and_then(|rows| super::rate(rows, elapsed));
+        info!(node = node.id, kind = node.kind, rows, elapsed_seconds = seconds(elapsed), rows_per_second, "running");
+    }
+}
 
 impl Listener for LogListener {
     fn on_event(&self, event: &Event) {
@@ -83,6 +114,7 @@ impl Listener for LogListener {
             Event::NodeSkipped { node, reason } => {
                 info!(node = node.id, kind = node.kind, reason, "skipped");
             }
+            Event::NodeProgress { node, rows, elapsed } => self.running(node, *rows, *elapsed),
             Event::NodeFinished { node, outputs, elapsed } => finished(node, outputs, *elapsed),
             Event::NodeFailed { node, code, message, elapsed } => {
                 let elapsed_seconds = seconds(*elapsed);
@@ -110,7 +142,8 @@ fn finished(node: &NodeRef, outputs: &[OutputRows], elapsed: Duration) {
         let ports = outputs.iter().map(|output| format!("{}:{}", output.port, output.rows));
         ports.collect::<Vec<_>>().join(",")
     });
-    info!(node = node.id, kind = node.kind, rows, elapsed_seconds = seconds(elapsed), ports, "done");
+    let rows_per_second = rows.and_then(|rows| super::rate(rows, elapsed));
+    info!(node = node.id, kind = node.kind, rows, elapsed_seconds = seconds(elapsed), rows_per_second, ports, "done");
 }
 
 /// To the millisecond: more is noise.

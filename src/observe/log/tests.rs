@@ -24,8 +24,9 @@ fn log(format: Format, level: LevelFilter, color: bool) -> String {
     let sink = page.clone();
     let subscriber = subscriber(filter(level, None).unwrap(), format, color, move || sink.clone());
     with_default(subscriber, || {
+        let listener = LogListener::default();
         for event in sample::events() {
-            LogListener.on_event(&event);
+            listener.on_event(&event);
         }
         tracing::info!(target: "polars", "not ours");
         tracing::warn!(target: "polars", "not ours either");
@@ -42,7 +43,7 @@ fn lines_for_people() {
     let wanted = [
         "nightly                    started   run_date=2011-12-10 nodes=5 run_id=019b0e5c-7d1a-7cc3-98c4-dc0c0c07398f",
         "source.transactions        skipped   unchanged",
-        "stage.sales                done         52,000 rows    0.41 s",
+        "stage.sales                done         52,000 rows    0.41 s  126,214 rows/s",
         "stage.customers            warning: a snapshot has no labels",
         "stage.customers            error: failed    0.41 s  code=stage_failed column `spend` is [31mmissing",
         "stage.scores               warning: blocked  stage.customers failed",
@@ -63,6 +64,7 @@ fn objects_for_programs() {
     assert_eq!(done["node"], "stage.sales");
     assert_eq!(done["rows"], 52_000);
     assert_eq!(done["elapsed_seconds"], 0.412);
+    assert_eq!(done["rows_per_second"], 126_214);
     assert!(done.get("ports").is_none());
 }
 
@@ -81,4 +83,32 @@ fn the_variable_overrides_the_level() {
     assert_eq!(filter(LevelFilter::INFO, Some(" ")).unwrap().to_string(), "patronage=info,warn");
     let error = filter(LevelFilter::INFO, Some("patronage=loud")).unwrap_err();
     assert!(error.to_string().starts_with("read the filter in PATRONAGE_LOG: "), "{error}");
+}
+
+#[test]
+fn a_long_stage_says_now_and_then_that_it_runs() {
+    let told = |live: bool| {
+        let page = Page::default();
+        let sink = page.clone();
+        let subscriber =
+            subscriber(filter(LevelFilter::INFO, None).unwrap(), Format::Text, false, move || sink.clone());
+        with_default(subscriber, || {
+            let listener = LogListener::new(live);
+            for (seconds, rows) in [(1, None), (29, None), (31, None), (45, Some(90)), (61, Some(1220)), (62, Some(9))]
+            {
+                let elapsed = Duration::from_secs(seconds);
+                listener.on_event(&Event::NodeProgress { node: sample::node("stage.slow", "als"), rows, elapsed });
+            }
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    };
+    let text = told(false);
+    let lines: Vec<&str> = text.lines().map(|line| &line[9..]).collect();
+    let wanted = [
+        "stage.slow                 running     31.0 s",
+        "stage.slow                 running       1,220 rows 1 min 01 s  20 rows/s",
+    ];
+    assert_eq!(lines, wanted);
+    assert_eq!(told(true), "");
 }

@@ -109,6 +109,7 @@ impl Visit for Words {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
             "rows" => self.rows = Some(value),
+            "rows_per_second" => self.rest.push_str(&format!(" {} rows/s", format::thousands(value))),
             name => self.other(name, &value.to_string()),
         }
     }

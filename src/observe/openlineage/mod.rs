@@ -89,7 +89,10 @@ impl OpenLineage {
                 });
                 events
             }
-            Event::NodeSkipped { .. } | Event::NodeBlocked { .. } | Event::Warning { .. } => vec![],
+            Event::NodeSkipped { .. }
+            | Event::NodeProgress { .. }
+            | Event::NodeBlocked { .. }
+            | Event::Warning { .. } => vec![],
         }
     }
 

@@ -6,6 +6,7 @@
 mod chart;
 mod checks;
 mod data;
+mod diff;
 mod features;
 mod glance;
 mod glossary;
@@ -25,6 +26,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::content::Report;
 use super::format;
+pub use diff::render_diff;
 use parts::MESSAGE_MAX;
 
 const STYLE: &str = include_str!("style.css");
@@ -43,6 +45,21 @@ pub fn render(report: &Report) -> String {
     let (data, run) = (data::section(report), run::section(report));
     let used: usize = [&header, &contents, &glance, &data, &run].iter().map(|part| part.0.len()).sum();
     let room = BYTES_MAX.saturating_sub(used + STYLE.len()).min(MODELS_BYTES_MAX);
+    let main = html! {
+        (glance)
+        (models::models(&report.models, room))
+        (models::segments(&report.models, room))
+        (data)
+        (run)
+    };
+    let footer = html! {
+        "Written by Patronage " (report.patronage_version) " from report.json, which has everything that is left out here."
+    };
+    shell(&title, &html! { (header) (contents) }, &main, &footer)
+}
+
+/// A self-contained page around what stands above its content, the content, and what stands below.
+fn shell(title: &str, above: &Markup, main: &Markup, footer: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -50,21 +67,14 @@ pub fn render(report: &Report) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (format::clip(&title, MESSAGE_MAX)) " · Patronage" }
+                title { (format::clip(title, MESSAGE_MAX)) " · Patronage" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
-                (header)
-                (contents)
-                main #main tabindex="-1" {
-                    (glance)
-                    (models::models(&report.models, room))
-                    (models::segments(&report.models, room))
-                    (data)
-                    (run)
-                }
-                footer { "Written by Patronage " (report.patronage_version) " from report.json, which has everything that is left out here." }
+                (above)
+                main #main tabindex="-1" { (main) }
+                footer { (footer) }
             }
         }
     };

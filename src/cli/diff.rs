@@ -1,0 +1,83 @@
+//! `patronage diff`
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::{Diff, DiffFormat, Global};
+use super::complain;
+use crate::config::{Environment, Project, load, load_environment};
+use crate::problem::{Code, Exit};
+use crate::report::{diff as report, html};
+use crate::run::diff::{DiffError, compare};
+use crate::run::history::{self, PastRun};
+use crate::run::which::{WhichError, which};
+use crate::storage::local::write_atomic;
+
+pub fn run(command: &Diff, global: &Global) -> Exit {
+    let (root, pipeline) = match artifacts(command, global) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let runs = history::list(&root, pipeline.as_deref());
+    let (before, now) = match (find(&command.before, &runs), find(&command.now, &runs)) {
+        (Ok(before), Ok(now)) => (before, now),
+        (Err(exit), _) | (_, Err(exit)) => return exit,
+    };
+    let diff = match compare(&before, &now, command.unmask) {
+        Ok(diff) => diff,
+        Err(DiffError::Side(error)) => return complain::error(Code::RunMissing, &format!("failed to {error}"), None),
+        Err(DiffError::Tables(failure)) => return complain::error(failure.code, &failure.message, None),
+    };
+    let text = match command.format.unwrap_or_else(|| by_ending(command.out.as_deref())) {
+        DiffFormat::Text => report::text(&diff),
+        DiffFormat::Markdown => report::markdown(&diff),
+        DiffFormat::Html => html::render_diff(&diff),
+        DiffFormat::Json => match report::render_json(&diff) {
+            Ok(json) => json,
+            Err(error) => return complain::error(Code::Bug, &format!("failed to render JSON: {error}"), None),
+        },
+    };
+    match &command.out {
+        None => print!("{text}"),
+        Some(path) => {
+            if let Err(error) = write_atomic(path, text.as_bytes()) {
+                return complain::error(Code::LocalIo, &format!("failed to {error}"), None);
+            }
+        }
+    }
+    Exit::Done
+}
+
+/// The directory of artifacts, and the pipeline whose runs are meant, if one is named.
+fn artifacts(command: &Diff, global: &Global) -> Result<(PathBuf, Option<String>), Exit> {
+    let is_file = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "yaml" || end == "yml");
+    if let Some(file) = command.pipeline.as_ref().filter(is_file) {
+        let loaded = load(Path::new(file), &command.env, global.project.as_deref())
+            .map_err(|located| complain::problems(&located))?;
+        return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
+    }
+    // Any file of the working directory finds the project around it.
+    let project = Project::find(Path::new("pipeline.yaml"), global.project.as_deref());
+    let environment = if project.root.join("configs").is_dir() {
+        load_environment(&project, &command.env).map_err(|located| complain::problems(&located))?
+    } else {
+        Environment::default()
+    };
+    Ok((project.root.join(environment.artifacts()), command.pipeline.clone()))
+}
+
+fn find(word: &str, runs: &[PastRun]) -> Result<PastRun, Exit> {
+    which(word, runs).map_err(|error| match &error {
+        WhichError::Missing { message, help } => complain::error(Code::RunMissing, message, Some(help)),
+        WhichError::Unclear { message, help } => complain::error(Code::BadArgument, message, Some(help)),
+    })
+}
+
+/// Text where the ending says nothing.
+fn by_ending(out: Option<&Path>) -> DiffFormat {
+    match out.and_then(|path| path.extension()?.to_str()) {
+        Some("md" | "markdown") => DiffFormat::Markdown,
+        Some("html" | "htm") => DiffFormat::Html,
+        Some("json") => DiffFormat::Json,
+        _ => DiffFormat::Text,
+    }
+}
