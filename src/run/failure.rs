@@ -73,7 +73,25 @@ impl From<Failure> for NodeFailure {
     }
 }
 
-/// polars appends the whole query plan, and sometimes values, after the first line.
+/// polars appends the whole query plan after the first line, and in a list in brackets the values that it stumbled
+/// over, which may be customers.
 fn first_line(error: &PolarsError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.split(": [").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::{Column, DataType};
+
+    #[test]
+    fn the_values_that_a_cast_stumbles_over_are_not_told() {
+        let names = Column::new("name".into(), ["ann@example.org", "bob@example.org"]);
+        let error = names.strict_cast(&DataType::Int64).unwrap_err();
+        assert!(error.to_string().contains("@example"));
+        let failure = NodeFailure::from(error);
+        assert!(failure.message.contains("conversion") && !failure.message.contains("@example"), "{}", failure.message);
+    }
 }

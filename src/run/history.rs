@@ -100,7 +100,7 @@ fn outcome(directory: &Path) -> Outcome {
         return Outcome::Unfinished;
     }
     let Some(Results { results }) = read(&directory.join("run_results.json")) else { return Outcome::Unfinished };
-    match results.iter().all(|result| matches!(result.status.as_str(), "success" | "no-op")) {
+    match results.iter().all(|result| matches!(result.status.as_str(), "success" | "no-op" | "pass" | "warn")) {
         true => Outcome::Success,
         false => Outcome::Failed,
     }

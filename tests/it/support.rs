@@ -164,12 +164,13 @@ impl Ran {
         serde_json::from_str(&text).expect(name)
     }
 
-    /// Status by id, as `run_results.json` has it.
+    /// Status by id of each node, as `run_results.json` has it; checks are beside them.
     pub fn statuses(&self) -> BTreeMap<String, String> {
         let results = self.json("run_results.json");
         let text = |entry: &Value, key: &str| entry[key].as_str().expect(key).to_owned();
         let entries = results["results"].as_array().expect("a list of results");
-        entries.iter().map(|entry| (text(entry, "unique_id"), text(entry, "status"))).collect()
+        let nodes = entries.iter().filter(|entry| !text(entry, "unique_id").starts_with("test."));
+        nodes.map(|entry| (text(entry, "unique_id"), text(entry, "status"))).collect()
     }
 
     /// The ids of the nodes with a status, ascending.
