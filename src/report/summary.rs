@@ -107,7 +107,9 @@ fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
             Cell::Left(verdict_words(model.verdict).to_owned()),
         ]
     };
-    models.iter().map(row).collect()
+    // What only describes (RFM scores) has nothing to be judged by.
+    let judged = |model: &&ModelReport| !(model.evaluation.measures.is_empty() && model.evaluation.baseline.is_empty());
+    models.iter().filter(judged).map(row).collect()
 }
 
 /// `0.762 [0.745, 0.779]`, or the value alone.
