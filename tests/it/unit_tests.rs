@@ -143,3 +143,14 @@ fn the_shipped_tests_pass() {
     let said = Project::shipped().on_pipeline("test", &[]).ends(0);
     assert!(said.stdout.ends_with("tests passed\n"), "{}", said.stdout);
 }
+
+#[test]
+fn a_test_says_the_same_when_its_column_is_pseudonymized() {
+    let wanted = "      rows: [{customer: 2, orders: 1}, {customer: 1, orders: 2}]\n";
+    let project = shop(&test("orders", "customers", wanted));
+    project.on_pipeline("test", &[]).ends(0);
+    project.edit("name: shop\n", "name: shop\non_entry: {direct_id: pseudonymize}\n");
+    let key = "pseudonyms: {version: 1, key: {secret: {env: NOT_SET_IN_TESTS}}}\n";
+    project.write("configs/local.yaml", &format!("lake: nowhere\nwarehouse: out\nrun_date: 2024-06-01\n{key}"));
+    project.on_pipeline("test", &[]).ends(0);
+}
