@@ -160,7 +160,7 @@ fn without_a_good_key_nothing_runs_and_the_place_is_told() {
     for command in ["run", "plan", "validate"] {
         let said = project.on_pipeline(command, &[]).ends(78);
         assert!(
-            said.stderr.contains("local.yaml:4:42: failed to use the key of pseudonyms: it has 5 bytes"),
+            said.stderr.contains("local.yaml:4:40: failed to use the key of pseudonyms: it has 5 bytes"),
             "{}",
             said.stderr
         );

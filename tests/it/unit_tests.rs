@@ -55,7 +55,7 @@ fn a_failing_test_shows_what_differs() {
       -  3         1       null   missing
       +  2         1       7.0    not expected
 
-1 of 1 tests failed
+1 of 1 test failed
 "
     );
     let junit = std::fs::read_to_string(project.path("out/tests.xml")).unwrap();
@@ -67,7 +67,7 @@ fn a_failing_test_shows_what_differs() {
 fn a_stage_that_cannot_do_its_work_fails_its_test_alone() {
     let test_of = |name: &str, ids: &str| {
         format!(
-            "  - name: {name}\n    stage: segments\n    given:\n      customers:\n{ids}    expect:\n      rows: [{{customer: 1, segment: 0}}, {{customer: 2, segment: 1}}]\n"
+            "  - name: {name}\n    stage: segments\n    given:\n      customers:\n{ids}    expect:\n      rows: [{{customer: 1, segment: 1}}, {{customer: 2, segment: 2}}]\n"
         )
     };
     let rows = "        - {customer: 1, orders: 1, spend: 90.0}\n        - {customer: 2, orders: 9, spend: 2.0}\n";
