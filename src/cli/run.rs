@@ -79,7 +79,24 @@ pub fn run(command: &Run, global: &Global) -> Exit {
     runtime.shutdown_background();
     match outcome {
         Ok(finished) => conclude(&finished, &stopped, &loaded, command.junit.as_deref()),
-        Err(error) => complain::error(error.code(), &error.to_string(), None),
+        Err(error) => {
+            discard(&directory);
+            complain::error(error.code(), &error.to_string(), None)
+        }
+    }
+}
+
+/// Leaves nothing of a run that could not start. Only what is empty goes.
+fn discard(directory: &Path) {
+    let events = directory.join("events.ndjson");
+    if events.metadata().is_ok_and(|events| events.len() == 0) {
+        let _ = std::fs::remove_file(events);
+    }
+    // Its own, and those above it that were made for it.
+    for directory in directory.ancestors().take(3) {
+        if std::fs::remove_dir(directory).is_err() {
+            break;
+        }
     }
 }
 

@@ -129,10 +129,10 @@ mod tests {
     fn a_line_says_what_is_known() {
         let ten = Duration::from_secs(10);
         assert_eq!(line("stage.sales", None, ten), "stage.sales                   10.0 s");
-        let wanted = "stage.sales                   10.0 s     52,000 rows  5,200 rows/s";
+        let wanted = "stage.sales                   10.0 s      52,000 rows  5,200 rows/s";
         assert_eq!(line("stage.sales", Some(52_000), ten), wanted);
         let start = line("stage.sales", Some(52_000), Duration::ZERO);
-        assert!(start.ends_with("0.00 s     52,000 rows"), "no rate is made up: {start}");
+        assert!(start.ends_with("0.00 s      52,000 rows"), "no rate is made up: {start}");
         assert!(line("stage.a_name_that_is_unusually_long", None, ten).starts_with("stage.a_name_that_is_unus… "));
     }
 }

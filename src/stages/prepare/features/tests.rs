@@ -16,7 +16,7 @@ fn events() -> DataFrame {
         Values::new("customer".into(), customers),
         Values::new("shop".into(), shops),
         Values::new("amount".into(), amounts),
-        Values::new("order".into(), orders),
+        Values::new("order_id".into(), orders),
         times,
     ])
     .unwrap()
@@ -28,7 +28,7 @@ fn features(entity: &str, other: &str) -> Features {
         "time": "at",
         "snapshots": {"every": "7d", "count": 3},
         "features": {
-            "newest": "MAX(at)", "total": "SUM(amount)", "orders": "COUNT(DISTINCT order)",
+            "newest": "MAX(at)", "total": "SUM(amount)", "orders": "COUNT(DISTINCT order_id)",
             "favorite": format!("MODE({other})"), "recent": {"expression": "AVG(amount)", "last": "10d"},
             "large": "COUNT(*) FILTER (WHERE amount > 2)",
         },
