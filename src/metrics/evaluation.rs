@@ -171,7 +171,7 @@ impl Evaluation {
         let Some(measure) = self.headline() else {
             if self.baseline.is_empty() {
                 return format!(
-                    "The {} of {} describe; they predict nothing that could be evaluated.",
+                    "The {} of {} only describe: nothing is predicted, so nothing is evaluated.",
                     self.model, self.target
                 );
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use polars::prelude::{DataType, Engine, Expr, LazyFrame, PolarsResult, col, len, lit};
 
 use super::state::{OutputMeta, OutputProfile, table_file};
-use crate::metrics::profile::ColumnProfile;
+use crate::metrics::profile::{ColumnProfile, DESCRIBED_MIN};
 use crate::plan::{Node, Plan, Work};
 use crate::stages::profile::{self, ROWS_MAX};
 use crate::storage::scan;
@@ -43,7 +43,7 @@ fn wanted(plan: &Plan, node: &Node, output: &OutputMeta) -> bool {
     !profile::told(schema).is_empty() && (!schema.snapshots.is_empty() || plan.nodes.iter().any(published))
 }
 
-/// The columns of a table that was written, at its newest snapshot if it has snapshots; none without rows.
+/// The columns of a table that was written, at its newest snapshot if it has snapshots; none of few rows.
 /// Of very many rows every k-th is read, so that time and memory have a bound.
 fn of_table(file: &Path, output: &OutputMeta) -> PolarsResult<Option<OutputProfile>> {
     let schema = &output.schema;
@@ -54,7 +54,8 @@ fn of_table(file: &Path, output: &OutputMeta) -> PolarsResult<Option<OutputProfi
         frame = frame.filter(col(AS_OF).eq(lit(moment).cast(DataType::Date)));
         rows = count(frame.clone())?;
     }
-    if rows == 0 {
+    // Of so few nothing could be told.
+    if rows < DESCRIBED_MIN as u64 {
         return Ok(None);
     }
     let step = rows.div_ceil(ROWS_MAX as u64);

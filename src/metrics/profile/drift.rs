@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ColumnProfile, Shape};
+use super::{ColumnProfile, LEVELS_MAX, Shape, TOGETHER_MIN};
 
 /// From here on a column has moved (Siddiqi 2006, Credit Risk Scorecards).
 pub const MODERATE: f64 = 0.10;
@@ -34,8 +34,9 @@ impl Psi {
 ///
 /// Numbers are cut at the deciles of the earlier ones; a value that more than a tenth of them have is a
 /// bin of its own. How many of the later ones lie in each bin follows from their quantiles, linearly
-/// between two of them. Levels are bins as they are, a level that one of both does not name having no rows
-/// there, and all others are one bin. What is missing is a bin too. With n rows in B bins, a bin of
+/// between two of them. Levels are bins as they are, and all that neither names are one bin. Of a level that
+/// only one of both names, the other is taken to have the same share among its unnamed ones, as far as a level
+/// can go unnamed there. What is missing is a bin too. With n rows in B bins, a bin of
 /// r rows has the share (r + ½) / (n + ½B), so that an empty bin does not make the index infinite.
 ///
 /// When nothing has moved, the index divided by 1/n + 1/m is distributed as χ² with B − 1 degrees
@@ -53,12 +54,7 @@ pub fn psi(earlier: &ColumnProfile, now: &ColumnProfile) -> Option<Psi> {
             if cuts.is_empty() { return None } else { pairs.collect::<Vec<_>>() }
         }
         (Shape::Category { levels: before, other }, Shape::Category { levels: after, other: other_now }) => {
-            let names: BTreeSet<&str> = before.iter().chain(after).map(|(name, _)| name.as_str()).collect();
-            let of = |levels: &[(String, u64)], name: &str| {
-                levels.iter().find(|(level, _)| level == name).map_or(0.0, |(_, count)| *count as f64)
-            };
-            let named = names.into_iter().map(|name| (of(before, name), of(after, name)));
-            named.chain([(*other as f64, *other_now as f64)]).collect()
+            of_levels(Levels::of(before, *other, earlier.known()), Levels::of(after, *other_now, now.known()))
         }
         _ => return None,
     };
@@ -66,6 +62,48 @@ pub fn psi(earlier: &ColumnProfile, now: &ColumnProfile) -> Option<Psi> {
     // A bin that nobody was or is in says nothing.
     bins.retain(|(before, after)| *before > 0.0 || *after > 0.0);
     Some(of_bins(&bins, earlier.rows as f64, now.rows as f64))
+}
+
+/// The levels of a profile.
+struct Levels<'a> {
+    named: &'a [(String, u64)],
+    other: f64,
+    known: f64,
+    /// The most rows that a level can have and not be named.
+    unnamed_max: f64,
+}
+
+impl<'a> Levels<'a> {
+    fn of(named: &'a [(String, u64)], other: u64, known: u64) -> Levels<'a> {
+        let least =
+            named.last().filter(|_| named.len() >= LEVELS_MAX).map_or(TOGETHER_MIN as u64 - 1, |(_, count)| *count);
+        Levels { named, other: other as f64, known: known as f64, unnamed_max: least as f64 }
+    }
+
+    fn rows(&self, name: &str) -> Option<f64> {
+        self.named.iter().find(|(level, _)| level == name).map(|(_, count)| *count as f64)
+    }
+
+    /// Takes the rows of a level that is not named from those of the others.
+    fn taken(&mut self, share: f64) -> f64 {
+        let rows = (share * self.known).min(self.unnamed_max).min(self.other);
+        self.other -= rows;
+        rows
+    }
+}
+
+fn of_levels(mut before: Levels<'_>, mut after: Levels<'_>) -> Vec<(f64, f64)> {
+    let names: BTreeSet<&str> = before.named.iter().chain(after.named).map(|(name, _)| name.as_str()).collect();
+    let mut bins = Vec::with_capacity(names.len() + 1);
+    for name in names {
+        bins.push(match (before.rows(name), after.rows(name)) {
+            (Some(was), None) => (was, after.taken(was / before.known)),
+            (None, Some(is)) => (before.taken(is / after.known), is),
+            (was, is) => (was.unwrap_or(0.0), is.unwrap_or(0.0)),
+        });
+    }
+    bins.push((before.other, after.other));
+    bins
 }
 
 /// Of rows before and after, bin by bin.

@@ -80,6 +80,19 @@ fn drift_of_levels() {
     assert_eq!(psi(&earlier, &earlier).unwrap().index, 0.0);
 }
 
+/// 40 levels, all but equally frequent: which of them are named is chance, and moves nothing.
+#[test]
+fn levels_that_are_not_named_are_not_gone() {
+    let of = |first: usize| {
+        let level =
+            |level: usize| (format!("level {level}"), if (first..first + 20).contains(&level) { 51 } else { 50 });
+        ColumnProfile::of_levels("x", (0..40).map(level), 0)
+    };
+    assert!(psi(&of(0), &of(20)).unwrap().index < 1e-3, "{:?}", psi(&of(0), &of(20)));
+    let gone = ColumnProfile::of_levels("x", (0..20).map(|level| (format!("level {level}"), 51)), 0);
+    assert!(psi(&of(0), &gone).unwrap().is_strong(), "half of the rows had levels that are gone");
+}
+
 #[test]
 fn few_rows_move_by_chance() {
     let found = psi(&number(uniform(40, 0.618)), &number(uniform(40, 0.3))).unwrap();
