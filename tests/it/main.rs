@@ -10,6 +10,7 @@ mod features;
 mod layers;
 mod privacy;
 mod report;
+mod planted;
 mod run;
 mod sources;
 mod support;
