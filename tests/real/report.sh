@@ -49,7 +49,7 @@ newest=$(awk '$1 == "run_date:" { print $2 }' configs/local.yaml)
 for run_date in "$(date -u -d "$newest - 1 day" +%F)" "$newest"; do
   "$program" run pipelines/nightly.yaml --project "$project" --run-date "$run_date"
 done
-cp "$project/target/patronage/latest/report.html" "$out/pages/run.html"
+cp "$(ls -t "$project"/target/patronage/*/report.html | head -n 1)" "$out/pages/run.html"
 
 node "$tools/report.mjs" "$chromium" "$out/pages" "$out/shots" "$out/report.png"
 

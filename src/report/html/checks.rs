@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::parts::{self, CELL_MAX, Head, MESSAGE_MAX, ROWS_MAX};
+use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
 use crate::report::content::CheckReport;
 use crate::report::format::{self, clip, thousands};
 
@@ -105,7 +105,7 @@ fn outcome(check: &CheckReport) -> Markup {
                 @if check.found.is_some() { "failed" } @else { (format::count(check.failed_rows, "row", "rows")) }
             }
         }
-        @if let Some(found) = &check.found { span.explain { (clip(found, MESSAGE_MAX)) } }
+        @if let Some(found) = &check.found { span.explain { (parts::message(found)) } }
     }
 }
 

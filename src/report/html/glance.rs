@@ -164,22 +164,21 @@ fn cost(report: &Report) -> Markup {
 fn look(report: &Report) -> Markup {
     let failed = report.nodes.iter().filter(|node| node.status == NodeStatus::Error).map(|node| {
         let reason = node.reason.as_deref().unwrap_or("no reason was given");
-        html! { code { (clip(&node.id, MESSAGE_MAX)) } " failed: " (clip(reason, MESSAGE_MAX)) }
+        html! { code { (clip(&node.id, MESSAGE_MAX)) } " failed: " (parts::message(reason)) }
     });
     let checks = report.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
         let rows = format::count(check.failed_rows, "row", "rows");
         html! {
             code { (clip(&check.on, MESSAGE_MAX)) } ", check " code { (clip(&check.check, MESSAGE_MAX)) } ": "
             @match &check.found {
-                Some(found) => (clip(found, MESSAGE_MAX)),
+                Some(found) => (parts::message(found)),
                 None => (rows),
             }
             " (" (super::checks::consequence(&check.severity)) ")"
         }
     });
     let failed: Vec<Markup> = failed.collect();
-    let others: Vec<Markup> =
-        checks.chain(report.warnings.iter().map(|warning| html! { (clip(warning, MESSAGE_MAX)) })).collect();
+    let others: Vec<Markup> = checks.chain(report.warnings.iter().map(|warning| parts::message(warning))).collect();
     html! {
         @if !failed.is_empty() {
             div.note.bad { h3 { "Failed" } (parts::sentences(&failed)) }

@@ -33,6 +33,7 @@ pub fn reworded(sentence: &str, name: &str) -> String {
 /// Key, printed name, meaning.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("accuracy", "Accuracy", "The share of right answers."),
+    ("average_precision", "Average precision", "Precision over all thresholds; chance is the share of positives."),
     ("balanced_accuracy", "Balanced accuracy", "The share of right answers, averaged over the classes."),
     ("brier", "Brier score", "The mean squared error of the probabilities."),
     ("calinski_harabasz", "Calinski–Harabasz index", "Spread between the segments over spread within them."),
@@ -48,7 +49,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("map", "Mean average precision", "How early in the list the right items come."),
     ("mrr", "Mean reciprocal rank", "How early in the list the first right item comes."),
     ("ndcg", "NDCG", "How close the order of the list is to the ideal one; 1 is ideal."),
-    ("pr_auc", "Average precision", "Precision over all thresholds; chance is the share of positives."),
+    ("pr_auc", "PR AUC", "Precision over all thresholds; chance is the share of positives."),
     ("precision", "Precision", "The share of what was named that was right."),
     ("r2", "R²", "The share of the variance that is explained; 0 for the plain mean."),
     ("recall", "Recall", "The share of what was right that was named."),

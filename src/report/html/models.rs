@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::{self, CELL_MAX, Head, MESSAGE_MAX, ROWS_MAX};
+use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
 use super::{chart, glossary, measures};
 use crate::metrics::evaluation::{Chart, Evaluation, Measure};
 use crate::report::content::ModelReport;
@@ -110,7 +110,7 @@ fn article(place: usize, model: &ModelReport, charts: &Markup) -> Markup {
                 h3 id=(heading) { (format::clip(&model.stage, CELL_MAX)) }
                 @if headline.is_some() { (parts::mark(model.verdict, verdict_words(model.verdict))) }
             }
-            p.say { (format::clip(&glossary::reworded(&model.sentence, &evaluation.headline), MESSAGE_MAX)) }
+            p.say { (parts::message(&glossary::reworded(&model.sentence, &evaluation.headline))) }
             @if let Some(measure) = headline { (meaning(measure)) }
             (watch(&evaluation.watch))
             div.pair {
@@ -135,7 +135,7 @@ fn meaning(measure: &Measure) -> Markup {
 }
 
 fn watch(watch: &[String]) -> Markup {
-    let sentences: Vec<Markup> = watch.iter().map(|sentence| html! { (format::clip(sentence, MESSAGE_MAX)) }).collect();
+    let sentences: Vec<Markup> = watch.iter().map(|sentence| parts::message(sentence)).collect();
     html! {
         @if !sentences.is_empty() {
             div.note { h4 { "What to watch" } (parts::sentences(&sentences)) }

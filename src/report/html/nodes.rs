@@ -54,7 +54,7 @@ fn row(node: &NodeReport, reads: &[&str]) -> Markup {
         td {
             span class=(class) { (words) }
             @if let Some(reason) = &node.reason {
-                span.explain { (clip(reason, MESSAGE_MAX)) }
+                span.explain { (parts::message(reason)) }
             }
         }
         td.n { (rows(node)) }

@@ -98,6 +98,21 @@ pub fn breakable(name: &str) -> Markup {
     }
 }
 
+/// A message of at most [`MESSAGE_MAX`] characters, in which names stand between backticks.
+pub fn message(text: &str) -> Markup {
+    let text = format::clip(text, MESSAGE_MAX);
+    let pieces: Vec<&str> = text.split('`').collect();
+    // One that is not closed is no name.
+    if pieces.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (place, piece) in pieces.iter().enumerate() {
+            @if place % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}
+
 /// The text with a capital at its start.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
@@ -147,6 +162,14 @@ mod tests {
         let page = table("t", &[Head::Text("h")], &rows, 100).0;
         assert!(page.len() < TABLE_BYTES_MAX + 500);
         assert!(page.contains(&format!("{} more in report.json.", 100 - page.matches("<tr><td").count())));
+    }
+
+    #[test]
+    fn names_in_messages() {
+        assert_eq!(message("`a<` is b").0, "<code>a&lt;</code> is b");
+        assert_eq!(message("a `b").0, "a `b");
+        assert_eq!(message("`a` `b").0, "`a` `b");
+        assert_eq!(message("a").0, "a");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub fn cell(shape: &Shape) -> Markup {
             let words = format!("{} to {}", figure(*low), figure(*high));
             html! { (bars(&steps(edges, counts), &words)) span.range { (words) } }
         }
+        Shape::Category { levels, .. } if levels.is_empty() => html! { span.soft { "no common level" } },
         Shape::Category { levels, other } => {
             let all = (levels.iter().map(|(_, count)| count).sum::<u64>() + other).max(1) as f64;
             let named = levels.iter().take(NAMED_MAX);

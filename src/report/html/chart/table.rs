@@ -7,8 +7,9 @@ use crate::report::html::parts::{self, CELL_MAX};
 
 const ROWS_MAX: usize = 40;
 const COLUMNS_MAX: usize = 16;
-/// A table of so few columns stands beside another chart.
+/// A table of so few columns and rows stands beside another chart.
 const COLUMNS_NARROW_MAX: usize = 3;
+const ROWS_NARROW_MAX: usize = 8;
 
 pub fn figure(title: &str, columns: &[String], rows: &[Vec<String>]) -> Markup {
     let title = clip(title, CELL_MAX);
@@ -18,7 +19,7 @@ pub fn figure(title: &str, columns: &[String], rows: &[Vec<String>]) -> Markup {
         .collect();
     let class = |column: usize| right.get(column).is_some_and(|right| *right).then_some("n");
     html! {
-        figure.wide[columns.len() > COLUMNS_NARROW_MAX] {
+        figure.wide[columns.len() > COLUMNS_NARROW_MAX || rows.len() > ROWS_NARROW_MAX] {
             h4 { (title) }
             div.scroll role="group" tabindex="0" aria-label=(title) {
                 table {
