@@ -162,8 +162,12 @@ try {
 } finally {
   child.removeAllListeners("exit");
   child.kill();
-  await new Promise((ended) => { child.once("exit", ended); setTimeout(ended, 5_000); });
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  await new Promise((ended) => {
+    child.once("exit", ended);
+    setTimeout(() => child.kill("SIGKILL"), 10_000);
+  });
+  // Its helpers may write for a moment longer.
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
 }
 console.log(failures === 0 ? "ok" : `${failures} failures`);
 process.exit(failures === 0 ? 0 : 1);
