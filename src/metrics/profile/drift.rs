@@ -1,7 +1,5 @@
 //! The population stability index: how far a distribution has moved from an earlier one.
 
-use std::collections::BTreeSet;
-
 use super::{ColumnProfile, LEVELS_MAX, Shape, TOGETHER_MIN};
 
 /// From here on a column has moved (Siddiqi 2006, Credit Risk Scorecards).
@@ -54,7 +52,7 @@ pub fn psi(earlier: &ColumnProfile, now: &ColumnProfile) -> Option<Psi> {
             if cuts.is_empty() { return None } else { pairs.collect::<Vec<_>>() }
         }
         (Shape::Category { levels: before, other }, Shape::Category { levels: after, other: other_now }) => {
-            of_levels(Levels::of(before, *other, earlier.known()), Levels::of(after, *other_now, now.known()))
+            of_levels(&Levels::of(before, *other, earlier.known()), &Levels::of(after, *other_now, now.known()))
         }
         _ => return None,
     };
@@ -84,25 +82,32 @@ impl<'a> Levels<'a> {
         self.named.iter().find(|(level, _)| level == name).map(|(_, count)| *count as f64)
     }
 
-    /// Takes the rows of a level that is not named from those of the others.
-    fn taken(&mut self, share: f64) -> f64 {
-        let rows = (share * self.known).min(self.unnamed_max).min(self.other);
-        self.other -= rows;
-        rows
+    /// What to take for the rows of levels that only `named` names: their shares there, as far as a level can go
+    /// unnamed here, and all together no more than the others have.
+    fn unnamed(&self, named: &Levels<'_>) -> Vec<(String, f64)> {
+        let missing = named.named.iter().filter(|(level, _)| self.rows(level).is_none());
+        let wanted: Vec<(String, f64)> = missing
+            .map(|(level, rows)| (level.clone(), (*rows as f64 / named.known * self.known).min(self.unnamed_max)))
+            .collect();
+        let all: f64 = wanted.iter().map(|(_, rows)| rows).sum();
+        let part = if all > self.other { self.other / all } else { 1.0 };
+        wanted.into_iter().map(|(level, rows)| (level, rows * part)).collect()
     }
 }
 
-fn of_levels(mut before: Levels<'_>, mut after: Levels<'_>) -> Vec<(f64, f64)> {
-    let names: BTreeSet<&str> = before.named.iter().chain(after.named).map(|(name, _)| name.as_str()).collect();
-    let mut bins = Vec::with_capacity(names.len() + 1);
-    for name in names {
-        bins.push(match (before.rows(name), after.rows(name)) {
-            (Some(was), None) => (was, after.taken(was / before.known)),
-            (None, Some(is)) => (before.taken(is / after.known), is),
-            (was, is) => (was.unwrap_or(0.0), is.unwrap_or(0.0)),
-        });
+fn of_levels(before: &Levels<'_>, after: &Levels<'_>) -> Vec<(f64, f64)> {
+    let both = before.named.iter().filter_map(|(level, was)| Some((*was as f64, after.rows(level)?)));
+    let mut bins: Vec<(f64, f64)> = both.collect();
+    let (mut other_before, mut other_after) = (before.other, after.other);
+    for (level, rows) in after.unnamed(before) {
+        other_after -= rows;
+        bins.push((before.rows(&level).unwrap_or(0.0), rows));
     }
-    bins.push((before.other, after.other));
+    for (level, rows) in before.unnamed(after) {
+        other_before -= rows;
+        bins.push((rows, after.rows(&level).unwrap_or(0.0)));
+    }
+    bins.push((other_before.max(0.0), other_after.max(0.0)));
     bins
 }
 
