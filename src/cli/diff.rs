@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::arguments::{Diff, DiffFormat, Global};
-use super::complain;
+use super::{complain, output};
 use crate::config::{Environment, Project, load, load_environment};
 use crate::problem::{Code, Exit};
 use crate::report::{diff as report, html};
@@ -37,14 +37,12 @@ pub fn run(command: &Diff, global: &Global) -> Exit {
         },
     };
     match &command.out {
-        None => print!("{text}"),
-        Some(path) => {
-            if let Err(error) = write_atomic(path, text.as_bytes()) {
-                return complain::error(Code::LocalIo, &format!("failed to {error}"), None);
-            }
-        }
+        None => output::print(&text),
+        Some(path) => match write_atomic(path, text.as_bytes()) {
+            Ok(()) => Exit::Done,
+            Err(error) => complain::error(Code::LocalIo, &format!("failed to {error}"), None),
+        },
     }
-    Exit::Done
 }
 
 /// The directory of artifacts, and the pipeline whose runs are meant, if one is named.

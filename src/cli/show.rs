@@ -3,7 +3,7 @@
 use polars::prelude::{AnyValue, DataFrame};
 
 use super::arguments::{Global, Show};
-use super::{complain, project, table};
+use super::{complain, output, project, table};
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit, nearest};
 use crate::run::{Options, prepare, source, state::table_file};
@@ -68,10 +68,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
     };
     let rows = u32::try_from(command.rows).unwrap_or(u32::MAX);
     match frame.and_then(|frame| Ok(frame.limit(rows).collect()?)) {
-        Ok(frame) => {
-            print!("{}", render(&frame, schema, command.unmask));
-            Exit::Done
-        }
+        Ok(frame) => output::print(&render(&frame, schema, command.unmask)),
         Err(failure) => complain::error(failure.code, &failure.message, None),
     }
 }

@@ -1,7 +1,7 @@
 //! `patronage synthesize`
 
 use super::arguments::Synthesize;
-use super::complain;
+use super::{complain, output};
 use crate::problem::{Code, Exit};
 use crate::report::format::thousands;
 use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize};
@@ -25,16 +25,13 @@ pub fn run(command: &Synthesize) -> Exit {
         factors,
     };
     match synthesize(&options, &command.out, command.force) {
-        Ok(summary) => {
-            tell(command, &summary);
-            Exit::Done
-        }
+        Ok(summary) => output::print(&told(command, &summary)),
         Err(error) => complain::error(code(&error), &format!("failed to {error}"), None),
     }
 }
 
-fn tell(command: &Synthesize, summary: &Summary) {
-    println!(
+fn told(command: &Synthesize, summary: &Summary) -> String {
+    let made = format!(
         "{}: {} transactions of {} customers and {} products, {} to {}",
         command.out.display(),
         thousands(summary.rows),
@@ -43,13 +40,14 @@ fn tell(command: &Synthesize, summary: &Summary) {
         command.from,
         command.to
     );
-    println!(
+    let beside = format!(
         "{} orders and {} returns; {} bad rows, listed in {}",
         thousands(summary.orders),
         thousands(summary.returns),
         thousands(summary.bad_rows),
         command.out.join("truth/bad_rows.parquet").display()
     );
+    format!("{made}\n{beside}\n")
 }
 
 fn code(error: &SynthesizeError) -> Code {

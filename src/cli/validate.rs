@@ -1,7 +1,7 @@
 //! `patronage validate`
 
 use super::arguments::{Global, Validate};
-use super::{complain, project};
+use super::{complain, output, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
@@ -33,10 +33,7 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
     }
     if exit == Exit::Done && command.rendered {
         return match yaml::render(&loaded.document.tree) {
-            Ok(text) => {
-                print!("{text}");
-                Exit::Done
-            }
+            Ok(text) => output::print(&text),
             Err(error) => complain::error(Code::Bug, &format!("failed to write the pipeline as YAML: {error}"), None),
         };
     }
@@ -46,14 +43,14 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             let word = if word == "publish" { "publication" } else { word };
             format!("{count} {word}{}", if count == 1 { "" } else { "s" })
         };
-        println!(
-            "{} is valid: {}, {}, {}, for the run date {}",
+        return output::print(&format!(
+            "{} is valid: {}, {}, {}, for the run date {}\n",
             loaded.document.file,
             count("source"),
             count("stage"),
             count("publish"),
             plan.run_date
-        );
+        ));
     }
     exit
 }

@@ -3,6 +3,7 @@
 use polars::prelude::PolarsError;
 
 use super::state::CheckResult;
+use crate::crash;
 use crate::problem::Code;
 use crate::stages::Failure;
 use crate::storage::{Kind, StorageError};
@@ -21,6 +22,11 @@ pub struct NodeFailure {
 impl NodeFailure {
     pub fn new(code: Code, message: impl Into<String>) -> NodeFailure {
         NodeFailure { code, message: message.into(), checks: vec![] }
+    }
+
+    /// A task that ended without a result: it panicked, and what it said then may quote a row.
+    pub fn lost() -> NodeFailure {
+        NodeFailure::new(Code::Bug, format!("a task was lost: it panicked{}", crash::place()))
     }
 
     /// Whether nothing may be published because of it: a check, a contract or a bound of age does not hold.

@@ -39,7 +39,7 @@ use chrono::Utc;
 use crate::config::Loaded;
 use crate::events::{Event, Listeners};
 use crate::plan::{self, Facts, Plan, Work};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::report::Report;
 use crate::stages::contract::Cancel;
 use decide::Decision;
@@ -169,13 +169,4 @@ pub enum RunError {
     Selection(Problem),
     #[error(transparent)]
     Node(#[from] NodeFailure),
-}
-
-impl RunError {
-    pub fn code(&self) -> Code {
-        match self {
-            RunError::Selection(problem) => problem.code,
-            RunError::Node(failure) => failure.code,
-        }
-    }
 }

@@ -93,7 +93,7 @@ pub async fn run(
             let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
             Ok(scan::write_parquet_counted(frame, &file, &counter)?)
         };
-        tokio::task::spawn_blocking(write).await.map_err(|error| NodeFailure::new(Code::Bug, error.to_string()))??
+        tokio::task::spawn_blocking(write).await.map_err(|_| NodeFailure::lost())??
     };
     let request = Request {
         to,
