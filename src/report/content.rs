@@ -94,6 +94,9 @@ pub struct SourceReport {
     pub watermark: Option<NaiveDate>,
     /// Rows set aside by checks of that severity.
     pub quarantined_rows: u64,
+    /// Rows at or after the run date, which no stage sees.
+    #[serde(default)]
+    pub later_rows: u64,
 }
 
 /// The outcome of one check.

@@ -222,6 +222,7 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
         rows: source.rows,
         watermark: meta.watermark,
         quarantined_rows: source.quarantined,
+        later_rows: source.later,
     })
 }
 

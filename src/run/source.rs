@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use polars::prelude::{Expr, LazyFrame, col, lit};
+use polars::prelude::{DataType, Engine, Expr, LazyFrame, col, len, lit};
 
 use super::checks::{Findings, Subject, examine, failure};
 use super::contract;
@@ -117,6 +117,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         bytes: inspected.files.iter().map(|file| file.size).sum(),
         rows: findings.rows,
         quarantined,
+        later: later_rows(spec, &entry.raw, inspected, around.plan.run_date)?,
     });
     around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&around.state.tables(&node.name, &decision.key))?;
@@ -129,6 +130,21 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     around.state.prune(&node.name, &decision.key);
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
     Ok(meta)
+}
+
+/// How many rows wait for a later run date, or are wrong: only times are read, of row groups that have such rows.
+fn later_rows(
+    spec: &SourceSpec,
+    raw: &TableSchema,
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> Result<u64, NodeFailure> {
+    let Some(time) = &spec.event_time else { return Ok(0) };
+    let later =
+        scan::scan(&inspected.files, &inspected.footers, raw)?.filter(col(time.as_str()).gt_eq(moment(run_date)));
+    let counted = later.select([len().cast(DataType::Int64)]).collect_with_engine(Engine::Streaming)?.unwrap_single();
+    let count = counted.columns().first().and_then(|column| column.i64().ok()?.get(0));
+    Ok(count.unwrap_or(0).unsigned_abs())
 }
 
 fn check<'a>(

@@ -85,6 +85,9 @@ pub struct SourceMeta {
     pub bytes: u64,
     pub rows: u64,
     pub quarantined: u64,
+    /// Rows at or after the run date, which no stage sees.
+    #[serde(default)]
+    pub later: u64,
 }
 
 /// The result of one check.
