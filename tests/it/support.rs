@@ -80,9 +80,11 @@ impl Project {
         let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect(path);
         let project = Project::new(&read("pipelines/nightly.yaml"));
         project.write("configs/local.yaml", &read("configs/local.yaml"));
-        let data = project.path("data/transactions.parquet");
-        std::fs::create_dir_all(data.parent().expect("a parent")).expect("a directory");
-        std::fs::copy(repository().join("data/transactions.parquet"), data).expect("the data");
+        std::fs::create_dir_all(project.path("data")).expect("a directory");
+        for table in ["transactions", "products"] {
+            let file = format!("data/{table}.parquet");
+            std::fs::copy(repository().join(&file), project.path(&file)).expect("the data");
+        }
         project
     }
 
