@@ -2,6 +2,7 @@
 //! data is read.
 
 mod checks;
+mod doubtful;
 mod entry;
 mod fingerprint;
 mod graph;
