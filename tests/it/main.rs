@@ -6,6 +6,8 @@ mod checks;
 mod commands;
 mod diff;
 mod edges;
+#[cfg(target_os = "linux")]
+mod faults;
 mod features;
 mod layers;
 mod mutations;

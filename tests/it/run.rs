@@ -11,7 +11,7 @@ const NODES: [&str; 6] =
 
 /// Everything that must not depend on chance: tables, models, and what is published, by path. Run
 /// ids (the account of a source says in which run's folder rows were set aside) and the time of a commit are no data.
-fn outputs(project: &Project) -> BTreeMap<String, String> {
+pub fn outputs(project: &Project) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (place, directory) in [("tables", "target/patronage/tables"), ("models", "target/patronage/models")] {
         let found = digests(&project.path(directory));

@@ -153,7 +153,8 @@ fn the_program_answers_mutated_pipelines_in_bounded_memory() {
 fn limited(project: &Project) -> (i32, String) {
     let exact = program();
     let mut command = Command::new("sh");
-    let script = format!("ulimit -v {MEMORY_KIB_MAX}; ulimit -t {SECONDS_MAX}; exec \"$0\" validate pipeline.yaml --offline");
+    let script =
+        format!("ulimit -v {MEMORY_KIB_MAX}; ulimit -t {SECONDS_MAX}; exec \"$0\" validate pipeline.yaml --offline");
     command.args(["-c", &script]).arg(exact.get_program()).current_dir(project.root());
     for (name, value) in exact.get_envs() {
         match value {

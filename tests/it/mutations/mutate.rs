@@ -209,7 +209,10 @@ fn scalar(text: &[u8], chance: &mut Chance) -> Vec<u8> {
         3 => format!("{}1{}", "{a: ".repeat(60), "}".repeat(60)),
         4 => "[".repeat(20_000),
         5 => format!("[{}]", "x, ".repeat(5_000)),
-        6 => format!("list({})", "list(".repeat(3_000)),
+        6 => {
+            let depth = *[10, 3_000, 50_000].choose(chance).unwrap_or(&10);
+            format!("{}string{}", "list(".repeat(depth), ")".repeat(depth))
+        }
         _ => (*ODD.choose(chance).unwrap_or(&"")).to_owned(),
     };
     let line = &lines[index];
