@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use super::state::{State, read, write};
-use crate::storage::{StorageError, local};
+use crate::storage::StorageError;
 
 /// Rows by port.
 pub type Counts = BTreeMap<String, u64>;
@@ -22,7 +22,6 @@ impl State {
         if read::<Counts>(&file).as_ref() == Some(counts) {
             return Ok(());
         }
-        local::sweep(&self.history(node));
         write(&file, counts)
     }
 

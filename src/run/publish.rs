@@ -12,7 +12,7 @@ use crate::config::SnapshotChoice;
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
-use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, sweep, verify};
+use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, verify};
 use crate::storage::scan::RowCounter;
 use crate::storage::{Location, scan};
 use crate::table::{AS_OF, TableSchema, type_name};
@@ -72,10 +72,7 @@ pub async fn run(
     if let Some(commit) = newest(&to, Some(plan.run_date)).await?.filter(|commit| commit.key == own.key.0) {
         let size = || commit.files.iter().map(|file| file.bytes).sum();
         match verify(&to, &commit).await? {
-            Partition::Whole => {
-                sweep(&to, plan.run_date).await?;
-                return Ok(report(commit.rows(), commit.files.len(), size(), false));
-            }
+            Partition::Whole => return Ok(report(commit.rows(), commit.files.len(), size(), false)),
             Partition::Unfinished => {
                 repair(&to, plan.run_date, at.run_id, Utc::now()).await?;
                 return Ok(report(commit.rows(), commit.files.len(), size(), false));

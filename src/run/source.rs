@@ -125,10 +125,9 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
     State::write_meta(directory.path(), &meta)?;
-    // First, because once the account stands nothing is done again that failed after it.
-    around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
     directory.finish()?;
     around.state.prune(&node.name, &decision.key);
+    around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
     Ok(meta)
 }
 

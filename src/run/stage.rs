@@ -169,11 +169,10 @@ fn commit(
         profiles,
     };
     State::write_meta(directory.path(), &meta)?;
-    // First, because once the outputs stand nothing is done again that failed after them.
-    let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
-    around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
     directory.finish()?;
     around.state.prune(&node.name, &decision.key);
+    let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
+    around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
     Ok(meta)
 }
 

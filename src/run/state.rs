@@ -169,7 +169,6 @@ impl State {
     pub fn earlier(&self, node: &str, run_date: NaiveDate) -> Option<Meta> {
         let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
         executions
-            .filter(is_placed)
             .filter_map(|entry| {
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 let meta: Meta = read(&entry.path().join(META))?;
@@ -190,7 +189,6 @@ impl State {
     }
 
     pub fn write_last(&self, last: &BTreeMap<String, Last>) -> Result<(), StorageError> {
-        local::sweep(&self.root.join("state"));
         write(&self.last_file(), last)
     }
 
@@ -215,12 +213,11 @@ impl State {
 
     /// Removes all but the newest executions of a node. `current` is never removed.
     pub fn prune(&self, node: &str, current: &Key) {
-        local::sweep(&self.node(node));
         let mut executions: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(self.node(node))
             .into_iter()
             .flatten()
             .flatten()
-            .filter(|entry| is_placed(entry) && entry.file_name().to_str() != Some(current.short()))
+            .filter(|entry| entry.file_name().to_str() != Some(current.short()))
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
             .filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > IN_USE_MAX))
             .collect();
@@ -238,7 +235,6 @@ impl State {
     /// Registers a model under its version; the same version again changes nothing.
     pub fn register(&self, stage: &str, model: &Model, key: &Key, card: &str) -> Result<PathBuf, StorageError> {
         let target = self.models(stage).join(model.version());
-        local::sweep(&self.models(stage));
         if target.join(COMMITTED).is_file() {
             return Ok(target);
         }
@@ -258,7 +254,6 @@ impl State {
     pub fn earlier_version(&self, stage: &str, run_date: NaiveDate) -> Option<String> {
         let versions = std::fs::read_dir(self.models(stage)).into_iter().flatten().flatten();
         versions
-            .filter(is_placed)
             .filter_map(|entry| {
                 let committed: Committed = read(&entry.path().join(COMMITTED))?;
                 let version = entry.file_name().to_str()?.to_owned();
@@ -289,11 +284,6 @@ impl State {
         // A damaged model must not score anyone.
         (model.version() == version).then_some(model)
     }
-}
-
-/// Whether a directory has its name: what is still being written, or was moved out of the way, has a suffix.
-fn is_placed(entry: &std::fs::DirEntry) -> bool {
-    !entry.file_name().to_string_lossy().contains('.')
 }
 
 /// The file of a port's table.

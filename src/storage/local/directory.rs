@@ -1,6 +1,6 @@
 //! A whole directory that appears at once, for content-addressed artifacts.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::durable::{create_directories, sync_directory, sync_tree};
 use super::file::parent;
-use super::litter::hold;
 use crate::storage::StorageError;
 
 /// Who placed the directory.
@@ -25,8 +24,6 @@ pub enum Placed {
 pub struct AtomicDirectory {
     target: PathBuf,
     staged: Option<PathBuf>,
-    /// Locked, so that no sweep takes it for litter.
-    _held: File,
 }
 
 impl AtomicDirectory {
@@ -35,8 +32,13 @@ impl AtomicDirectory {
     /// # Errors
     /// Those of the file system.
     pub fn create(target: &Path) -> Result<Self, StorageError> {
-        let (staged, held) = stage(target).map_err(|error| StorageError::io("create", target.display(), &error))?;
-        Ok(Self { target: target.to_owned(), staged: Some(staged), _held: held })
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".tmp-{}", Uuid::now_v7().simple()));
+        let staged = target.with_file_name(name);
+        create_directories(parent(&staged))
+            .and_then(|()| fs::create_dir(&staged))
+            .map_err(|error| StorageError::io("create", staged.display(), &error))?;
+        Ok(Self { target: target.to_owned(), staged: Some(staged) })
     }
 
     /// Where to write for now.
@@ -69,25 +71,6 @@ impl AtomicDirectory {
             }
             Err(_) if self.target.is_dir() => Ok(Placed::Earlier),
             Err(error) => Err(error),
-        }
-    }
-}
-
-/// Makes an empty, locked directory under a temporary name.
-fn stage(target: &Path) -> io::Result<(PathBuf, File)> {
-    create_directories(parent(target))?;
-    loop {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".tmp-{}", Uuid::now_v7().simple()));
-        let staged = target.with_file_name(name);
-        fs::create_dir(&staged)?;
-        match File::open(&staged).and_then(|held| Ok(hold(&held, &staged)?.then_some(held))) {
-            Ok(Some(held)) => return Ok((staged, held)),
-            Ok(None) => {}
-            Err(error) => {
-                let _ = fs::remove_dir(&staged);
-                return Err(error);
-            }
         }
     }
 }

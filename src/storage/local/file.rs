@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::durable::{create_directories, sync_directory};
-use super::litter::hold;
 use crate::storage::StorageError;
 
 /// Replaces the file at `path` by `bytes`: readers, and a crash at any moment, see the old file or the new.
@@ -21,51 +20,34 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
         .map_err(|error| StorageError::io("write", path.display(), &error))
 }
 
-/// A hidden file beside its target. It is locked as long as it is open, so that no sweep takes it for litter.
-#[derive(Debug)]
-pub(super) struct Staged {
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-}
-
-impl Staged {
-    /// Makes an empty one; missing directories are made too.
-    pub(super) fn create(target: &Path) -> io::Result<Staged> {
-        create_directories(parent(target))?;
-        loop {
-            let path = staged_path(target)?;
-            let file = File::create_new(&path)?;
-            if discard_on_error(&path, hold(&file, &path))? {
-                return Ok(Staged { path, file });
-            }
-        }
-    }
-}
-
 /// Writes a synced, hidden file beside `target`, from where it can be given its name.
-pub(super) fn stage(target: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Staged> {
-    let mut staged = Staged::create(target)?;
-    let result = write(&mut staged.file).and_then(|()| staged.file.sync_all());
-    discard_on_error(&staged.path, result)?;
+pub(super) fn stage(target: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<PathBuf> {
+    let staged = staged_path(target)?;
+    create_directories(parent(&staged))?;
+    let result = File::create_new(&staged).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all()
+    });
+    discard_on_error(&staged, result)?;
     Ok(staged)
 }
 
 /// Gives a staged file its name, in place of what may be there.
-pub(super) fn replace(staged: &Staged, target: &Path) -> io::Result<()> {
-    discard_on_error(&staged.path, fs::rename(&staged.path, target))?;
+pub(super) fn replace(staged: &Path, target: &Path) -> io::Result<()> {
+    discard_on_error(staged, fs::rename(staged, target))?;
     sync_directory(parent(target))
 }
 
 /// Gives a staged file its name, unless that is taken (`AlreadyExists`). A link, because a rename overwrites.
-pub(super) fn claim(staged: &Staged, target: &Path) -> io::Result<()> {
-    discard_on_error(&staged.path, fs::hard_link(&staged.path, target))?;
+pub(super) fn claim(staged: &Path, target: &Path) -> io::Result<()> {
+    discard_on_error(staged, fs::hard_link(staged, target))?;
     // The link is made: a staging name that stays behind is only litter.
-    let _ = fs::remove_file(&staged.path);
+    let _ = fs::remove_file(staged);
     sync_directory(parent(target))
 }
 
 /// `.name.<random>.tmp` beside the target: hidden, and on the same file system.
-fn staged_path(target: &Path) -> io::Result<PathBuf> {
+pub(super) fn staged_path(target: &Path) -> io::Result<PathBuf> {
     let name = target.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
     Ok(target.with_file_name(format!(".{name}.{}.tmp", Uuid::now_v7().simple())))

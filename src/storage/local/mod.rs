@@ -3,11 +3,9 @@
 mod directory;
 mod durable;
 mod file;
-mod litter;
 mod store;
 mod upload;
 
 pub use directory::{AtomicDirectory, Placed};
 pub use file::write_atomic;
-pub use litter::sweep;
 pub use store::DurableFileSystem;

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
-use super::file::{Staged, replace};
+use super::durable::create_directories;
+use super::file::{parent, replace, staged_path};
 use super::store::store_error;
 
 #[derive(Debug)]
 pub(super) struct LocalUpload {
-    staged: Arc<Staged>,
+    file: Arc<File>,
+    staged: PathBuf,
     target: PathBuf,
     offset: u64,
     done: bool,
@@ -22,8 +24,10 @@ pub(super) struct LocalUpload {
 
 impl LocalUpload {
     pub(super) fn start(target: &Path) -> io::Result<Self> {
-        let staged = Arc::new(Staged::create(target)?);
-        Ok(Self { staged, target: target.to_owned(), offset: 0, done: false })
+        let staged = staged_path(target)?;
+        create_directories(parent(&staged))?;
+        let file = Arc::new(File::create_new(&staged)?);
+        Ok(Self { file, staged, target: target.to_owned(), offset: 0, done: false })
     }
 }
 
@@ -40,19 +44,19 @@ impl MultipartUpload for LocalUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let offset = self.offset;
         self.offset += data.content_length() as u64;
-        let (staged, target) = (Arc::clone(&self.staged), self.target.clone());
+        let (file, target) = (Arc::clone(&self.file), self.target.clone());
         Box::pin(async move {
-            let write = move || write_at(&staged.file, &data, offset);
+            let write = move || write_at(&file, &data, offset);
             let written = tokio::task::spawn_blocking(write).await?;
             written.map_err(|error| store_error(error, &target))
         })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let (staged, target) = (Arc::clone(&self.staged), self.target.clone());
+        let file = Arc::clone(&self.file);
+        let (staged, target) = (self.staged.clone(), self.target.clone());
         tokio::task::spawn_blocking(move || {
-            let synced = staged.file.sync_all();
-            synced.and_then(|()| replace(&staged, &target)).map_err(|error| store_error(error, &target))
+            file.sync_all().and_then(|()| replace(&staged, &target)).map_err(|error| store_error(error, &target))
         })
         .await??;
         self.done = true;
@@ -61,7 +65,7 @@ impl MultipartUpload for LocalUpload {
 
     async fn abort(&mut self) -> Result<()> {
         self.done = true;
-        fs::remove_file(&self.staged.path).map_err(|error| store_error(error, &self.staged.path))
+        fs::remove_file(&self.staged).map_err(|error| store_error(error, &self.staged))
     }
 }
 
@@ -69,7 +73,7 @@ impl MultipartUpload for LocalUpload {
 impl Drop for LocalUpload {
     fn drop(&mut self) {
         if !self.done {
-            let _ = fs::remove_file(&self.staged.path);
+            let _ = fs::remove_file(&self.staged);
         }
     }
 }

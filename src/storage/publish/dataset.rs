@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::commit::{Commit, VERSION};
 use super::names;
-use crate::storage::{Kind, Location, StorageError, local};
+use crate::storage::{Kind, Location, StorageError};
 
 /// Commits read at the same time.
 const CONCURRENCY: usize = 16;
@@ -88,14 +88,6 @@ impl Dataset {
     pub(super) async fn mark(&self) -> Result<(), StorageError> {
         let marker = serde_json::json!({"format": "patronage dataset", "version": VERSION});
         self.put_json(names::MARKER, &marker, PutMode::Overwrite).await
-    }
-
-    /// Removes what writers that died left beside the objects of a date. Object stores have no such litter.
-    pub(super) async fn sweep(&self, date: NaiveDate) {
-        let Some(base) = self.to.local_path() else { return };
-        let directories = [names::COMMITS.to_owned(), names::commits(date), names::partition(date)];
-        let sweep = move || directories.iter().for_each(|directory| local::sweep(&base.join(directory)));
-        let _ = tokio::task::spawn_blocking(sweep).await; // it cannot fail, and a panic would have been shown
     }
 
     pub(super) async fn read(&self, date: NaiveDate, sequence: u64) -> Result<Option<Commit>, StorageError> {

@@ -1,7 +1,7 @@
 //! After the commit: cleaning, manifest and `_SUCCESS`; and the repair of what a crash left undone.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use object_store::PutMode;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use object_store::{ObjectMeta, PutMode};
 
 use super::attempt::recommit;
 use super::commit::Commit;
@@ -9,6 +9,9 @@ use super::dataset::Dataset;
 use super::names;
 use super::request::check_run_id;
 use crate::storage::{Kind, Location, StorageError};
+
+/// Staging files of small objects live for a moment; after a day they are litter of a crash.
+const LITTER_HOURS: i64 = 24;
 
 /// What a partition looks like beside its newest commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,15 +45,21 @@ async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageErr
         success: size(&names::success(commit.run_date)).is_some(),
         ..Survey::default()
     };
-    for (path, _) in found.iter().filter(|(path, _)| !commit.names(path)) {
+    for (path, meta) in found.iter().filter(|(path, _)| !commit.names(path)) {
         let name = path.rsplit('/').next().unwrap_or_default();
         match names::parse_part(name) {
             Some(part) if part.sequence <= commit.sequence => survey.dead.push(path.clone()),
             Some(part) => survey.rivals |= !part.staged,
+            None if is_litter(name, meta) => survey.dead.push(path.clone()),
             None => {}
         }
     }
     Ok(survey)
+}
+
+fn is_litter(name: &str, meta: &ObjectMeta) -> bool {
+    let age = Utc::now().signed_duration_since(meta.last_modified);
+    name.starts_with('.') && name.ends_with(".tmp") && age > TimeDelta::hours(LITTER_HOURS)
 }
 
 /// Brings the partition to exactly this version. `false` if a later run has committed or is about to: then the
@@ -68,7 +77,6 @@ pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, S
     for path in &before.dead {
         dataset.delete(path).await?;
     }
-    dataset.sweep(date).await;
     if before.rivals {
         return Ok(false);
     }
@@ -98,15 +106,6 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
     let manifest = dataset.get(&names::manifest(commit.run_date)).await?;
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Commit>(&bytes).ok());
     Ok(if manifest.as_ref() == Some(commit) { State::Whole } else { State::Unfinished })
-}
-
-/// Removes what writers that died left beside a whole version.
-///
-/// # Errors
-/// If the location cannot be one.
-pub async fn sweep(to: &Location, run_date: NaiveDate) -> Result<(), StorageError> {
-    Dataset::open(to)?.sweep(run_date).await;
-    Ok(())
 }
 
 /// Finishes the newest version of a date; `None` if there is none. Where visible files of an unfinished run lie

@@ -12,8 +12,7 @@
 //!
 //! Which files are dead needs no clock: a data file names the sequence it was written for. Once commit *n* exists,
 //! no run aiming at *n* or less can win, so whatever aims there and is not named by commit *n* is dead; what aims
-//! higher may belong to a run that is still writing and is left alone. Small objects are staged too, on local disk:
-//! those of dead writers are told by their locks (see `storage::local`).
+//! higher may belong to a run that is still writing and is left alone.
 
 mod attempt;
 mod check;
@@ -27,7 +26,7 @@ mod tests;
 mod upload;
 
 pub use commit::{Commit, CommittedFile};
-pub use finish::{State, repair, sweep, verify};
+pub use finish::{State, repair, verify};
 pub use request::{NewFile, Request};
 
 use chrono::NaiveDate;
