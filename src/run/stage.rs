@@ -10,7 +10,7 @@ use super::card;
 use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
 use super::entry::Entering;
-use super::failure::NodeFailure;
+use super::failure::{NodeFailure, disk_trouble};
 use super::given::{self, Given};
 use super::profile;
 use super::source::{self, Inspected};
@@ -61,6 +61,9 @@ pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
     let text =
         panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
     let line = text.as_deref().and_then(|text| text.lines().next()).unwrap_or("without a message");
+    if let Some(failure) = text.as_deref().and_then(disk_trouble) {
+        return NodeFailure::disk(failure, line);
+    }
     NodeFailure::new(Code::StagePanicked, format!("the stage panicked: {line}"))
 }
 
@@ -143,7 +146,6 @@ fn commit(
     let node = around.plan.nodes.get(index).ok_or_else(bug)?;
     let decision = around.decisions.get(index).ok_or_else(bug)?;
     let target = around.state.tables(&node.name, &decision.key);
-    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
     let written = write_tables(index, node, given::all(outputs.pieces, outputs.tables), directory.path(), around)?;
     let profiles = profile::of_execution(around.plan, node, directory.path(), &written.outputs, outputs.profile)?;
@@ -169,8 +171,7 @@ fn commit(
         profiles,
     };
     State::write_meta(directory.path(), &meta)?;
-    directory.finish()?;
-    around.state.prune(&node.name, &decision.key);
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
     around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
     Ok(meta)

@@ -12,13 +12,20 @@ use crate::stages::contract::Cancel;
 /// How often memory is looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// How long a stage may take to stop once it is asked to.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Cancels the run when it outgrows its limit.
 pub struct Watch {
     cancel: Cancel,
     limit_bytes: Option<u64>,
     over_limit: AtomicBool,
+}
+
+/// Returns once the run is to stop.
+pub async fn until_cancelled(cancel: &Cancel) {
+    while !cancel.is_set() {
+        tokio::time::sleep(INTERVAL).await;
+    }
 }
 
 impl Watch {
