@@ -124,8 +124,9 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
     State::write_meta(directory.path(), &meta)?;
-    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
+    // First, because nothing that fails once the account stands is done again.
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
 }
 

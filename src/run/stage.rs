@@ -171,9 +171,10 @@ fn commit(
         profiles,
     };
     State::write_meta(directory.path(), &meta)?;
-    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
+    // First, because nothing that fails once the outputs stand is done again.
     let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
     around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
 }
 

@@ -169,6 +169,7 @@ impl State {
     pub fn earlier(&self, node: &str, run_date: NaiveDate) -> Option<Meta> {
         let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
         executions
+            .filter(is_placed)
             .filter_map(|entry| {
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 let meta: Meta = read(&entry.path().join(META))?;
@@ -243,6 +244,7 @@ impl State {
     pub fn earlier_version(&self, stage: &str, run_date: NaiveDate) -> Option<String> {
         let versions = std::fs::read_dir(self.models(stage)).into_iter().flatten().flatten();
         versions
+            .filter(is_placed)
             .filter_map(|entry| {
                 let committed: Committed = read(&entry.path().join(COMMITTED))?;
                 let version = entry.file_name().to_str()?.to_owned();
@@ -273,6 +275,11 @@ impl State {
         // A damaged model must not score anyone.
         (model.version() == version).then_some(model)
     }
+}
+
+/// Whether a directory has its name: until it is whole, its name has a suffix.
+fn is_placed(entry: &std::fs::DirEntry) -> bool {
+    !entry.file_name().to_string_lossy().contains('.')
 }
 
 /// The file of a port's table.
