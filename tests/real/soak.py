@@ -104,7 +104,7 @@ def whole(shop, run_date):
 
 
 def main():
-    given = arguments(__doc__, nights=(365, "how many"), executions=(3, "executions of a node that may be kept"),
+    given = arguments(__doc__, nights=(365, "how many"), executions=(4, "executions of a node that may be kept"),
                       growth=(1.25, "how many times the memory of the second month the last may take"))
     wrong, nights = [], []
     with scratch() as directory:
