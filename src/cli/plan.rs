@@ -2,6 +2,7 @@
 
 use super::arguments::{Global, Plan};
 use super::{complain, project, table};
+use crate::observe::MemoryLimit;
 use crate::problem::Exit;
 use crate::run::{Options, prepare};
 use crate::stages::contract::Cancel;
@@ -17,7 +18,7 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         full_refresh: command.selection.full_refresh,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
         changes_nothing: true,
         arguments: serde_json::Value::Null,
     };

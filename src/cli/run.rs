@@ -4,7 +4,7 @@ use super::arguments::{Format, Global, Level, Progress, Run};
 use super::signals::{self, Stopped};
 use super::{complain, project};
 use crate::events::Listeners;
-use crate::observe::{log, openlineage, progress};
+use crate::observe::{MemoryLimit, log, openlineage, progress};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
 use crate::run::{self, Finished, Options};
@@ -28,13 +28,13 @@ fn start(command: &Run, global: &Global) -> Result<Exit, Exit> {
     if threads == 0 {
         return Err(complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None));
     }
-    let memory_limit_bytes = memory_limit(command)?;
+    let memory = MemoryLimit::of_process(memory_limit(command)?);
     set_threads(threads);
     let runtime = project::runtime()?;
     let cancel = Cancel::default();
     let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
     let (loaded, plan) = project::plan(&command.target, global)?;
-    let options = options(command, plan.run_date, threads, memory_limit_bytes);
+    let options = options(command, plan.run_date, threads, memory);
     let run_id = uuid::Uuid::now_v7().to_string();
     let directory = run::artifacts_root(&loaded).join(&run_id);
     let listeners = listeners(live, &directory, &plan.pipeline);
@@ -59,14 +59,14 @@ fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
     command.memory_limit.as_deref().map(|text| parse_size(text).ok_or_else(refuse)).transpose()
 }
 
-fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory_limit_bytes: Option<u64>) -> Options {
+fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: MemoryLimit) -> Options {
     Options {
         select: command.selection.select.clone(),
         exclude: command.selection.exclude.clone(),
         full_refresh: command.selection.full_refresh,
         fail_fast: command.fail_fast,
         threads,
-        memory_limit_bytes,
+        memory,
         changes_nothing: false,
         arguments: serde_json::json!({
             "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,

@@ -4,6 +4,7 @@ use polars::prelude::{AnyValue, DataFrame};
 
 use super::arguments::{Global, Show};
 use super::{complain, project, table};
+use crate::observe::MemoryLimit;
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit, nearest};
 use crate::run::{Options, prepare, source, state::table_file};
@@ -30,7 +31,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         full_refresh: false,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
         changes_nothing: true,
         arguments: serde_json::Value::Null,
     };

@@ -50,7 +50,7 @@ impl Artifacts {
             started,
             trouble: Mutex::default(),
         };
-        let manifest = manifest(loaded, plan, prepared, run_id, started);
+        let manifest = manifest(loaded, plan, prepared, options, run_id, started);
         local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
         artifacts.results(&[]);
         Ok(artifacts)
@@ -160,7 +160,14 @@ fn pretty(value: &Value) -> String {
     text
 }
 
-fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, started: DateTime<Utc>) -> Value {
+fn manifest(
+    loaded: &Loaded,
+    plan: &Plan,
+    prepared: &Prepared,
+    options: &Options,
+    run_id: &str,
+    started: DateTime<Utc>,
+) -> Value {
     let nodes: Vec<Value> = plan
         .nodes
         .iter()
@@ -191,6 +198,7 @@ fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, sta
             "run_date": plan.run_date,
             "environment": loaded.environment.name,
             "file": loaded.document.file,
+            "memory_limit_bytes": options.memory.bytes(),
         },
         "config": loaded.rendered,
         "nodes": nodes,

@@ -39,6 +39,7 @@ use chrono::Utc;
 
 use crate::config::Loaded;
 use crate::events::{Event, Listeners};
+use crate::observe::MemoryLimit;
 use crate::plan::{self, Facts, Plan, Work};
 use crate::problem::{Code, Problem};
 use crate::report::Report;
@@ -59,7 +60,7 @@ pub struct Options {
     pub full_refresh: bool,
     pub fail_fast: bool,
     pub threads: usize,
-    pub memory_limit_bytes: Option<u64>,
+    pub memory: MemoryLimit,
     /// It only looks: nothing is cleaned up, and others need not know of it.
     pub changes_nothing: bool,
     /// The command line, for the artifacts.

@@ -55,7 +55,7 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
     let mut results: Vec<NodeResult> = Vec::new();
     let mut working: JoinSet<Outcome> = JoinSet::new();
     let mut running: BTreeSet<usize> = BTreeSet::new();
-    let watch = Watch::new(run.cancel.clone(), run.options.memory_limit_bytes);
+    let watch = Watch::new(run.cancel.clone(), run.options.memory.clone());
     loop {
         let stopping =
             run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
@@ -268,6 +268,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
         sources: &prepared.sources,
         full_refresh: run.options.full_refresh,
         run_id: &run.run_id,
+        memory: &run.options.memory,
         context,
         rows,
     };

@@ -16,6 +16,8 @@ use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::checks::Check;
+use crate::format;
+use crate::observe::MemoryLimit;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
@@ -33,6 +35,7 @@ pub struct Surroundings<'a> {
     pub full_refresh: bool,
     /// The run's id, which names its directory of artifacts.
     pub run_id: &'a str,
+    pub memory: &'a MemoryLimit,
     pub context: StageContext,
     /// Counts the rows that are written.
     pub rows: RowCounter,
@@ -73,6 +76,7 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     let decision = around.decisions.get(index).ok_or_else(|| bug("the node was not decided on"))?;
     let Work::Stage(work) = &node.work else { return Err(bug("the node is not a stage")) };
     let inputs = inputs(node, work, decision, around)?;
+    within_memory(work, &inputs, around)?;
     let watermark = inputs.watermark();
     let mut context = around.context.clone();
     context.seed = stage_seed(around.plan.seed, &node.name);
@@ -81,16 +85,33 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     commit(index, work, outputs, watermark, around)
 }
 
+/// Refuses a stage that is known to need more memory than is left.
+fn within_memory(work: &StageWork, inputs: &Inputs, around: &Surroundings<'_>) -> Result<(), NodeFailure> {
+    let (Some(needed), Some(left)) = (work.stage.memory_bytes_min(inputs), inputs.memory_bytes) else { return Ok(()) };
+    if needed <= left {
+        return Ok(());
+    }
+    let message = format!(
+        "it holds its input in memory, at least {}, and only {} is left of {}; it was not started. Raise the limit, \
+         run fewer stages at once (--threads), or give it fewer rows or columns",
+        format::bytes(needed),
+        format::bytes(left),
+        around.memory.words()
+    );
+    Err(NodeFailure::new(Code::MemoryLimit, message))
+}
+
 fn inputs(
     node: &Node,
     work: &StageWork,
     decision: &Decision,
     around: &Surroundings<'_>,
 ) -> Result<Inputs, NodeFailure> {
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs { memory_bytes: around.memory.left_bytes(), ..Inputs::default() };
     for (port, feeds) in &work.inputs {
         let tables = feeds.iter().map(|feed| Ok(NamedTable { name: feed.name.clone(), table: table(feed, around)? }));
         inputs.ports.insert(port.clone(), tables.collect::<Result<_, NodeFailure>>()?);
+        inputs.rows.insert(port.clone(), feeds.iter().filter_map(|feed| rows(feed, around)).sum());
     }
     if work.stage.applies_earlier_model() {
         let missing = || {
@@ -125,6 +146,15 @@ fn table(feed: &Feed, around: &Surroundings<'_>) -> Result<Table, NodeFailure> {
         _ => scan::read_parquet(&table_file(&around.state.tables(&node.name, &decision.key), port))?,
     };
     Ok(Table { frame, schema: schema.clone(), watermark: meta.watermark })
+}
+
+/// The rows of a table that is there.
+fn rows(feed: &Feed, around: &Surroundings<'_>) -> Option<u64> {
+    let (node, decision) = (around.plan.nodes.get(feed.node)?, around.decisions.get(feed.node)?);
+    let (port, _) = node.outputs.get(feed.port)?;
+    let meta = around.state.meta(&node.name, &decision.key)?;
+    let of_table = meta.outputs.iter().find(|output| output.port == *port).map(|output| output.rows);
+    of_table.or_else(|| meta.source.map(|source| source.rows.saturating_sub(source.quarantined)))
 }
 
 /// The tables of an execution that were written, with what their checks found.

@@ -1,10 +1,12 @@
 //! The publish protocol under faults, crashes and races.
 
+mod audit;
 mod faults;
 mod faulty;
 mod overtaking;
 mod protocol;
 mod race;
+mod stopping;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
