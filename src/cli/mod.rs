@@ -19,6 +19,7 @@ mod synthesize;
 mod table;
 mod test;
 mod validate;
+mod verify;
 
 pub mod reference;
 
@@ -70,6 +71,7 @@ fn dispatch(arguments: &Arguments) -> Exit {
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
         Command::Diff(command) => diff::run(command, &arguments.global),
+        Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),
         Command::Show(command) => show::run(command, &arguments.global),
         Command::List(command) => list::run(command),

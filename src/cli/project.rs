@@ -24,6 +24,11 @@ fn run_date(target: &Target, loaded: &Loaded) -> Result<NaiveDate, Exit> {
     let Some(text) = &target.run_date else {
         return Ok(loaded.environment.run_date.unwrap_or(RunDate::Today).resolve());
     };
+    parse_run_date(text)
+}
+
+/// The value of `--run-date`.
+pub fn parse_run_date(text: &str) -> Result<NaiveDate, Exit> {
     RunDate::parse(text).map(RunDate::resolve).ok_or_else(|| {
         let message = format!("--run-date: expected a date such as 2011-12-10, `today` or `yesterday`, found `{text}`");
         complain::error(Code::BadArgument, &message, None)

@@ -193,6 +193,11 @@ pub fn environment_schema() -> Value {
             "artifacts": {
                 "description": "Where run artifacts, tables and models are kept; target/patronage by default.",
                 "type": "string"
+            },
+            "keep_runs": {
+                "description": "Of how many runs of a pipeline the artifacts are kept; 30 by default.",
+                "type": "integer",
+                "minimum": 1
             }
         },
         "additionalProperties": { "type": ["string", "number", "boolean"] },

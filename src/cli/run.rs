@@ -4,7 +4,7 @@ use super::arguments::{Global, Run};
 use super::signals::{self, Stopped};
 use super::{complain, guarded, output, project};
 use crate::events::Listeners;
-use crate::observe::{log, openlineage, progress, scheduler};
+use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
 use crate::run::{self, Finished, Options, RunError};
@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit {
     let mut told = false;
-    let exit = guarded(|| attempt(command, global, live, &mut told));
+    let exit = guarded(|| match start(command, global, live, &mut told) {
+        Ok(exit) | Err(exit) => exit,
+    });
     if !told {
         scheduler::tell_unstarted(&command.target.pipeline, exit as u8, &complain::told());
     }
@@ -23,79 +25,79 @@ pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit
 }
 
 /// Runs; `told` is set once schedulers have been told of the whole run.
-fn attempt(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Exit {
+fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Result<Exit, Exit> {
     let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     if threads == 0 {
-        return complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None);
+        return Err(complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None));
     }
-    let memory_limit_bytes = match command.memory_limit.as_deref().map(parse_size) {
-        None => None,
-        Some(Some(bytes)) => Some(bytes),
-        Some(None) => {
-            return complain::error(
-                Code::BadArgument,
-                "--memory-limit: expected a size such as `4GiB` or `512MiB`",
-                None,
-            );
-        }
-    };
+    let memory = MemoryLimit::of_process(memory_limit(command)?);
     set_threads(threads);
-    let (loaded, plan) = match project::plan(&command.target, global) {
-        Ok(planned) => planned,
-        Err(exit) => return exit,
-    };
-    let options = Options {
-        select: command.selection.select.clone(),
-        exclude: command.selection.exclude.clone(),
-        full_refresh: command.selection.full_refresh,
-        fail_fast: command.fail_fast,
-        threads,
-        memory_limit_bytes,
-        arguments: serde_json::json!({
-            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": plan.run_date,
-            "select": command.selection.select, "exclude": command.selection.exclude,
-            "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
-        }),
-    };
-    let runtime = match project::runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
+    let runtime = project::runtime()?;
+    let cancel = Cancel::default();
+    let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+    let (loaded, plan) = project::plan(&command.target, global)?;
+    let options = options(command, plan.run_date, threads, memory);
     let run_id = uuid::Uuid::now_v7().to_string();
     let directory = run::artifacts_root(&loaded).join(&run_id);
-    let (outcome, stopped) = runtime.block_on(async {
-        let cancel = Cancel::default();
-        let stopped = signals::listen(cancel.clone());
-        let mut listeners = Listeners::default();
-        // Live lines first, so that a finished node's is gone when the log says that it is done.
-        if let Some(live) = &live {
-            listeners.add(Arc::new(progress::ProgressListener::new(live.clone())));
-        }
-        listeners.add(Arc::new(log::LogListener::new(live.is_some())));
-        // The listener must find the run's directory; if it cannot be made, the run will say so.
-        let _ = std::fs::create_dir_all(&directory);
-        let lineage = openlineage::OpenLineage::create(
-            &directory.join("events.ndjson"),
-            format!("patronage://{}", plan.pipeline),
-        );
-        listeners.add(Arc::new(lineage));
-        (run::run(&loaded, plan, &options, &run_id, &listeners, &cancel).await, stopped)
-    });
+    let listeners = listeners(live, &directory, &plan.pipeline);
+    let outcome = runtime.block_on(run::run(&loaded, plan, &options, &run_id, &listeners, &cancel));
     // Threads that do not stop must not hold the process.
     runtime.shutdown_background();
     match outcome {
         Ok(finished) => {
             *told = true;
-            conclude(&finished, &stopped, &loaded, command.junit.as_deref())
+            Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref()))
         }
         Err(error) => {
             discard(&directory);
-            match error {
+            let exit = match error {
                 RunError::Selection(problem) => project::refuse(&problem),
                 RunError::Node(failure) => complain::error(failure.code, &failure.message, None),
-            }
+            };
+            Err(stopped.exit().unwrap_or(exit))
         }
     }
+}
+
+fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
+    let refuse = || {
+        let message = "--memory-limit: expected a size such as `4GiB` or `512MiB`";
+        complain::error(Code::BadArgument, message, None)
+    };
+    command.memory_limit.as_deref().map(|text| parse_size(text).ok_or_else(refuse)).transpose()
+}
+
+fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: MemoryLimit) -> Options {
+    Options {
+        select: command.selection.select.clone(),
+        exclude: command.selection.exclude.clone(),
+        full_refresh: command.selection.full_refresh,
+        fail_fast: command.fail_fast,
+        threads,
+        memory,
+        changes_nothing: false,
+        arguments: serde_json::json!({
+            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
+            "select": command.selection.select, "exclude": command.selection.exclude,
+            "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+        }),
+    }
+}
+
+/// Who hears of the run.
+fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> Listeners {
+    let mut listeners = Listeners::default();
+    let log = log::LogListener::new(live.is_some());
+    // Live lines first, so that a finished node's is gone when the log says that it is done.
+    if let Some(live) = live {
+        listeners.add(Arc::new(progress::ProgressListener::new(live)));
+    }
+    listeners.add(Arc::new(log));
+    // The listener must find the run's directory; if it cannot be made, the run will say so.
+    let _ = std::fs::create_dir_all(directory);
+    let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), format!("patronage://{pipeline}"));
+    listeners.add(Arc::new(lineage));
+    listeners
 }
 
 /// Leaves nothing of a run that could not start. Only what is empty goes.

@@ -4,9 +4,11 @@ use polars::prelude::{AnyValue, DataFrame};
 
 use super::arguments::{Global, Show};
 use super::{complain, output, project, table};
+use crate::observe::MemoryLimit;
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit, nearest};
 use crate::run::{Options, prepare, source, state::table_file};
+use crate::stages::contract::Cancel;
 use crate::storage::scan;
 use crate::table::{Class, TableSchema};
 
@@ -29,14 +31,15 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         full_refresh: false,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
+        changes_nothing: true,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options, &Cancel::default())) {
         Ok(prepared) => prepared,
         Err(problem) => return project::refuse(&problem),
     };

@@ -1,10 +1,11 @@
 //! `patronage synthesize`
 
 use super::arguments::Synthesize;
-use super::{complain, output};
+use super::{complain, output, project, signals};
 use crate::problem::{Code, Exit};
 use crate::report::format::thousands;
-use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize};
+use crate::stages::contract::Cancel;
+use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize_unless};
 
 pub fn run(command: &Synthesize) -> Exit {
     if command.threads == Some(0) {
@@ -24,9 +25,18 @@ pub fn run(command: &Synthesize) -> Exit {
         threads: command.threads.unwrap_or(0),
         factors,
     };
-    match synthesize(&options, &command.out, command.force) {
+    let runtime = match project::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let cancel = Cancel::default();
+    let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+    match synthesize_unless(&options, &command.out, command.force, &|| cancel.is_set()) {
         Ok(summary) => output::print(&told(command, &summary)),
-        Err(error) => complain::error(code(&error), &format!("failed to {error}"), None),
+        Err(error) => {
+            let exit = complain::error(code(&error), &format!("failed to {error}"), None);
+            stopped.exit().filter(|_| matches!(error, SynthesizeError::Stopped)).unwrap_or(exit)
+        }
     }
 }
 
@@ -59,5 +69,6 @@ fn code(error: &SynthesizeError) -> Code {
         | SynthesizeError::PeriodTooLong { .. }
         | SynthesizeError::BadFactor { .. }
         | SynthesizeError::NotEmpty { .. } => Code::BadArgument,
+        SynthesizeError::Stopped => Code::Interrupted,
     }
 }

@@ -51,11 +51,19 @@ pub struct Environment {
 
 /// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
 const ARTIFACTS: &str = "target/patronage";
+/// How many runs are remembered unless `keep_runs` says otherwise.
+const KEEP_RUNS: usize = 30;
 
 impl Environment {
     /// The directory of run artifacts, tables and models, relative to the project.
     pub fn artifacts(&self) -> &str {
         self.values.get("artifacts").map_or(ARTIFACTS, String::as_str)
+    }
+
+    /// How many runs of a pipeline keep their artifacts.
+    pub fn keep_runs(&self) -> usize {
+        let given = self.values.get("keep_runs").and_then(|text| text.parse().ok());
+        given.filter(|count| *count > 0).unwrap_or(KEEP_RUNS)
     }
 
     /// Reads the tree of an environment file, whose `${env.…}` are filled in.
@@ -92,6 +100,12 @@ impl Environment {
                 let message = format!("expected a date such as `2011-12-10`, `today` or `yesterday`, found `{text}`");
                 problems.push(Problem::new(Code::BadDuration, message).at(["run_date"]));
             }
+        }
+        if let Some(text) = environment.values.get("keep_runs")
+            && text.parse::<usize>().ok().is_none_or(|count| count == 0)
+        {
+            let message = format!("expected a whole number of at least 1, found `{text}`");
+            problems.push(Problem::new(Code::BadValue, message).at(["keep_runs"]));
         }
         (environment, problems)
     }

@@ -124,15 +124,19 @@ codes! {
     Interrupted = "R213", Interrupted, "the run was interrupted",
         "SIGINT or SIGTERM stopped the run; its artifacts are complete. Run again to do only what is missing.";
     MemoryLimit = "R214", StageFailed, "the memory limit would be exceeded",
-        "The stage would need more memory than --memory-limit allows, and was not started. Raise the limit or reduce the data.";
+        "The run would need, or needed, more memory than --memory-limit or the container allows. The message says which. Nothing was published after it. Do not retry as it is: raise the limit, use fewer --threads, or reduce the data. See docs/reliability.md.";
     LocalIo = "R220", LocalIo, "the local disk refuses",
         "A local file could not be read or written: the disk is full, read-only or the path is not permitted.";
     TransientStorage = "R221", Transient, "storage failed for the moment",
         "The object store did not answer properly even after retries. Run again later.";
-    PublishConflict = "R222", CheckFailed, "another run published first",
-        "Two runs published the same run date at once. The other one won; nothing of this run was published. Run again if yours should replace it.";
+    PublishConflict = "R222", Transient, "another run published first",
+        "Two runs published the same run date at once, and not the same rows. The other one won; nothing of this run was published or left behind. Run again if yours should replace it. Had both published the same, this run would have ended well.";
     Bug = "R230", Bug, "an internal error",
         "Something that should be impossible happened. Please report it.";
+    PublishedDamaged = "R240", CheckFailed, "published data is not what was published",
+        "`patronage verify` read a published dataset back and found files that are missing, damaged or do not belong there; the message names each, and how to mend it. Missing files, manifests and markers are mended by running the pipeline for that date again; damaged bytes by running it with --full-refresh, which compares checksums; files of others are yours to move. See docs/reliability.md.";
+    NotPublished = "R241", InputMissing, "nothing was published",
+        "`patronage verify` found no version of this publication for this run date, or no dataset at all. Check the path, the environment (--env) and the run date, and that the run has ended.";
 }
 
 impl Code {

@@ -1,6 +1,8 @@
 //! The artifacts of a run: `manifest.json`, `run_results.json`, `report.json`, `report.html`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -15,16 +17,19 @@ use super::warnings::{self, Warning};
 use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
 use crate::plan::{Plan, Work};
+use crate::problem::Code;
 use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
 use crate::stages;
 use crate::storage::local;
 
-/// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
+/// Writes the artifacts of one run. Trouble with them stops nothing, but it is told at the end.
 pub struct Artifacts {
     directory: PathBuf,
     run_id: String,
     arguments: Value,
     started: DateTime<Utc>,
+    /// Why what was last written is not whole, by what it is of.
+    trouble: Mutex<BTreeMap<&'static str, NodeFailure>>,
 }
 
 impl Artifacts {
@@ -43,8 +48,9 @@ impl Artifacts {
             run_id: run_id.to_owned(),
             arguments: options.arguments.clone(),
             started,
+            trouble: Mutex::default(),
         };
-        let manifest = manifest(loaded, plan, prepared, run_id, started);
+        let manifest = manifest(loaded, plan, prepared, options, run_id, started);
         local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
         artifacts.results(&[]);
         Ok(artifacts)
@@ -65,18 +71,34 @@ impl Artifacts {
         self.write_results(results, elapsed);
         match render_json(report) {
             Ok(json) => self.write("report.json", &json),
-            Err(error) => tracing::warn!("failed to render report.json: {error}"),
+            Err(error) => self.note("report.json", Err(NodeFailure::new(Code::Bug, error.to_string()))),
         }
         self.write("report.html", &html::render(report));
-        if let Err(error) = measures::write(&self.directory.join("report.parquet"), report) {
-            tracing::warn!("failed to write report.parquet: {error}");
-        }
+        let measures = measures::write(&self.directory.join("report.parquet"), report);
+        self.note("report.parquet", measures.map_err(NodeFailure::from));
     }
 
-    fn write(&self, name: &str, text: &str) {
-        if let Err(error) = local::write_atomic(&self.directory.join(name), text.as_bytes()) {
-            tracing::warn!("failed to {error}");
-        }
+    /// What could not be written, if anything.
+    pub fn trouble(&self) -> Option<NodeFailure> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.values().next().cloned()
+    }
+
+    fn write(&self, name: &'static str, text: &str) {
+        let written = local::write_atomic(&self.directory.join(name), text.as_bytes());
+        self.note(name, written.map_err(NodeFailure::from));
+    }
+
+    /// Remembers trouble until the same is written well.
+    fn note(&self, what: &'static str, written: Result<(), NodeFailure>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => trouble.remove(what),
+            Err(failure) => {
+                tracing::warn!("{what}: {}", failure.message);
+                trouble.insert(what, failure)
+            }
+        };
     }
 
     /// Records each node's last state, for reasons and for `state:` and `result:`.
@@ -91,9 +113,7 @@ impl Artifacts {
                 Last { definition: node.definition.clone(), parts, result: result.word().to_owned() },
             );
         }
-        if let Err(error) = state.write_last(&last) {
-            tracing::warn!("failed to {error}");
-        }
+        self.note("state", state.write_last(&last).map_err(NodeFailure::from));
     }
 
     /// The content of the report.
@@ -140,7 +160,14 @@ fn pretty(value: &Value) -> String {
     text
 }
 
-fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, started: DateTime<Utc>) -> Value {
+fn manifest(
+    loaded: &Loaded,
+    plan: &Plan,
+    prepared: &Prepared,
+    options: &Options,
+    run_id: &str,
+    started: DateTime<Utc>,
+) -> Value {
     let nodes: Vec<Value> = plan
         .nodes
         .iter()
@@ -171,6 +198,7 @@ fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, sta
             "run_date": plan.run_date,
             "environment": loaded.environment.name,
             "file": loaded.document.file,
+            "memory_limit_bytes": options.memory.bytes(),
         },
         "config": loaded.rendered,
         "nodes": nodes,

@@ -12,9 +12,12 @@ use crate::config::SnapshotChoice;
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
-use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, verify};
+use crate::stages::contract::Cancel;
+use crate::storage::publish::{
+    Commit, NewFile, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
+};
 use crate::storage::scan::RowCounter;
-use crate::storage::{Location, scan};
+use crate::storage::{Kind, Location, StorageError, scan};
 use crate::table::{AS_OF, TableSchema, type_name};
 
 /// The column that says which run a row belongs to.
@@ -29,6 +32,10 @@ pub struct At<'a> {
     pub scratch: &'a Path,
     /// Counts the rows that are written.
     pub rows: &'a RowCounter,
+    /// Once it is set, nothing is published any more.
+    pub cancel: &'a Cancel,
+    /// Trust nothing that was published before without reading it.
+    pub full_refresh: bool,
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
@@ -61,54 +68,97 @@ pub async fn run(
     let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
     let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
     let to = Location::parse(&spec.to, at.root)?;
-    let report = |rows: u64, files: usize, bytes: u64, changed: bool| PublicationReport {
+    let report = |commit: &Commit, changed: bool| PublicationReport {
         name: node.name.clone(),
         to: spec.to.clone(),
-        rows,
-        files: files as u64,
-        bytes,
+        rows: commit.rows(),
+        files: commit.files.len() as u64,
+        bytes: commit.files.iter().map(|file| file.bytes).sum(),
         changed,
     };
-    if let Some(commit) = newest(&to, Some(plan.run_date)).await?.filter(|commit| commit.key == own.key.0) {
-        let size = || commit.files.iter().map(|file| file.bytes).sum();
-        match verify(&to, &commit).await? {
-            Partition::Whole => return Ok(report(commit.rows(), commit.files.len(), size(), false)),
-            Partition::Unfinished => {
-                repair(&to, plan.run_date, at.run_id, Utc::now()).await?;
-                return Ok(report(commit.rows(), commit.files.len(), size(), false));
-            }
-            // What is missing is published again.
-            Partition::Damaged(_) => {}
-        }
+    if let Some(commit) = standing(&to, plan.run_date, own, at).await? {
+        return Ok(report(&commit, false));
     }
     let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
     let source = table_file(&state.tables(&producer.name, key), port);
     let file = at.scratch.join(format!("{}.parquet", node.name));
-    let rows = {
-        let (file, schema, snapshots, run_date) = (file.clone(), schema.clone(), spec.snapshots, plan.run_date);
-        let counter = at.rows.clone();
-        let write = move || -> Result<u64, NodeFailure> {
-            let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
-            Ok(scan::write_parquet_counted(frame, &file, &counter)?)
-        };
-        tokio::task::spawn_blocking(write).await.map_err(|_| NodeFailure::lost())??
-    };
+    let rows = write(&source, &file, schema, spec.snapshots, plan.run_date, at).await?;
+    let cancel = at.cancel.clone();
     let request = Request {
-        to,
+        to: to.clone(),
         run_date: plan.run_date,
         run_id: at.run_id.to_owned(),
         key: own.key.0.clone(),
         created_at: Utc::now(),
         schema: described(schema),
         files: vec![NewFile { path: file.clone(), rows }],
+        stop: Stop::when(move || cancel.is_set()),
     };
     let published = publish(&request).await;
     // The copy has served, whether it was published or not.
     let _ = std::fs::remove_file(&file);
-    let commit = published?.commit;
-    Ok(report(commit.rows(), commit.files.len(), commit.files.iter().map(|file| file.bytes).sum(), true))
+    match published {
+        Ok(published) => Ok(report(&published.commit, true)),
+        // Who was faster may have published the same.
+        Err(error) if error.kind() == Kind::Conflict => match standing(&to, plan.run_date, own, at).await? {
+            Some(commit) => Ok(report(&commit, false)),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The newest commit of the date, if it holds what would be published and is whole; what a crash left undone is done.
+async fn standing(
+    to: &Location,
+    run_date: chrono::NaiveDate,
+    own: &Decision,
+    at: &At<'_>,
+) -> Result<Option<Commit>, NodeFailure> {
+    let same = async || -> Result<Option<Commit>, StorageError> {
+        Ok(newest(to, Some(run_date)).await?.filter(|commit| commit.key == own.key.0))
+    };
+    let Some(commit) = same().await? else { return Ok(None) };
+    let state = verify(to, &commit).await?;
+    // What is missing or damaged is published again.
+    if matches!(state, Partition::Damaged(_)) || (at.full_refresh && content_damage(to, &commit).await?) {
+        return Ok(None);
+    }
+    if state == Partition::Whole {
+        return Ok(Some(commit));
+    }
+    match repair(to, run_date, at.run_id, Utc::now()).await {
+        Err(error) if error.kind() == Kind::Conflict => match same().await? {
+            Some(commit) => Ok(Some(commit)),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(Some(commit)),
+    }
+}
+
+/// Writes the rows as they are to be published; returns their number.
+async fn write(
+    source: &Path,
+    file: &Path,
+    schema: &TableSchema,
+    snapshots: SnapshotChoice,
+    run_date: chrono::NaiveDate,
+    at: &At<'_>,
+) -> Result<u64, NodeFailure> {
+    let (source, copy, schema, counter) = (source.to_owned(), file.to_owned(), schema.clone(), at.rows.clone());
+    let write = move || -> Result<u64, NodeFailure> {
+        let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
+        Ok(scan::write_parquet_counted(frame, &copy, &counter)?)
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
+    if written.is_err() {
+        let _ = std::fs::remove_file(file);
+    }
+    written
 }
 
 /// Key first, then `run_date`, then the rest; times in UTC.

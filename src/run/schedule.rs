@@ -22,6 +22,9 @@ use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
 use crate::storage::scan::RowCounter;
 
+/// Where a run keeps what it needs for a moment only, in its directory.
+pub const SCRATCH: &str = "scratch";
+
 /// Everything that a run is made of.
 #[derive(Clone)]
 pub struct Run {
@@ -55,7 +58,7 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
         working: JoinSet::new(),
         running: HashMap::new(),
     };
-    let watch = Watch::new(run.cancel.clone(), run.options.memory_limit_bytes);
+    let watch = Watch::new(run.cancel.clone(), run.options.memory.clone());
     loop {
         if board.advance() {
             artifacts.results(&board.results);
@@ -147,7 +150,7 @@ impl Board<'_> {
     fn give_up(&mut self, watch: &Watch) {
         let mut running: Vec<usize> = self.running.values().copied().collect();
         running.sort_unstable();
-        self.results.extend(running.into_iter().map(|index| settle(self.run, given_up(index, watch))));
+        self.results.extend(running.into_iter().map(|index| settle(self.run, given_up(self.run, index, watch))));
     }
 
     /// Says what became of the nodes that never started.
@@ -166,9 +169,15 @@ impl Board<'_> {
     }
 }
 
-/// The outcome of a stage that did not stop in time.
-fn given_up(index: usize, watch: &Watch) -> Outcome {
-    watch.explain((index, Utc::now(), Duration::ZERO, Err(NodeFailure::from(crate::stages::Failure::Cancelled))))
+/// The outcome of a node that did not stop in time.
+fn given_up(run: &Run, index: usize, watch: &Watch) -> Outcome {
+    let publishes = run.plan.nodes.get(index).is_some_and(|node| matches!(node.work, Work::Publish { .. }));
+    let failure = match publishes {
+        // A commit that was sent is not called back.
+        true => NodeFailure::new(Code::Interrupted, "the run was stopped while it published; it may be published"),
+        false => NodeFailure::from(crate::stages::Failure::Cancelled),
+    };
+    watch.explain((index, Utc::now(), Duration::ZERO, Err(failure)))
 }
 
 enum Readiness {
@@ -259,7 +268,14 @@ async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done,
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
     let prepared = &run.prepared;
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
-    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory, rows };
+    let at = publish::At {
+        root: &run.root,
+        run_id: &run.run_id,
+        scratch: &run.directory.join(SCRATCH),
+        rows,
+        cancel: &run.cancel,
+        full_refresh: run.options.full_refresh,
+    };
     publish::run(node, &run.plan, &prepared.state, &prepared.decisions, own, &at).await.map(Done::Published)
 }
 
@@ -283,6 +299,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
         sources: &prepared.sources,
         full_refresh: run.options.full_refresh,
         run_id: &run.run_id,
+        memory: &run.options.memory,
         context,
         rows,
     };
@@ -327,6 +344,7 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
                     node,
                     code: failure.code.id(),
                     message: failure.message.clone(),
+                    interrupted: failure.code == Code::Interrupted,
                     elapsed,
                 });
             }

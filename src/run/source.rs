@@ -119,16 +119,15 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         quarantined,
         later: later_rows(spec, &entry.raw, inspected, around.plan.run_date)?,
     });
-    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&around.state.tables(&node.name, &decision.key))?;
     if findings.needs_row_numbers() {
         let rows = scan::write_parquet(findings.kept(), &table_file(directory.path(), port))?;
         meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
     }
     State::write_meta(directory.path(), &meta)?;
-    directory.finish()?;
-    around.state.prune(&node.name, &decision.key);
+    // First, because nothing that fails once the account stands is done again.
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
 }
 

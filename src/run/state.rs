@@ -143,12 +143,8 @@ struct Committed {
     key: String,
 }
 
-const META: &str = "_meta.json";
+pub(super) const META: &str = "_meta.json";
 const COMMITTED: &str = "_committed.json";
-/// Outputs of this many executions are kept for each node.
-const EXECUTIONS_KEPT: usize = 3;
-/// What is younger may be in use by another run, such as a backfill of another date.
-const IN_USE_MAX: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 impl State {
     /// Where the outputs of an execution are.
@@ -157,7 +153,11 @@ impl State {
     }
 
     fn node(&self, node: &str) -> PathBuf {
-        self.root.join("tables").join(&self.pipeline).join(node)
+        self.all_tables().join(node)
+    }
+
+    pub(super) fn all_tables(&self) -> PathBuf {
+        self.root.join("tables").join(&self.pipeline)
     }
 
     /// What the execution with this key gave, if it was completed.
@@ -172,6 +172,7 @@ impl State {
     pub fn earlier(&self, node: &str, run_date: NaiveDate) -> Option<Meta> {
         let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
         executions
+            .filter(is_placed)
             .filter_map(|entry| {
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 let meta: Meta = read(&entry.path().join(META))?;
@@ -195,44 +196,33 @@ impl State {
         write(&self.last_file(), last)
     }
 
+    /// What runs of the pipeline share while they are alive.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.root.join("state").join(format!("{}.lock", self.pipeline))
+    }
+
     fn last_file(&self) -> PathBuf {
         self.root.join("state").join(format!("{}.json", self.pipeline))
     }
 
-    /// Moves a damaged output (or any, if forced) out of the way of a new one. A whole one stays:
-    /// another run may be reading it, and what would replace it is the same.
-    pub fn make_room(&self, node: &str, key: &Key, force: bool) -> Result<(), StorageError> {
-        let target = self.tables(node, key);
-        if !target.exists() || (!force && self.meta(node, key).is_some()) {
-            return Ok(());
-        }
-        let aside = target.with_extension(format!("old-{}", uuid::Uuid::now_v7().simple()));
-        let moved = std::fs::rename(&target, &aside);
-        let moved = moved.map_err(|error| StorageError::io("replace", target.display(), &error));
-        // What cannot be removed now is pruned later.
-        let _ = std::fs::remove_dir_all(&aside);
-        moved
-    }
-
-    /// Removes all but the newest executions of a node. `current` is never removed.
-    pub fn prune(&self, node: &str, current: &Key) {
-        let mut executions: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(self.node(node))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.file_name().to_str() != Some(current.short()))
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > IN_USE_MAX))
-            .collect();
-        executions.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, path) in executions.into_iter().skip(EXECUTIONS_KEPT - 1) {
-            // What cannot be removed now is tried again next time.
-            let _ = std::fs::remove_dir_all(path);
-        }
+    /// Gives an execution's directory its name. Where one is there already, it stays if it is whole, unless forced:
+    /// what would replace it is the same.
+    pub fn place(
+        &self,
+        directory: local::AtomicDirectory,
+        node: &str,
+        key: &Key,
+        force: bool,
+    ) -> Result<(), StorageError> {
+        if force || self.meta(node, key).is_none() { directory.replace() } else { directory.finish().map(drop) }
     }
 
     fn models(&self, stage: &str) -> PathBuf {
-        self.root.join("models").join(&self.pipeline).join(stage)
+        self.all_models().join(stage)
+    }
+
+    pub(super) fn all_models(&self) -> PathBuf {
+        self.root.join("models").join(&self.pipeline)
     }
 
     /// Registers a model under its version; the same version again changes nothing.
@@ -257,6 +247,7 @@ impl State {
     pub fn earlier_version(&self, stage: &str, run_date: NaiveDate) -> Option<String> {
         let versions = std::fs::read_dir(self.models(stage)).into_iter().flatten().flatten();
         versions
+            .filter(is_placed)
             .filter_map(|entry| {
                 let committed: Committed = read(&entry.path().join(COMMITTED))?;
                 let version = entry.file_name().to_str()?.to_owned();
@@ -287,6 +278,11 @@ impl State {
         // A damaged model must not score anyone.
         (model.version() == version).then_some(model)
     }
+}
+
+/// Whether a directory has its name: until it is whole, its name has a suffix.
+fn is_placed(entry: &std::fs::DirEntry) -> bool {
+    !entry.file_name().to_string_lossy().contains('.')
 }
 
 /// The file of a port's table.

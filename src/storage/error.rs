@@ -25,6 +25,8 @@ pub enum Kind {
     Transient,
     /// Another run did it first.
     Conflict,
+    /// It was given up because the run was to stop.
+    Stopped,
     /// A location or request that can never work.
     Invalid,
     Other,

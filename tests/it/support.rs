@@ -238,52 +238,7 @@ pub fn texts(name: &str, values: &[&str]) -> Column {
 }
 
 /// A small shop: two queries, features, a join, and one publication.
-pub const SHOP: &str = r#"name: shop
-sources:
-  sales:
-    path: ${lake}/sales.parquet
-    event_time: at
-    columns:
-      customer: {type: int64, class: direct_id}
-      item: string
-      at: datetime
-      amount: float64
-    checks:
-      - {not_null: [customer, at]}
-stages:
-  - id: kept
-    stage: sql
-    inputs: {sales: sales}
-    with: {query: SELECT * FROM sales WHERE amount <> 0}
-  - id: customers
-    stage: features
-    inputs: {events: kept}
-    tags: [people]
-    with:
-      entity: customer
-      time: at
-      snapshots: {every: 30d, count: 4}
-      features:
-        recency_days: DAYS_SINCE(MAX(at))
-        orders: COUNT(*)
-        spend: SUM(amount)
-        spend_30d: {expression: SUM(amount), last: 30d}
-        favorite: MODE(item)
-      labels:
-        buys_30d: {expression: COUNT(*) > 0, next: 30d}
-  - id: favorites
-    stage: sql
-    inputs: {sales: sales}
-    with:
-      query: SELECT customer, MIN(item) AS item FROM sales GROUP BY customer
-      key: [customer]
-  - id: scores
-    stage: scores
-    inputs: {entities: customers, tables: [favorites]}
-    with: {entity: customer}
-publish:
-  scores: {from: scores, to: "${warehouse}/scores"}
-"#;
+pub const SHOP: &str = include_str!("../cases/shop/pipeline.yaml");
 
 impl Project {
     /// [`SHOP`] with 40 sales of 7 customers in `data/sales.parquet`; run dates up to 2024-06-01 suit it.

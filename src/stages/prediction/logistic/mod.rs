@@ -130,6 +130,14 @@ impl Stage for Logistic {
         }
     }
 
+    /// All snapshots as a table, and those that are learned from as a matrix: all but the newest ones, at least half.
+    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
+        let (rows, features) = inputs.sized(PORT)?;
+        let columns = self.features.columns(features).ok()?.len() as u64;
+        let table = rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
+        Some(table.saturating_add(if self.mode == Mode::Apply { 0 } else { table / 2 }))
+    }
+
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
         let earlier = inputs.earlier.take();
         let table = inputs.one(PORT)?;

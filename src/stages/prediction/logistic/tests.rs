@@ -65,7 +65,7 @@ fn context() -> StageContext {
 
 fn inputs(table: Table, earlier: Option<Model>) -> Inputs {
     let named = NamedTable { name: "customers".into(), table };
-    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier }
+    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() }
 }
 
 fn run(stage: &Logistic, table: Table) -> Result<Outputs, Failure> {

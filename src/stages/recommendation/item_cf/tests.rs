@@ -72,7 +72,7 @@ fn stage(with: serde_json::Value) -> ItemCf {
 
 fn run(stage: &ItemCf, purchases: &[Purchase], earlier: Option<Model>) -> Outputs {
     let named = NamedTable { name: "purchases".into(), table: table(purchases) };
-    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier };
+    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() };
     let context = StageContext { run_date: run_date(), seed: 7, threads: 1, cancel: Cancel::default() };
     stage.run(inputs, &context).unwrap()
 }

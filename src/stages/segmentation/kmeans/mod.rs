@@ -126,6 +126,13 @@ impl Stage for KMeans {
         }
     }
 
+    /// The newest snapshot three times, as table, as numbers and scaled.
+    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
+        let (rows, features) = inputs.sized(PORT)?;
+        let newest = rows / features.snapshots.len().max(1) as u64;
+        Some(newest.saturating_mul(self.columns.len() as u64).saturating_mul(3 * size_of::<f64>() as u64))
+    }
+
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
         let table = inputs.one(PORT)?;
         let earlier = inputs.earlier.take();

@@ -58,7 +58,7 @@ fn two_groups() -> LazyFrame {
 fn run(stage: &KMeans, frame: LazyFrame, earlier: Option<Model>) -> Result<Outputs, Failure> {
     let table = Table { frame, schema: schema(), watermark: None };
     let named = NamedTable { name: "customers".into(), table };
-    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier };
+    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() };
     let context = StageContext { run_date: date("2011-12-10"), seed: 7, threads: 1, cancel: Cancel::default() };
     stage.run(inputs, &context)
 }
