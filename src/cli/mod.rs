@@ -24,7 +24,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::problem::Exit;
+use crate::observe::panics;
+use crate::problem::{Code, Exit};
 use arguments::{Arguments, Command};
 
 /// Runs the command that the arguments name.
@@ -38,7 +39,16 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    let exit = match &arguments.command {
+    panics::keep_quiet();
+    let exit = std::panic::catch_unwind(|| run_command(&arguments)).unwrap_or_else(|_| {
+        let place = panics::take_place().unwrap_or_else(|| "an unknown place".to_owned());
+        complain::error(Code::Bug, &format!("the program panicked at {place}"), Some("RUST_BACKTRACE=1 shows more"))
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run_command(arguments: &Arguments) -> Exit {
+    match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.global),
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
@@ -51,6 +61,5 @@ pub fn main() -> ExitCode {
         Command::Init(command) => init::run(command),
         Command::Synthesize(command) => synthesize::run(command),
         Command::Explain(command) => explain::run(command),
-    };
-    ExitCode::from(exit as u8)
+    }
 }

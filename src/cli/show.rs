@@ -1,13 +1,13 @@
 //! `patronage show`
 
-use polars::prelude::{AnyValue, DataFrame};
+use polars::prelude::{AnyValue, DataFrame, IntoLazy};
 
 use super::arguments::{Global, Show};
 use super::{complain, project, table};
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit, nearest};
-use crate::run::{Options, prepare, source, state::table_file};
-use crate::storage::scan;
+use crate::run::{Options, prepare, source, state::table_file, texts};
+use crate::storage::{Format, scan};
 use crate::table::{Class, TableSchema};
 
 const MASK: &str = "•••";
@@ -47,12 +47,16 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         return complain::error(Code::Bug, "the port does not exist", None);
     };
     let tables = prepared.state.tables(&node.name, &decision.key);
-    // Where rows were set aside for what other rows are, the rest of a source lies in a table of its own.
+    // Of text files, and where rows were set aside for what other rows are, a source has a table of its own.
     let has_own_table = table_file(&tables, port).is_file();
     let frame = match (&node.work, prepared.sources.get(&feed.node)) {
         (Work::Source { .. }, _) if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
-        (Work::Source { spec, entry }, Some(inspected)) => {
+        (Work::Source { spec, entry }, Some(inspected)) if inspected.format == Format::Parquet => {
             source::frame(spec, &entry.raw, &node.checks, inspected, plan.run_date)
+        }
+        (Work::Source { spec, entry }, Some(inspected)) => {
+            let rows = texts::first_rows(spec, &entry.raw, &node.checks, inspected, plan.run_date, command.rows);
+            runtime.block_on(rows).map(IntoLazy::lazy)
         }
         (Work::Source { .. }, None) => Err(prepared
             .broken

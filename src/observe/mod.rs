@@ -3,6 +3,7 @@
 pub mod log;
 mod memory;
 pub mod openlineage;
+pub mod panics;
 pub mod progress;
 pub mod scheduler;
 

@@ -16,11 +16,13 @@ pub struct NodeFailure {
     pub message: String,
     /// What the checks found, where they were made.
     pub checks: Vec<CheckResult>,
+    /// Whether the engine gave up, so that a damaged file may be behind it.
+    pub(super) by_engine: bool,
 }
 
 impl NodeFailure {
     pub fn new(code: Code, message: impl Into<String>) -> NodeFailure {
-        NodeFailure { code, message: message.into(), checks: vec![] }
+        NodeFailure { code, message: message.into(), checks: vec![], by_engine: false }
     }
 
     /// Whether nothing may be published because of it: a check, a contract or a bound of age does not hold.
@@ -57,7 +59,7 @@ impl From<PolarsError> for NodeFailure {
             PolarsError::IO { .. } => Code::LocalIo,
             _ => Code::StageFailed,
         };
-        NodeFailure::new(code, first_line(&error))
+        NodeFailure { by_engine: true, ..NodeFailure::new(code, first_line(&error)) }
     }
 }
 
@@ -75,7 +77,7 @@ impl From<Failure> for NodeFailure {
 
 /// polars appends the whole query plan after the first line, and in a list in brackets the values that it stumbled
 /// over, which may be customers.
-fn first_line(error: &PolarsError) -> String {
+pub(super) fn first_line(error: &PolarsError) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.split(": [").next().unwrap_or_default().to_owned()

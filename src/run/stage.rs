@@ -16,6 +16,7 @@ use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::checks::Check;
+use crate::observe::panics;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
@@ -53,15 +54,13 @@ impl Surroundings<'_> {
 
 /// Runs the stage and commits its outputs; a panic becomes a failure.
 pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
-    catch_unwind(AssertUnwindSafe(|| run_inner(index, around))).unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
+    catch_unwind(AssertUnwindSafe(|| run_inner(index, around))).unwrap_or_else(|_| Err(from_panic()))
 }
 
-/// A library's panic on damaged input is not distinguishable from a bug of ours.
-pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
-    let text =
-        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    let line = text.as_deref().and_then(|text| text.lines().next()).unwrap_or("without a message");
-    NodeFailure::new(Code::StagePanicked, format!("the stage panicked: {line}"))
+/// What a caught panic is. Its place is told and its message is not, since that can hold values of rows.
+pub fn from_panic() -> NodeFailure {
+    let place = panics::take_place().map(|place| format!(" at {place}")).unwrap_or_default();
+    NodeFailure { by_engine: true, ..NodeFailure::new(Code::StagePanicked, format!("the stage panicked{place}")) }
 }
 
 fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {

@@ -11,10 +11,11 @@ use polars::prelude::{Column, DataFrame, DataType, IntoColumn, IntoLazy, SortMul
 use super::decide::stage_seed;
 use super::failure::NodeFailure;
 use super::stage::from_panic;
-use crate::plan::{Cell, Feed, Given, Plan, UnitTest, Work, day_after, series};
+use crate::plan::{Cell, Feed, Given, Plan, UnitTest, Work, series};
 use crate::problem::Code;
 use crate::stages::contract::Cancel;
 use crate::stages::{Inputs, NamedTable, StageContext};
+use crate::table::text::day_after;
 use crate::table::{AS_OF, Table, TableSchema};
 
 pub use compare::{Difference, Line};
@@ -37,8 +38,7 @@ pub enum Verdict {
 /// Runs a test of a plan, which must be the plan for the test's run date.
 pub fn run(plan: &Plan, test: &UnitTest, threads: usize) -> TestResult {
     let clock = Instant::now();
-    let found = catch_unwind(AssertUnwindSafe(|| found(plan, test, threads)))
-        .unwrap_or_else(|panic| Err(from_panic(panic.as_ref())));
+    let found = catch_unwind(AssertUnwindSafe(|| found(plan, test, threads))).unwrap_or_else(|_| Err(from_panic()));
     let verdict = match found {
         Ok(found) => compare::compare(&test.expect, &key(plan, test), found).map_or(Verdict::Passed, Verdict::Differs),
         Err(failure) => Verdict::Failed(failure),

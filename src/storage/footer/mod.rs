@@ -20,13 +20,14 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// Files read at the same time by [`read_all`].
 const CONCURRENCY: usize = 16;
 
-/// What a Parquet file says about itself.
+/// What a file says about itself: a Parquet file at its end, a text file in its first lines.
 #[derive(Debug, Clone)]
 pub struct Footer {
     pub location: Location,
     /// Size of the file in bytes.
     pub size: u64,
-    pub rows: u64,
+    /// Of a text file nobody knows before it is read.
+    pub rows: Option<u64>,
     /// Top-level columns, in the file's order.
     pub columns: Vec<Column>,
 }
@@ -35,8 +36,9 @@ pub struct Footer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
-    /// Arrow's type, from the logical type or the Arrow schema that the writer left.
-    pub data_type: DataType,
+    /// Arrow's type, from the logical type or the Arrow schema that the writer left; none of what is a text until
+    /// it is read.
+    pub data_type: Option<DataType>,
     pub nullable: bool,
 }
 
@@ -52,13 +54,13 @@ pub async fn read(file: &SourceFile) -> Result<Footer, StorageError> {
         .map_err(|error: ParquetError| corrupt(error.to_string()))?;
     let columns = schema.fields().iter().map(|field| Column {
         name: field.name().clone(),
-        data_type: field.data_type().clone(),
+        data_type: Some(field.data_type().clone()),
         nullable: field.is_nullable(),
     });
     Ok(Footer {
         location: file.location.clone(),
         size: file.size,
-        rows: u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?,
+        rows: Some(u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?),
         columns: columns.collect(),
     })
 }
