@@ -1,5 +1,6 @@
 //! Parquet footers: schema and row count, from a few small reads.
 
+mod sound;
 #[cfg(test)]
 mod tests;
 
@@ -88,7 +89,12 @@ async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
         let (next, decoded) = decode(decoder, ranges, buffers).await.map_err(|error| corrupt(not_parquet(&error)))?;
         match decoded {
             DecodeResult::NeedsData(more) => (decoder, ranges) = (next, more),
-            DecodeResult::Data(metadata) => return within(metadata, file.size).map_err(corrupt),
+            DecodeResult::Data(metadata) => {
+                return match sound::complaint(&metadata, file.size) {
+                    None => Ok(metadata),
+                    Some(complaint) => Err(corrupt(complaint)),
+                };
+            }
             DecodeResult::Finished => return Err(corrupt("its footer is empty".to_owned())),
         }
     }
@@ -112,19 +118,4 @@ async fn decode(
 
 fn not_parquet(error: &ParquetError) -> String {
     format!("it is not a whole Parquet file: {error}")
-}
-
-/// A footer can outlive its data, for one in a file put together from parts: every column has to end inside.
-fn within(metadata: ParquetMetaData, size: u64) -> Result<ParquetMetaData, String> {
-    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-    for chunk in chunks {
-        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
-        let end = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
-        let end = end.and_then(|(start, length)| start.checked_add(length));
-        if end.is_none_or(|end| end > size) {
-            let name = chunk.column_path().string();
-            return Err(format!("column `{name}` lies outside the file, which must be truncated"));
-        }
-    }
-    Ok(metadata)
 }
