@@ -18,13 +18,16 @@ pub fn explain(index: usize, around: &Surroundings<'_>, failure: NodeFailure) ->
     let Some(node) = around.plan.nodes.get(index).filter(|_| failure.by_engine) else { return failure };
     let mut behind = node.upstream.iter().chain([&index]).filter_map(|source| {
         let Work::Source { entry, .. } = &around.plan.nodes.get(*source)?.work else { return None };
-        let inspected = around.sources.get(source).filter(|inspected| inspected.format == Format::Parquet)?;
-        first_damage(inspected, &entry.raw)
+        of_source(around.sources.get(source)?, &entry.raw)
     });
     behind.next().unwrap_or(failure)
 }
 
-fn first_damage(inspected: &Inspected, raw: &TableSchema) -> Option<NodeFailure> {
+/// What is wrong with the first file that cannot be read. Text is not looked at: it is read as a whole before.
+pub fn of_source(inspected: &Inspected, raw: &TableSchema) -> Option<NodeFailure> {
+    if inspected.format != Format::Parquet {
+        return None;
+    }
     inspected.files.iter().zip(&inspected.footers).find_map(|(file, footer)| damage(file, footer, raw))
 }
 

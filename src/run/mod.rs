@@ -8,7 +8,7 @@ mod changes;
 mod checks;
 mod contract;
 mod counts;
-mod damage;
+pub mod damage;
 pub mod decide;
 pub mod diff;
 mod drift;
@@ -48,6 +48,7 @@ use decide::Decision;
 pub use failure::NodeFailure;
 pub use results::NodeResult;
 use source::Inspected;
+pub use stage::from_panic;
 use state::State;
 
 /// How to run.

@@ -99,7 +99,7 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
                 normalized(value, &column.dtype).alias(name)
             })
             .collect();
-        frames.push(LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())?.select(columns));
+        frames.push(whole(file)?.select(columns));
     }
     match frames.len() {
         1 => frames.pop().map_or_else(|| Ok(empty(schema)), Ok),
@@ -108,9 +108,14 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
     }
 }
 
+/// A Parquet file as it is.
+fn whole(file: &SourceFile) -> PolarsResult<LazyFrame> {
+    LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())
+}
+
 /// Reads a file to its end: how many values of each column are not of the declared type, in the schema's order.
 pub fn unread(file: &SourceFile, footer: &Footer, schema: &TableSchema) -> PolarsResult<Vec<u64>> {
-    let frame = LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())?;
+    let frame = whole(file)?;
     let there = |name: &str| footer.columns.iter().any(|column| column.name == name);
     let columns: Vec<_> = schema.columns.iter().filter(|column| there(&column.name)).collect();
     let lost = columns.iter().map(|column| {

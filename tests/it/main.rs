@@ -7,6 +7,7 @@ mod commands;
 mod diff;
 mod edges;
 mod features;
+mod formats;
 mod input;
 mod layers;
 mod mutations;

@@ -88,7 +88,7 @@ pub(super) async fn unchanged(file: &SourceFile) -> Result<(), StorageError> {
     }
     let (store, path) = file.location.store()?;
     let meta = store.head(&path).await.map_err(|error| StorageError::store("read", &file.location, &error))?;
-    if source_file(file.location.clone(), &meta, Vec::new()).identity == file.identity {
+    if identity(&file.location, &meta) == file.identity {
         return Ok(());
     }
     Err(StorageError::new(Kind::Transient, "read", &file.location, "it changed while it was read"))
@@ -112,15 +112,19 @@ async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageErro
 }
 
 fn source_file(location: Location, meta: &ObjectMeta, partitions: Vec<(String, Option<String>)>) -> SourceFile {
+    let identity = identity(&location, meta);
+    SourceFile { location, size: meta.size, identity, partitions }
+}
+
+fn identity(location: &Location, meta: &ObjectMeta) -> String {
     // A local ETag holds the inode, which a restored backup changes although no byte did.
     let tag = meta.e_tag.as_ref().filter(|_| !location.is_local());
-    let identity = tag.map_or_else(
+    tag.map_or_else(
         || {
             let time = meta.last_modified;
             let nanoseconds = time.timestamp_nanos_opt().unwrap_or_else(|| time.timestamp());
             format!("{}-{nanoseconds}", meta.size)
         },
         |tag| tag.trim_matches('"').to_owned(),
-    );
-    SourceFile { location, size: meta.size, identity, partitions }
+    )
 }
