@@ -6,19 +6,23 @@ use std::sync::{Mutex, PoisonError};
 /// Where the newest panic of the process happened.
 static NEWEST: Mutex<Option<String>> = Mutex::new(None);
 
-/// Keeps panics from printing their message, which may quote data; whoever catches one tells its [`place`].
+/// Keeps panics from printing their message, which may quote data; whoever catches one tells its [`place`]. Who sets
+/// `RUST_BACKTRACE` asks for all of it and gets it.
 pub fn install() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(readable);
-        tracing::debug!(place, "panicked");
-        *NEWEST.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    let loud = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        *NEWEST.lock().unwrap_or_else(PoisonError::into_inner) = panic.location().map(readable);
+        if loud {
+            default(panic);
+        }
     }));
 }
 
-/// ` at src/x.rs:12:3` of the newest panic; nothing where no place is known.
+/// ` at src/x.rs:12:3` of the newest panic, which is forgotten then; nothing where no place is known.
 pub fn place() -> String {
-    let newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner);
-    newest.as_ref().map(|place| format!(" at {place}")).unwrap_or_default()
+    let newest = NEWEST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    newest.map(|place| format!(" at {place}")).unwrap_or_default()
 }
 
 /// Of a library the crate's name and version instead of the path on the machine that built it.

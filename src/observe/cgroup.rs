@@ -187,10 +187,8 @@ mod tests {
 
     #[test]
     fn both_versions_at_once_and_neither() {
-        let mounts = format!(
-            "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
-             41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
-        );
+        let mounts = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+             41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
         let root = tree(&[
             ("proc/self/cgroup", "4:memory:/jobs/a\n0::/"),
             ("proc/self/mountinfo", &mounts),

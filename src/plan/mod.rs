@@ -24,7 +24,7 @@ pub use entry::Entry;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
 pub use resolve::resolve;
 pub use select::{Facts, select};
-pub use unit_tests::{Cell, Expected, Given, UnitTest, day_after, series};
+pub use unit_tests::{Cell, Expected, Given, UnitTest, series};
 
 /// A pipeline for one run date, in an order in which it can run.
 pub struct Plan {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
+use super::doubtful::{self, Wrong};
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
-use super::doubtful::{self, Wrong};
 use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
@@ -146,9 +146,8 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
         }
     }
     let with = if spec.with.is_null() { serde_json::json!({}) } else { spec.with.clone() };
-    let unreadable = |error: serde_json::Error| {
-        Wrong::Unreadable(vec![under_with(Problem::new(Code::BadValue, error.to_string()))])
-    };
+    let unreadable =
+        |error: serde_json::Error| Wrong::Unreadable(vec![under_with(Problem::new(Code::BadValue, error.to_string()))]);
     let stage = (kind.build)(with).map_err(unreadable)?;
     let problems = stage.check();
     if problems.is_empty() { Ok(stage) } else { Err(Wrong::Doubtful(problems, stage)) }

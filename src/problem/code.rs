@@ -106,13 +106,13 @@ codes! {
     SourceStale = "R201", InputMissing, "a table is stale",
         "The newest value of a `freshness` check's column is further before the run date than its `max_age`. Nothing was published. Check that the upstream job has run, then run again.";
     ContractBroken = "R202", CheckFailed, "a source breaks its contract",
-        "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, or further or reordered ones are not allowed. Nothing was published. Change the files or the contract.";
+        "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, further or reordered ones are not allowed, or values are not of their column's type. Nothing was published. Change the files or the contract; docs/bad-input.md says what is read as what.";
     CheckFailed = "R203", CheckFailed, "a check failed",
         "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
     TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
-        "The file is not Parquet, is cut off, or is damaged. Write it again.";
+        "The file is not of its format, is cut off, encrypted or damaged. Write it again; docs/bad-input.md lists what is found.";
     RunMissing = "R205", InputMissing, "no such run",
         "A run is named by its directory, its id or the start of it, its run date (the newest finished run of it), or `last`, `last~1` and so on. Runs are looked for in the environment's `artifacts`, target/patronage by default.";
     StageFailed = "R210", StageFailed, "a stage failed",

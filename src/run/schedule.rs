@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
-use super::{Options, Prepared, publish, source, stage};
+use super::{Options, Prepared, damage, publish, source, stage};
 use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
@@ -307,6 +307,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
         Work::Source { .. } => source::run(index, &around),
         _ => stage::run(index, &around),
     };
+    let done = done.map_err(|failure| damage::explain(index, &around, failure));
     done.map(|meta| Done::Tables(Box::new(meta)))
 }
 

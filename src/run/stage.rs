@@ -72,7 +72,8 @@ pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
         };
         return NodeFailure::disk(kind, &format!("failed to write a table: {how}"));
     }
-    NodeFailure::new(Code::StagePanicked, format!("the stage panicked{}", crash::place()))
+    let message = format!("the stage panicked{}", crash::place());
+    NodeFailure { by_engine: true, ..NodeFailure::new(Code::StagePanicked, message) }
 }
 
 fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {

@@ -1,10 +1,11 @@
-//! Where bytes live: paths, S3, source files, Parquet footers, atomic publishing. The only module that knows them.
+//! Where bytes live: paths, S3, source files in their formats, Parquet footers, atomic publishing. The only module that knows them.
 //!
 //! Everything goes through [`Location`]; local files and S3 objects then behave alike, and what local
 //! files lack (durability across a power cut, uploads that appear whole) is added by `local`.
 
 mod error;
 pub mod footer;
+mod format;
 pub mod local;
 mod location;
 pub mod pieces;
@@ -13,9 +14,11 @@ mod redact;
 mod s3;
 pub mod scan;
 pub mod sources;
+pub mod text;
 
 pub use error::{Kind, StorageError};
 pub use footer::Footer;
+pub use format::{Csv, Format};
 pub use location::Location;
 pub use publish::{Commit, Published};
 pub use sources::SourceFile;

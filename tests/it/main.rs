@@ -4,11 +4,13 @@
 
 mod checks;
 mod commands;
+mod damage;
 mod diff;
 mod edges;
-#[cfg(target_os = "linux")]
 mod faults;
 mod features;
+mod formats;
+mod input;
 mod layers;
 mod mutations;
 mod planted;

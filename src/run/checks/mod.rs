@@ -207,7 +207,7 @@ pub fn failure(results: &[CheckResult]) -> Option<NodeFailure> {
         _ => Code::CheckFailed,
     };
     let message: Vec<String> = broken.iter().map(|result| result.sentence()).collect();
-    Some(NodeFailure { code, message: message.join("; "), checks: results.to_vec() })
+    Some(NodeFailure { checks: results.to_vec(), ..NodeFailure::new(code, message.join("; ")) })
 }
 
 /// The number of a row, from 0, in the order of the frame.

@@ -8,7 +8,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
-use crate::storage::sources;
+use crate::storage::{Format, sources};
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -24,7 +24,7 @@ fn two_row_groups() -> WriterProperties {
 
 async fn footer(path: &Path) -> Result<Footer, StorageError> {
     let location = Location::parse(path.to_str().unwrap(), Path::new("/"))?;
-    let files = sources::list(&location).await?;
+    let files = sources::list(&location, &Format::Parquet).await?;
     Ok(read_all(&files).await?.remove(0))
 }
 
@@ -40,11 +40,11 @@ async fn schema_and_rows_are_read() {
     ];
     write(&path, columns, two_row_groups());
     let footer = footer(&path).await.unwrap();
-    assert_eq!(footer.rows, 5);
+    assert_eq!(footer.rows, Some(5));
     assert_eq!(footer.size, fs::metadata(&path).unwrap().len());
     let names: Vec<_> = footer.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["id", "at", "name"]);
-    assert_eq!(footer.columns[1].data_type, DataType::Timestamp(TimeUnit::Nanosecond, None));
+    assert_eq!(footer.columns[1].data_type, Some(DataType::Timestamp(TimeUnit::Nanosecond, None)));
     assert_eq!(footer.columns.iter().map(|c| c.nullable).collect::<Vec<_>>(), [false, true, true]);
 }
 
