@@ -8,7 +8,9 @@ mod environment;
 mod load;
 mod pipeline;
 mod pseudonyms;
+mod s3;
 mod salvage;
+mod secret;
 mod span;
 pub mod unit_tests;
 
@@ -17,5 +19,7 @@ pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{ColumnSpec, Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
-pub use pseudonyms::{PseudonymSpec, Secret, SecretRef};
+pub use pseudonyms::PseudonymSpec;
+pub use s3::{CredentialsSpec, EncryptionSpec, EncryptionType, S3Spec};
+pub use secret::{Secret, SecretRef};
 pub use span::Span;

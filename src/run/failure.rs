@@ -45,6 +45,9 @@ impl From<StorageError> for NodeFailure {
             Kind::Transient => Code::TransientStorage,
             Kind::Conflict => Code::PublishConflict,
             Kind::Invalid => Code::BadValue,
+            Kind::Denied => Code::StorageDenied,
+            Kind::BucketMissing => Code::BucketMissing,
+            Kind::Refused => Code::StorageRefused,
             Kind::NotFound | Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Other => Code::LocalIo,
         };
         NodeFailure::new(code, format!("failed to {error}"))
@@ -53,6 +56,10 @@ impl From<StorageError> for NodeFailure {
 
 impl From<PolarsError> for NodeFailure {
     fn from(error: PolarsError) -> NodeFailure {
+        // polars reads from stores nothing but sources.
+        if let Some(error) = StorageError::of_polars(&error) {
+            return NodeFailure::source(error);
+        }
         let code = match &error {
             PolarsError::IO { .. } => Code::LocalIo,
             _ => Code::StageFailed,

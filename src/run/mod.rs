@@ -16,6 +16,7 @@ mod failure;
 mod given;
 pub mod history;
 mod measures;
+pub mod places;
 mod profile;
 mod progress;
 mod publish;
@@ -42,6 +43,7 @@ use crate::plan::{self, Facts, Plan, Work};
 use crate::problem::{Code, Problem};
 use crate::report::Report;
 use crate::stages::contract::Cancel;
+use crate::storage::Places;
 use decide::Decision;
 pub use failure::NodeFailure;
 pub use results::NodeResult;
@@ -77,6 +79,7 @@ pub struct Prepared {
     pub broken: BTreeMap<usize, NodeFailure>,
     pub decisions: Vec<Decision>,
     pub selected: Vec<usize>,
+    pub places: Places,
 }
 
 /// Looks at the sources and decides what would run.
@@ -84,11 +87,12 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<
     let state = State { root: artifacts_root(loaded), pipeline: plan.pipeline.clone() };
     let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
     let pseudonyms = entry::pseudonyms(loaded, plan)?;
+    let places = places::places(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         let Work::Source { spec, entry } = &node.work else { continue };
-        match source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root).await {
+        match source::inspect(spec, entry, pseudonyms.as_ref(), &places).await {
             Ok(inspected) => {
                 sources.insert(index, inspected);
             }
@@ -99,9 +103,9 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<
     }
     let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
-        publish::decide(node, plan.run_date, &loaded.project.root, decision).await;
+        publish::decide(node, plan.run_date, &places, decision).await;
     }
-    Ok(Prepared { state, sources, broken, decisions, selected })
+    Ok(Prepared { state, sources, broken, decisions, selected, places })
 }
 
 /// The directory of artifacts, tables and models.
@@ -142,7 +146,6 @@ pub async fn run(
     let run = schedule::Run {
         plan: Arc::new(plan),
         prepared: Arc::new(prepared),
-        root: loaded.project.root.clone(),
         directory: directory.clone(),
         run_id: run_id.to_owned(),
         options: options.clone(),

@@ -27,7 +27,6 @@ use crate::storage::scan::RowCounter;
 pub struct Run {
     pub plan: Arc<Plan>,
     pub prepared: Arc<Prepared>,
-    pub root: PathBuf,
     pub directory: PathBuf,
     pub run_id: String,
     pub options: Options,
@@ -228,7 +227,7 @@ async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done,
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
     let prepared = &run.prepared;
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
-    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory, rows };
+    let at = publish::At { places: &prepared.places, run_id: &run.run_id, scratch: &run.directory, rows };
     publish::run(node, &run.plan, &prepared.state, &prepared.decisions, own, &at).await.map(Done::Published)
 }
 

@@ -1,7 +1,5 @@
 //! Sources: which files they are, whether they keep their contract, and which rows are good.
 
-use std::path::Path;
-
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use polars::prelude::{Expr, LazyFrame, col, lit};
 
@@ -16,7 +14,7 @@ use crate::config::{Severity, SourceSpec};
 use crate::plan::{Entry, Node, Work};
 use crate::privacy::Pseudonyms;
 use crate::problem::Code;
-use crate::storage::{Footer, Location, SourceFile, footer, local, scan, sources};
+use crate::storage::{Footer, Places, SourceFile, footer, local, scan, sources};
 use crate::table::TableSchema;
 
 /// A source's files, found to keep the contract's columns and types.
@@ -43,11 +41,11 @@ pub async fn inspect(
     spec: &SourceSpec,
     entry: &Entry,
     pseudonyms: Option<&Pseudonyms>,
-    root: &Path,
+    places: &Places,
 ) -> Result<Inspected, NodeFailure> {
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
-    let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
+    let location = places.location(&spec.path).map_err(NodeFailure::source)?;
     let files = sources::list(&location).await.map_err(NodeFailure::source)?;
     let footers = footer::read_all(&files).await.map_err(NodeFailure::source)?;
     let contract = contract::compare(spec, &entry.raw, &files, &footers)?;

@@ -1,6 +1,6 @@
 //! Where bytes live: paths, S3, source files, Parquet footers, atomic publishing. The only module that knows them.
 //!
-//! Everything goes through [`Location`]; local files and S3 objects then behave alike, and what local
+//! Everything goes through [`Location`], which [`Places`] gives; local files and S3 objects then behave alike, and what local
 //! files lack (durability across a power cut, uploads that appear whole) is added by `local`.
 
 mod error;
@@ -8,6 +8,7 @@ pub mod footer;
 pub mod local;
 mod location;
 pub mod pieces;
+mod places;
 pub mod publish;
 mod redact;
 mod s3;
@@ -17,5 +18,8 @@ pub mod sources;
 pub use error::{Kind, StorageError};
 pub use footer::Footer;
 pub use location::Location;
+pub use places::Places;
 pub use publish::{Commit, Published};
+pub use redact::Hidden;
+pub use s3::{Credentials, Encryption, S3Settings};
 pub use sources::SourceFile;
