@@ -6,6 +6,8 @@ mod profile;
 mod scanned;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(super) use client::connect;
 pub(super) use faults::classify;
