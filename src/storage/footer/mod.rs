@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::{Kind, Location, SourceFile, StorageError};
+pub use times::{Seen, Times, seen_before};
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -29,6 +31,8 @@ pub struct Footer {
     pub rows: u64,
     /// Top-level columns, in the file's order.
     pub columns: Vec<Column>,
+    /// What the row groups' statistics say about columns of datetimes.
+    pub times: Times,
 }
 
 /// A top-level column.
@@ -60,6 +64,7 @@ pub async fn read(file: &SourceFile) -> Result<Footer, StorageError> {
         size: file.size,
         rows: u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?,
         columns: columns.collect(),
+        times: Times::of(&metadata, &schema),
     })
 }
 
