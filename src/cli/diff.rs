@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::arguments::{Diff, DiffFormat, Global};
-use super::{complain, output};
-use crate::config::{Environment, Project, load, load_environment};
+use super::{complain, output, project};
+use crate::config::load;
 use crate::problem::{Code, Exit};
 use crate::report::{diff as report, html};
 use crate::run::diff::{DiffError, compare};
@@ -53,13 +53,7 @@ fn artifacts(command: &Diff, global: &Global) -> Result<(PathBuf, Option<String>
             .map_err(|located| complain::problems(&located))?;
         return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
     }
-    // Any file of the working directory finds the project around it.
-    let project = Project::find(Path::new("pipeline.yaml"), global.project.as_deref());
-    let environment = if project.root.join("configs").is_dir() {
-        load_environment(&project, &command.env).map_err(|located| complain::problems(&located))?
-    } else {
-        Environment::default()
-    };
+    let (project, environment) = project::around(&command.env, global)?;
     Ok((project.root.join(environment.artifacts()), command.pipeline.clone()))
 }
 

@@ -5,7 +5,7 @@ use super::{complain, output, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
-use crate::run::{entry, source};
+use crate::run::{entry, places, source};
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -22,9 +22,13 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Ok(pseudonyms) => pseudonyms,
             Err(problem) => return project::refuse(&problem),
         };
+        let places = match places::places(&loaded, &plan) {
+            Ok(places) => places,
+            Err(problem) => return project::refuse(&problem),
+        };
         for node in &plan.nodes {
             let Work::Source { spec, entry } = &node.work else { continue };
-            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root);
+            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places);
             if let Err(failure) = runtime.block_on(inspected) {
                 let message = format!("source `{}`: {}", node.name, failure.message);
                 exit = complain::error(failure.code, &message, None);

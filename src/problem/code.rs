@@ -131,6 +131,12 @@ codes! {
         "The object store did not answer properly even after retries. Run again later.";
     PublishConflict = "R222", Transient, "another run published first",
         "Two runs published the same run date at once, and not the same rows. The other one won; nothing of this run was published or left behind. Run again if yours should replace it. Had both published the same, this run would have ended well.";
+    StorageDenied = "R226", Configuration, "S3 denies access",
+        "No credentials were found, they are wrong, or they do not permit the request. Credentials come from the `AWS_*` variables, a profile, a role, or `s3: {credentials: …}` in the environment file. Reading needs s3:GetObject and s3:ListBucket; publishing s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload as well. See docs/s3.md.";
+    BucketMissing = "R227", Configuration, "there is no such bucket",
+        "The server that was asked has no bucket of that name. Check the address, and the endpoint and region of the environment.";
+    StorageRefused = "R228", Configuration, "S3 refuses the request",
+        "The server understood the request and will not take it, now or later: it is for another region, the certificate is not trusted, or the server lacks something that is needed. The message says what the server said. See docs/s3.md.";
     Bug = "R230", Bug, "an internal error",
         "Something that should be impossible happened. Please report it.";
     PublishedDamaged = "R240", CheckFailed, "published data is not what was published",

@@ -59,6 +59,9 @@ impl From<StorageError> for NodeFailure {
             Kind::Conflict => Code::PublishConflict,
             Kind::Invalid => Code::BadValue,
             Kind::Stopped => Code::Interrupted,
+            Kind::Denied => Code::StorageDenied,
+            Kind::BucketMissing => Code::BucketMissing,
+            Kind::Refused => Code::StorageRefused,
             Kind::NotFound | Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Other => Code::LocalIo,
         };
         NodeFailure::new(code, format!("failed to {error}{}", advice(error.kind())))
@@ -76,6 +79,10 @@ fn advice(kind: Kind) -> &'static str {
 
 impl From<PolarsError> for NodeFailure {
     fn from(error: PolarsError) -> NodeFailure {
+        // polars reads from stores nothing but sources.
+        if let Some(error) = StorageError::of_polars(&error) {
+            return NodeFailure::source(error);
+        }
         let line = first_line(&error);
         let failure = match disk_trouble(&error.to_string()) {
             Some(kind) => NodeFailure::disk(kind, &line),

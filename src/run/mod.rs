@@ -17,6 +17,7 @@ mod failure;
 mod given;
 pub mod history;
 mod measures;
+pub mod places;
 mod profile;
 mod progress;
 mod publish;
@@ -47,6 +48,7 @@ use crate::problem::{Code, Problem};
 use crate::report::Report;
 use crate::stages::Failure;
 use crate::stages::contract::Cancel;
+use crate::storage::Places;
 use crate::storage::local::Presence;
 use decide::Decision;
 pub use failure::NodeFailure;
@@ -88,6 +90,7 @@ pub struct Prepared {
     /// As long as this lives, other runs know of it and clean up nothing. None where there are no locks, or nothing
     /// is changed.
     pub presence: Option<Presence>,
+    pub places: Places,
 }
 
 /// Looks at the sources and decides what would run. Once the run is to stop, what was not looked at yet counts as
@@ -97,12 +100,13 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
     let pseudonyms = entry::pseudonyms(loaded, plan)?;
     let presence = if options.changes_nothing { None } else { tidy::enter(loaded, &plan.pipeline) };
+    let places = places::places(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         let Work::Source { spec, entry } = &node.work else { continue };
         let inspected = tokio::select! {
-            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root) => inspected,
+            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places) => inspected,
             () = watch::until_cancelled(cancel) => Err(NodeFailure::from(Failure::Cancelled)),
         };
         match inspected {
@@ -117,11 +121,11 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
         tokio::select! {
-            () = publish::decide(node, plan.run_date, &loaded.project.root, decision) => {}
+            () = publish::decide(node, plan.run_date, &places, decision) => {}
             () = watch::until_cancelled(cancel) => {}
         }
     }
-    Ok(Prepared { state, sources, broken, decisions, selected, presence })
+    Ok(Prepared { state, sources, broken, decisions, selected, presence, places })
 }
 
 /// The directory of artifacts, tables and models.
@@ -162,7 +166,6 @@ pub async fn run(
     let run = schedule::Run {
         plan: Arc::new(plan),
         prepared: Arc::new(prepared),
-        root: loaded.project.root.clone(),
         directory: directory.clone(),
         run_id: run_id.to_owned(),
         options: options.clone(),

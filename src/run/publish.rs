@@ -17,7 +17,7 @@ use crate::storage::publish::{
     Commit, NewFile, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
 };
 use crate::storage::scan::RowCounter;
-use crate::storage::{Kind, Location, StorageError, scan};
+use crate::storage::{Kind, Location, Places, StorageError, scan};
 use crate::table::{AS_OF, TableSchema, type_name};
 
 /// The column that says which run a row belongs to.
@@ -25,8 +25,7 @@ const RUN_DATE: &str = "run_date";
 
 /// Where a publication happens.
 pub struct At<'a> {
-    /// What relative paths start from.
-    pub root: &'a Path,
+    pub places: &'a Places,
     pub run_id: &'a str,
     /// For the file until it is published.
     pub scratch: &'a Path,
@@ -39,9 +38,9 @@ pub struct At<'a> {
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
-pub async fn decide(node: &Node, run_date: chrono::NaiveDate, root: &Path, decision: &mut Decision) {
+pub async fn decide(node: &Node, run_date: chrono::NaiveDate, places: &Places, decision: &mut Decision) {
     let Work::Publish { spec, .. } = &node.work else { return };
-    let commit = match Location::parse(&spec.to, root) {
+    let commit = match places.location(&spec.to) {
         Ok(to) => newest(&to, Some(run_date)).await,
         Err(error) => Err(error),
     };
@@ -67,7 +66,7 @@ pub async fn run(
 ) -> Result<PublicationReport, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
     let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
-    let to = Location::parse(&spec.to, at.root)?;
+    let to = at.places.location(&spec.to)?;
     let report = |commit: &Commit, changed: bool| PublicationReport {
         name: node.name.clone(),
         to: spec.to.clone(),

@@ -1,6 +1,7 @@
 //! The order of execution: a node starts when what it needs is done.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +31,6 @@ pub const SCRATCH: &str = "scratch";
 pub struct Run {
     pub plan: Arc<Plan>,
     pub prepared: Arc<Prepared>,
-    pub root: PathBuf,
     pub directory: PathBuf,
     pub run_id: String,
     pub options: Options,
@@ -269,7 +269,7 @@ async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done,
     let prepared = &run.prepared;
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
     let at = publish::At {
-        root: &run.root,
+        places: &prepared.places,
         run_id: &run.run_id,
         scratch: &run.directory.join(SCRATCH),
         rows,

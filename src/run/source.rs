@@ -18,9 +18,9 @@ use crate::config::{Severity, SourceSpec};
 use crate::plan::{Entry, Node, Work};
 use crate::privacy::Pseudonyms;
 use crate::problem::Code;
-use crate::storage::{Footer, Format, Location, SourceFile, StorageError, footer, local, scan, sources, text};
-use crate::table::TableSchema;
+use crate::storage::{Footer, Format, Places, SourceFile, StorageError, footer, local, scan, sources, text};
 use crate::table::text::day_after;
+use crate::table::{TableSchema, midnight_us};
 
 /// A source's files, found to keep the contract's columns and types.
 #[derive(Debug, Clone)]
@@ -47,11 +47,11 @@ pub async fn inspect(
     spec: &SourceSpec,
     entry: &Entry,
     pseudonyms: Option<&Pseudonyms>,
-    root: &Path,
+    places: &Places,
 ) -> Result<Inspected, NodeFailure> {
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
-    let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
+    let location = places.location(&spec.path).map_err(NodeFailure::source)?;
     let format = texts::format(spec);
     let files = sources::list(&location, &format).await.map_err(NodeFailure::source)?;
     let footers = match &format {
@@ -146,7 +146,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         quarantined,
         later: match &typed {
             Some(typed) => typed.later,
-            None => later_rows(spec, &entry.raw, inspected, around.plan.run_date)?,
+            None => later_rows(node, spec, &entry.raw, inspected, around.plan.run_date)?,
         },
     });
     if typed.is_some() || findings.needs_row_numbers() {
@@ -162,12 +162,17 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
 
 /// How many rows wait for a later run date, or are wrong: only times are read, of row groups that have such rows.
 fn later_rows(
+    node: &Node,
     spec: &SourceSpec,
     raw: &TableSchema,
     inspected: &Inspected,
     run_date: NaiveDate,
 ) -> Result<u64, NodeFailure> {
     let Some(time) = &spec.event_time else { return Ok(0) };
+    if let Some(seen) = seen(spec, node, inspected, run_date) {
+        let rows: u64 = inspected.footers.iter().filter_map(|footer| footer.rows).sum();
+        return Ok(rows.saturating_sub(seen.before + seen.without));
+    }
     let later = col(time.as_str()).gt_eq(moment(run_date));
     let later =
         scan::scan(&inspected.files, &inspected.footers, raw)?.filter(later).select([len().cast(DataType::Int64)]);
@@ -229,6 +234,7 @@ fn check<'a>(
         // Rows without a time are looked at, so that a check can find them, but never used.
         frame = frame.filter(col(time.as_str()).lt(moment(around.plan.run_date)).or(col(time.as_str()).is_null()));
     }
+    let known = seen(spec, node, inspected, around.plan.run_date);
     let subject = Subject {
         frame,
         entering: inspected.entering.clone(),
@@ -238,6 +244,17 @@ fn check<'a>(
         run_date: around.plan.run_date,
         earlier: around.earlier_rows(index, "table"),
     };
+    if let Some(seen) = known {
+        return Ok(Findings::of_statistics(subject, seen));
+    }
     let checked = catch_unwind(AssertUnwindSafe(|| examine(subject, |table, column| compared(around, table, column))));
     checked.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
+}
+
+/// What a pass over the rows would find where there is nothing to check, if statistics tell it: rows in S3 are fetched
+/// only for what needs them.
+fn seen(spec: &SourceSpec, node: &Node, inspected: &Inspected, run_date: NaiveDate) -> Option<footer::Seen> {
+    let is_far = inspected.files.iter().all(|file| !file.location.is_local());
+    let time = spec.event_time.as_deref().filter(|_| is_far && node.checks.is_empty())?;
+    footer::seen_before(&inspected.footers, time, midnight_us(run_date))
 }

@@ -16,6 +16,7 @@ use crate::checks::{Check, Test};
 use crate::config::Severity;
 use crate::config::checks::RowBounds;
 use crate::problem::Code;
+use crate::storage::footer::Seen;
 use crate::table::midnight_us;
 
 /// A table whose checks are made.
@@ -181,6 +182,20 @@ fn row_bounds(bounds: &RowBounds, rows: u64, earlier: Option<(NaiveDate, u64)>) 
         }
     }
     (u64::from(!wrong.is_empty()), (!wrong.is_empty()).then(|| wrong.join("; ")).or(remark))
+}
+
+impl<'a> Findings<'a> {
+    /// What there is to say of a table without checks, by the statistics of its files.
+    pub fn of_statistics(subject: Subject<'a>, seen: Seen) -> Findings<'a> {
+        Findings {
+            subject,
+            results: vec![],
+            rows: seen.before + seen.without,
+            kept: seen.before,
+            newest_us: seen.newest_us,
+            positions: vec![],
+        }
+    }
 }
 
 impl Findings<'_> {
