@@ -10,6 +10,7 @@ mod edges;
 mod faults;
 mod features;
 mod layers;
+mod memory;
 mod mutations;
 mod planted;
 mod privacy;
