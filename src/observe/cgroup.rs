@@ -191,7 +191,7 @@ mod tests {
              41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
         let root = tree(&[
             ("proc/self/cgroup", "4:memory:/jobs/a\n0::/"),
-            ("proc/self/mountinfo", &mounts),
+            ("proc/self/mountinfo", mounts),
             ("sys/fs/cgroup/memory/jobs/memory.limit_in_bytes", "7000"),
             ("sys/fs/cgroup/memory/jobs/a/memory.limit_in_bytes", "9000"),
         ]);

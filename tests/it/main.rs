@@ -12,6 +12,7 @@ mod features;
 mod formats;
 mod input;
 mod layers;
+mod memory;
 mod mutations;
 mod planted;
 mod privacy;

@@ -1,5 +1,6 @@
 //! The program while it runs: started, signalled, waited for.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -32,8 +33,16 @@ impl Running {
         sent.expect("kill").status.success()
     }
 
+    /// How it ended; who is ended by a signal counts as the shell counts it.
     pub fn wait(self) -> Said {
-        Said::of(self.0.wait_with_output().expect("an output"))
+        let output = self.0.wait_with_output().expect("an output");
+        match output.status.signal() {
+            Some(signal) => {
+                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+                Said { code: 128 + signal, stdout: String::new(), stderr }
+            }
+            None => Said::of(output),
+        }
     }
 
     /// Waits for one that was killed.

@@ -63,10 +63,10 @@ class Shop:
         path.write_text(text)
 
     def sales(self, count, hours=90, price=37):
-        """Sales every so many hours from 2024-01-01, of at most seven customers."""
+        """Sales every so many hours from 2024-01-01, of four customers whose numbers follow from the price."""
         rows = range(count)
         parquet.write(self.root / "data/sales.parquet", [
-            ("customer", "int64", [100 + row * row % 7 for row in rows]),
+            ("customer", "int64", [price + row * row % 7 for row in rows]),
             ("item", "string", [("tea", "cup", "pot")[row % 3] for row in rows]),
             ("at", "datetime", [START_US + row * hours * HOUR_US for row in rows]),
             ("amount", "float64", [row * price % 100 / 4 - 2 for row in rows]),

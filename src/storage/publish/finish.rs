@@ -58,10 +58,18 @@ pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey,
             _ => survey.foreign.push(path.clone()),
         }
     }
-    let commits = dataset.list(&names::commits(date)).await?;
-    let staged = commits.into_iter().filter(|(path, _)| names::is_staged(path));
-    survey.dead.extend(staged.filter(|(path, meta)| is_litter(dataset, path, meta)).map(|(path, _)| path));
+    survey.dead.extend(staged_litter(dataset, &names::commits(date)).await?);
     Ok(survey)
+}
+
+/// What writers that died left below a name of what they were staging. Elsewhere than on local disk that is never
+/// visible.
+pub(super) async fn staged_litter(dataset: &Dataset, name: &str) -> Result<Vec<String>, StorageError> {
+    if !dataset.to.is_local() {
+        return Ok(Vec::new());
+    }
+    let staged = dataset.list(name).await?.into_iter().filter(|(path, _)| names::is_staged(path));
+    Ok(staged.filter(|(path, meta)| is_litter(dataset, path, meta)).map(|(path, _)| path).collect())
 }
 
 /// Whether a staged file was left by a run that died. Local ones are locked by who writes them; only there can they

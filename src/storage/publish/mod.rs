@@ -58,6 +58,9 @@ pub async fn publish(request: &Request) -> Result<Published, StorageError> {
     let before = dataset.newest(request.run_date).await?;
     if before.is_none() {
         dataset.mark().await?;
+        for litter in finish::staged_litter(&dataset, names::COMMITS).await? {
+            dataset.delete(&litter).await?;
+        }
     }
     let commit = Attempt::new(&dataset, request, before).run().await?;
     let finished = finish::finish(&dataset, &commit).await?;
