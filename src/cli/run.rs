@@ -49,6 +49,7 @@ pub fn run(command: &Run, global: &Global) -> Exit {
             "pipeline": command.target.pipeline, "env": command.target.env, "run_date": plan.run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,
             "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+            "memory_limit": command.memory_limit, "junit": command.junit,
         }),
     };
     let runtime = match project::runtime() {
