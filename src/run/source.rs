@@ -122,7 +122,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     let directory = local::AtomicDirectory::create(&around.state.tables(&node.name, &decision.key))?;
     if findings.needs_row_numbers() {
         let rows = scan::write_parquet(findings.kept(), &table_file(directory.path(), port))?;
-        meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+        meta.outputs.push(OutputMeta::of_file(directory.path(), port, rows, schema)?);
     }
     State::write_meta(directory.path(), &meta)?;
     directory.finish()?;

@@ -146,7 +146,13 @@ fn watch(watch: &[String]) -> Markup {
 /// How the model came to be.
 fn made(model: &ModelReport) -> Markup {
     let version = model.version.as_deref().unwrap_or("none");
-    let own = [("stage kind", model.kind.as_str()), ("mode", model.mode.as_str()), ("version", version)];
+    let fitted_for = model.fitted_for.map_or_else(|| "not known".to_owned(), |date| date.to_string());
+    let own = [
+        ("stage kind", model.kind.as_str()),
+        ("mode", model.mode.as_str()),
+        ("version", version),
+        ("fitted for", &fitted_for),
+    ];
     let others = model.evaluation.facts.iter().skip(FACTS_SHOWN);
     let others = others.map(|fact| (fact.name.as_str(), fact.value.as_str()));
     html! {

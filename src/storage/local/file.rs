@@ -20,6 +20,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
         .map_err(|error| StorageError::io("write", path.display(), &error))
 }
 
+/// The size of a file in bytes.
+///
+/// # Errors
+/// Those of the file system, such as that it is not there.
+pub fn size(path: &Path) -> Result<u64, StorageError> {
+    let meta = fs::metadata(path).map_err(|error| StorageError::io("look at", path.display(), &error))?;
+    Ok(meta.len())
+}
+
 /// Writes a synced, hidden file beside `target`, from where it can be given its name.
 pub(super) fn stage(target: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<PathBuf> {
     let staged = staged_path(target)?;

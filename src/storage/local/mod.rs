@@ -7,5 +7,5 @@ mod store;
 mod upload;
 
 pub use directory::{AtomicDirectory, Placed};
-pub use file::write_atomic;
+pub use file::{size, write_atomic};
 pub use store::DurableFileSystem;
