@@ -31,7 +31,8 @@ pub enum Mode {
     /// Fits and evaluates; the output of one row an entity has no rows.
     Fit,
     /// Applies the newest model of an earlier run date, which must have been fitted with the same
-    /// parameters.
+    /// parameters. Those that only say what is served and how it is judged (a recommender's `top`,
+    /// `exclude_seen` and `holdout`) may differ.
     Apply,
 }
 

@@ -8,6 +8,7 @@ mod diff;
 mod edges;
 mod features;
 mod layers;
+mod models;
 mod planted;
 mod privacy;
 mod report;

@@ -68,7 +68,7 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
                     span.explain { (format::clip(&glossary::explain(&measure.name).0, CELL_MAX)) }
                 }
             }
-            td { (parts::mark(model.verdict, verdict_words(model.verdict))) }
+            td { (parts::mark(model.verdict, verdict(model))) }
             td.n { (parts::estimate(headline.map(|measure| &measure.model))) }
             td.n { (parts::estimate(headline.and_then(|measure| measure.baseline.as_ref()))) }
         }
@@ -77,6 +77,10 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
     let heads =
         [Head::Text("Model, and what decides"), Head::Text("Verdict"), Head::Number("Model"), Head::Number("Baseline")];
     parts::table("All models beside their baselines", &heads, &rows, models.len())
+}
+
+fn verdict(model: &ModelReport) -> &'static str {
+    if model.is_unevaluated() { "not evaluated in this run" } else { verdict_words(model.verdict) }
 }
 
 /// As many as fit, each within `share` bytes and what those before it have left.
