@@ -80,6 +80,7 @@ fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: M
             "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,
             "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+            "memory_limit": command.memory_limit, "junit": command.junit,
         }),
     }
 }

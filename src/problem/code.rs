@@ -112,7 +112,7 @@ codes! {
     TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
-        "The file is not of its format, is cut off, encrypted or damaged. Write it again; docs/bad-input.md lists what is found.";
+        "The file is not of its format, is cut off, encrypted or damaged. Write it again; docs/bad-input.md lists what is found. Of a model: its files are not those that its version names, so it scores nobody. Fit it again for its run date with --full-refresh, or remove its directory.";
     RunMissing = "R205", InputMissing, "no such run",
         "A run is named by its directory, its id or the start of it, its run date (the newest finished run of it), or `last`, `last~1` and so on. Runs are looked for in the environment's `artifacts`, target/patronage by default.";
     StageFailed = "R210", StageFailed, "a stage failed",

@@ -137,9 +137,8 @@ pub fn artifacts_root(loaded: &Loaded) -> PathBuf {
 fn facts(plan: &Plan, state: &State) -> Facts {
     let last = state.last();
     let changed = |node: &&plan::Node| last.get(&node.id()).is_none_or(|last| last.definition != node.definition);
-    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(|node| node.name.clone()).collect();
-    let results =
-        last.iter().filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone()))).collect();
+    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(plan::Node::id).collect();
+    let results = last.iter().map(|(id, last)| (id.clone(), last.result.clone())).collect();
     Facts { modified, results }
 }
 

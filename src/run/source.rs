@@ -151,7 +151,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     });
     if typed.is_some() || findings.needs_row_numbers() {
         let rows = keep(&findings, inspected, typed.as_ref(), &table_file(directory.path(), port))?;
-        meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+        meta.outputs.push(OutputMeta::of_file(directory.path(), port, rows, schema)?);
     }
     State::write_meta(directory.path(), &meta)?;
     // First, because nothing that fails once the account stands is done again.

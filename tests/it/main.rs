@@ -13,6 +13,7 @@ mod formats;
 mod input;
 mod layers;
 mod memory;
+mod models;
 mod mutations;
 mod planted;
 mod privacy;

@@ -10,9 +10,9 @@ use crate::algorithms::kmeans::{self, Assignment};
 use crate::algorithms::scale::StandardScaler;
 use crate::stages::contract::Failure;
 
-/// Everything that is needed to apply the model: fill what is missing, clip, log1p, subtract the
-/// mean and divide by the scale; the segment is that of the nearest centroid, of equally near ones
-/// the first.
+/// Everything that is needed to apply the model: fill what is missing, transform in the order in which
+/// the changes stand, subtract the mean and divide by the scale; the segment is that of the nearest
+/// centroid, of equally near ones the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
     /// The columns, in the order of every list here.
@@ -92,9 +92,8 @@ impl Fitted {
         if let Some(scaler) = &self.scaler {
             point = scaler.inverse(point.view()).map_err(bug)?;
         }
-        let logged = |name: &String| self.transform.log1p.contains(name);
         let values = self.columns.iter().zip(point.iter());
-        Ok(values.map(|(name, value)| if logged(name) { value.exp_m1() } else { *value }).collect())
+        Ok(values.map(|(name, value)| if self.transform.logs(name) { value.exp_m1() } else { *value }).collect())
     }
 
     /// The cluster (from 0) and distance of each prepared row.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{self, PORT};
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Table, TableSchema, type_name};
@@ -30,8 +30,8 @@ use options::{Clusters, Engine, Scale, Transform};
 /// Divides the entities into segments of like ones by k-means.
 ///
 /// Works on the snapshot of the run date. Columns are prepared in this order: a missing value (null
-/// or NaN) becomes the column's median, then `transform.clip`, then `transform.log1p`, then `scale`.
-/// The report counts what was missing.
+/// or NaN) becomes the column's median, then come the changes under `transform`, in the order in which
+/// they are written, then `scale`. The report counts what was missing.
 ///
 /// The output `segments` has one row per entity: `segment` (from 1, the largest first), `distance`
 /// (Euclidean, from the segment's centroid, in prepared units) and `model_version`. The output
@@ -51,7 +51,7 @@ pub struct KMeans {
     /// The numbers to cluster by.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     columns: Vec<String>,
-    /// Changes to single columns, in the order in which the keys stand here.
+    /// Changes to single columns, in the order in which the keys are written.
     #[serde(default)]
     transform: Transform,
     /// What makes the columns comparable.
@@ -134,16 +134,19 @@ impl Stage for KMeans {
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
+        let earlier = match self.mode {
+            Mode::Apply => Some(Model::to_apply(inputs.earlier.take(), self, &[])?),
+            Mode::Fit | Mode::FitApply => None,
+        };
         let table = inputs.one(PORT)?;
-        let earlier = inputs.earlier.take();
         let features = table.schema.clone();
         let (entity, raw) = self.read(table, context)?;
-        let (model, trials) = match (self.mode, earlier) {
-            (Mode::Apply, Some(model)) => (model, vec![]),
-            (Mode::Apply, None) => return Err(Failure::bug("the earlier model was not handed over")),
-            _ => self.fit(&raw, &features, context)?,
+        let (model, trials) = match earlier {
+            Some(model) => (model, vec![]),
+            None => self.fit(&raw, &features, context)?,
         };
-        let fitted: Fitted = self.read_model(&model)?;
+        // A model fitted now too is applied as it was written, so that applying it again gives the same.
+        let fitted: Fitted = model.main()?;
         let scaled = fitted.prepare(&raw)?;
         let found = fitted.assign(scaled.view())?;
         context.cancel.check()?;
@@ -201,38 +204,8 @@ impl KMeans {
             outputs: vec![Field::new("segment", "int64"), Field::new("distance", "float64")],
             profile: columns.map(described).collect(),
             rows: raw.nrows(),
-            parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
+            parameters: parameters(self)?,
         })
-    }
-
-    /// What the model's file says: a fitted model too is applied as it was written, so that applying
-    /// it again gives the same. An earlier one must be of these parameters.
-    fn read_model(&self, model: &Model) -> Result<Fitted, Failure> {
-        if model.signature.kind != KMeans::KIND {
-            let message =
-                format!("the earlier model is of the kind `{}`, not `{}`", model.signature.kind, KMeans::KIND);
-            return Err(Failure::data(message));
-        }
-        let fitted: Fitted = model.main()?;
-        match self.differences(&fitted).as_slice() {
-            [] => Ok(fitted),
-            options => Err(Failure::data(format!(
-                "the earlier model of {} was fitted with other `{}`; fit one with these first, with `mode: fit_apply`",
-                model.run_date,
-                options.join("`, `"),
-            ))),
-        }
-    }
-
-    /// The options in which a model differs from this stage.
-    fn differences(&self, fitted: &Fitted) -> Vec<&'static str> {
-        let same = [
-            ("columns", fitted.columns == self.columns),
-            ("transform", fitted.transform == self.transform),
-            ("scale", fitted.scaler.is_some() == (self.scale == Scale::Standard)),
-            ("clusters", self.clusters.contains(fitted.clusters.len())),
-        ];
-        same.into_iter().filter(|(_, same)| !same).map(|(option, _)| option).collect()
     }
 }
 

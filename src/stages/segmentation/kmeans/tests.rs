@@ -167,7 +167,8 @@ fn the_silhouette_chooses_from_a_range() {
     let Chart::Line { points, .. } = &evaluation.charts[0] else { panic!("no line") };
     assert_eq!(points.iter().map(|point| point.0).collect::<Vec<_>>(), [2.0, 3.0, 4.0, 5.0, 6.0]);
     let fixed = run(&stage(json!({"columns": ["a"], "clusters": 3})), frame(&a, &[Some(0.0); 12]), None).unwrap();
-    assert_eq!(fixed.model.unwrap().files, outputs.model.unwrap().files);
+    let main = |outputs: Outputs| outputs.model.unwrap().files[Model::MAIN].clone();
+    assert_eq!(main(fixed), main(outputs));
 }
 
 #[test]
@@ -202,13 +203,36 @@ fn what_cannot_be_clustered_is_told_without_values() {
     let low = frame(&[-1, -7, 2, 3].map(Some), &[0.0, 1.0, 2.0, -3.5].map(Some));
     let told = message(run(&logged, low, None));
     let expected = "log1p needs values above -1, and there are others: `a` in 2 rows, `b` in 1 row; \
-        raise them with `clip: {<column>: {min: 0}}`";
+        raise them with `clip: {<column>: {min: 0}}` before it";
     assert_eq!(told, expected);
     let infinite = frame(&[1, 2].map(Some), &[f64::INFINITY, 1.0].map(Some));
     assert!(message(run(&stage(json!({})), infinite, None)).contains("`b` in 1 row"));
     let unknown = frame(&[None, None], &[1.0, 2.0].map(Some));
     assert!(message(run(&stage(json!({})), unknown, None)).contains("known value cannot be clustered by: `a`"));
     assert_eq!(message(run(&stage(json!({})), frame(&[], &[]), None)), "the snapshot of 2011-12-10 has no rows");
+}
+
+/// The largest centroid's first coordinate: ln(101) is cut to 1, or 1 becomes ln(2).
+#[test]
+fn changes_are_made_in_the_order_in_which_they_are_written() {
+    let (log1p, clip) = (json!(["a"]), json!({"a": {"max": 1}}));
+    for (transform, expected) in
+        [(json!({"log1p": log1p, "clip": clip}), 1.0), (json!({"clip": clip, "log1p": log1p}), 2.0_f64.ln())]
+    {
+        let written = stage(json!({"transform": transform}));
+        assert_eq!(serde_json::to_string(&written.transform).unwrap(), transform.to_string().replace(":1}", ":1.0}"));
+        let model = run(&written, two_groups(), None).unwrap().model.unwrap();
+        let file: Value = model.main().unwrap();
+        let found = file["clusters"][1]["centroid"][0].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+        let apply = |transform: &Value| stage(json!({"transform": transform, "mode": "apply"}));
+        assert!(run(&apply(&transform), two_groups(), Some(model.clone())).is_ok());
+        let mut turned = transform.as_object().unwrap().clone().into_iter().collect::<Vec<_>>();
+        turned.reverse();
+        let turned = Value::Object(turned.into_iter().collect());
+        let told = message(run(&apply(&turned), two_groups(), Some(model)));
+        assert!(told.contains("fitted with other `transform`"), "{told}");
+    }
 }
 
 /// What another program would do with the file: clip, log1p, scale, nearest centroid.
@@ -279,6 +303,8 @@ fn an_earlier_model_must_be_alike() {
     let expected = "the earlier model of 2011-12-10 was fitted with other `columns`, `scale`, `clusters`; \
         fit one with these first, with `mode: fit_apply`";
     assert_eq!(told, expected);
+    let told = message(run(&stage(json!({"mode": "apply", "restarts": 3})), two_groups(), Some(model.clone())));
+    assert!(told.contains("with other `restarts`;"), "{told}");
     let mut foreign = model;
     foreign.signature.kind = "logistic".into();
     let told = message(run(&stage(json!({"mode": "apply"})), two_groups(), Some(foreign)));
