@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Scale, Transform};
-use super::{KMeans, prepare};
+use super::{KMeans, names, prepare};
 use crate::algorithms::kmeans::{self, Assignment};
 use crate::algorithms::scale::StandardScaler;
 use crate::stages::contract::Failure;
@@ -35,6 +35,8 @@ pub struct Fitted {
 pub struct Cluster {
     /// From 1.
     pub segment: i64,
+    /// In plain words, unlike all others.
+    pub name: String,
     /// Rows fitted on.
     pub size: usize,
     /// The coordinates in prepared units.
@@ -73,18 +75,29 @@ impl Fitted {
         }
     }
 
-    /// Takes over the clusters, and says where they lie in the units of the input.
-    pub fn describe(&mut self, clustering: kmeans::KMeans) -> Result<(), Failure> {
+    /// Takes over the clusters of the prepared rows, names them, and says where they lie in the units of the
+    /// input.
+    pub fn describe(&mut self, clustering: kmeans::KMeans, prepared: ArrayView2<'_, f64>) -> Result<(), Failure> {
+        let names = self.names(&clustering, prepared)?;
         let mut clusters = Vec::new();
-        for ((centroid, size), segment) in clustering.centroids.into_iter().zip(clustering.sizes).zip(1..) {
+        let found = clustering.centroids.into_iter().zip(clustering.sizes);
+        for (((centroid, size), segment), name) in found.zip(1..).zip(names) {
             let original = self.columns.iter().cloned().zip(self.original(&centroid)?).collect();
-            clusters.push(Cluster { segment, size, centroid, original });
+            clusters.push(Cluster { segment, name, size, centroid, original });
         }
         self.clusters = clusters;
         self.inertia = clustering.inertia;
         self.iterations = clustering.iterations;
         self.converged = clustering.converged;
         Ok(())
+    }
+
+    /// From how far the centroids lie from the mean of all rows, whether the columns were scaled or not.
+    fn names(&self, clustering: &kmeans::KMeans, prepared: ArrayView2<'_, f64>) -> Result<Vec<String>, Failure> {
+        let shape = (clustering.centroids.len(), self.columns.len());
+        let centroids = Array2::from_shape_vec(shape, clustering.centroids.concat()).map_err(bug)?;
+        let all = StandardScaler::fit(prepared).map_err(bug)?;
+        Ok(names::names(&self.columns, all.transform(centroids.view()).map_err(bug)?.view()))
     }
 
     fn original(&self, centroid: &[f64]) -> Result<Vec<f64>, Failure> {

@@ -4,6 +4,7 @@ mod charts;
 mod evaluate;
 mod fit;
 mod fitted;
+mod names;
 mod options;
 mod prepare;
 mod tables;
@@ -33,10 +34,18 @@ use options::{Clusters, Engine, Scale, Transform};
 /// or NaN) becomes the column's median, then come the changes under `transform`, in the order in which
 /// they are written, then `scale`. The report counts what was missing.
 ///
-/// The output `segments` has one row per entity: `segment` (from 1, the largest first), `distance`
-/// (Euclidean, from the segment's centroid, in prepared units) and `model_version`. The output
-/// `profiles` has one row per segment: `size`, `share`, and of each column `mean_<column>`, the mean of
-/// its known values in the units of the input, null where there are none.
+/// The output `segments` has one row per entity: `segment` (from 1, the largest first), `segment_name`,
+/// `distance` (Euclidean, from the segment's centroid, in prepared units) and `model_version`. The output
+/// `profiles` has one row per segment: `segment_name`, `size`, `share`, and of each column
+/// `mean_<column>`, the mean of its known values in the units of the input, null where there are none.
+///
+/// A name says what sets the segment apart from all entities, such as `recent, frequent, high spend`: the
+/// three prepared columns whose centroid lies furthest from the mean, each by half a deviation or more, as
+/// `high` or `low` and the column's name, a `days` at its end left out. Kinder words are these only: of
+/// `recency` or `recency_days` less is `recent` and more `lapsed`; of `orders` or `frequency` less is `rare`
+/// and more `frequent`. A segment without such a column is `average`. Where a larger segment has the same
+/// words, the next such column is named too, or a number follows. A name belongs to the model: who
+/// applies it later finds the same ones.
 ///
 /// There are no labels, so the report judges the segments by internal measures on the rows of the
 /// run date, beside those of median cells: the first three columns each cut in two at the median. Of
@@ -44,7 +53,7 @@ use options::{Clusters, Engine, Scale, Transform};
 /// of clusters.
 ///
 /// The model file holds everything that another program needs to apply it: the medians, the
-/// transform, the scaler, and the centroids in prepared and in original units.
+/// transform, the scaler, and the names and centroids, in prepared and in original units.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KMeans {
@@ -155,7 +164,7 @@ impl Stage for KMeans {
         let judged =
             Judged { stage: self, fitted: &fitted, raw: &raw, scaled: &scaled, found: &found, trials: &trials };
         let evaluation = judged.evaluation(&entity.name, &version, &profiles, context)?;
-        let segments = tables::segments(entity, &found, &version)?;
+        let segments = tables::segments(entity, &found, &fitted, &version)?;
         let segments = if self.mode == Mode::Fit { segments.clear() } else { segments };
         let model = (self.mode != Mode::Apply).then_some(model);
         let tables = tables::lazy([segments, profiles.frame]);
@@ -188,7 +197,7 @@ impl KMeans {
         let mut fitted = Fitted::preparing(self, raw)?;
         let scaled = fitted.prepare(raw)?;
         let (clustering, trials) = fit::choose(self, scaled.view(), context)?;
-        fitted.describe(clustering)?;
+        fitted.describe(clustering, scaled.view())?;
         Ok((Model::new(context.run_date, self.signature(raw, features)?, &fitted)?, trials))
     }
 
@@ -201,7 +210,9 @@ impl KMeans {
         Ok(Signature {
             kind: KMeans::KIND.to_owned(),
             inputs: self.columns.iter().map(|name| Field::new(name, dtype(name))).collect(),
-            outputs: vec![Field::new("segment", "int64"), Field::new("distance", "float64")],
+            outputs: [("segment", "int64"), ("segment_name", "string"), ("distance", "float64")]
+                .map(|(name, dtype)| Field::new(name, dtype))
+                .into(),
             profile: columns.map(described).collect(),
             rows: raw.nrows(),
             parameters: parameters(self)?,

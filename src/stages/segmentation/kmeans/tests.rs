@@ -95,9 +95,12 @@ fn segments_and_profiles_of_the_run_date() {
     for (found, expected) in values(&segments, "distance").into_iter().zip(off) {
         assert!((found - expected).abs() < 1e-12);
     }
+    let names: Vec<_> = segments.column("segment_name").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!(names, [["low a, low b"; 3].as_slice(), &["high a, high b"; 2]].concat());
     let version = outputs.model.as_ref().unwrap().version();
     let expected = df! {
         "segment" => [1_i64, 2],
+        "segment_name" => ["low a, low b", "high a, high b"],
         "size" => [3_i64, 2],
         "share" => [0.6, 0.4],
         "mean_a" => [4.0 / 3.0, 100.0],
@@ -120,6 +123,8 @@ fn the_schemas_are_what_run_gives_in_every_mode() {
             (&["customer_id".to_owned()][..], &["segment".to_owned()][..])
         );
         assert_eq!(declared[0].column("segment").unwrap().class, Class::Sensitive);
+        assert_eq!(declared[0].column("segment_name").unwrap().class, Class::Sensitive);
+        assert_eq!(declared[1].column("segment_name").unwrap().class, Class::Sensitive);
         assert_eq!(declared[1].column("mean_a").unwrap().class, Class::Behavioral);
     }
 }
@@ -293,6 +298,31 @@ fn a_segment_without_rows_stays_in_the_profiles() {
     assert_eq!(values(&profiles, "size"), [2.0, 0.0]);
     assert_eq!(profiles.column("mean_a").unwrap().null_count(), 1);
     assert!(applied.evaluation.unwrap().headline().is_none());
+}
+
+/// Twelve customers at 1 and eleven at 9, then two at 50: of these no name is shown.
+#[test]
+fn the_report_names_segments_that_are_large_enough() {
+    let a: Vec<_> = [[1; 12].as_slice(), &[9; 11], &[50; 2]].concat().into_iter().map(Some).collect();
+    let one = stage(json!({"columns": ["a"], "clusters": 3}));
+    let evaluation = run(&one, frame(&a, &vec![Some(0.0); 25]), None).unwrap().evaluation.unwrap();
+    let told = " Its largest segments are “low a” (48.0 %) and “average” (44.0 %).";
+    assert!(evaluation.sentence().ends_with(told), "{}", evaluation.sentence());
+    let [Chart::Bars { bars, .. }, Chart::Grid { rows, .. }] = evaluation.charts.as_slice() else { panic!("others") };
+    assert_eq!(bars.iter().map(|bar| bar.0.as_str()).collect::<Vec<_>>(), ["1: low a", "2: average", "segment 3"]);
+    let expected = ["1: low a (12 rows, 48.0 %)", "2: average (11 rows, 44.0 %)", "segment 3 (2 rows, 8.0 %)"];
+    assert_eq!(rows, &expected);
+}
+
+/// The names are the fitted model's, also where tonight's rows would give others.
+#[test]
+fn an_applied_model_keeps_its_names() {
+    let model = run(&stage(json!({})), two_groups(), None).unwrap().model;
+    let far = frame(&[100, 100, 1].map(Some), &[100.0, 101.0, 1.0].map(Some));
+    let applied = run(&stage(json!({"mode": "apply"})), far, model).unwrap();
+    let (segments, _) = frames(&applied);
+    let names: Vec<_> = segments.column("segment_name").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!(names, ["high a, high b", "high a, high b", "low a, low b"]);
 }
 
 #[test]
