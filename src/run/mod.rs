@@ -154,8 +154,9 @@ pub async fn run(
     let elapsed = clock.elapsed();
     let failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
     artifacts.remember(&run, &results);
-    let report = artifacts.report(&run, &results, loaded, started, elapsed);
-    artifacts.finish(&report, &results, elapsed);
+    let making = Instant::now();
+    let mut report = artifacts.report(&run, &results, loaded, started, elapsed);
+    artifacts.finish(&mut report, &results, elapsed, making);
     warnings::emit(&run, &report);
     let success = failures.is_empty() && !cancel.is_set();
     listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, elapsed });

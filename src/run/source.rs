@@ -152,6 +152,7 @@ fn check<'a>(
         checks: node.checks.iter().collect(),
         run_date: around.plan.run_date,
         earlier: around.earlier_rows(index, "table"),
+        passing: around.rows.clone(),
     };
     let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         examine(subject, |table, column| compared(around, table, column))

@@ -312,7 +312,7 @@ fn a_stage_s_outputs_are_checked_on_every_port() {
     // A check that changes decides again; one that fails blocks every publication and leaves no table.
     project.edit("{rows: {min: 2990, max: 2995}}", "{rows: {min: 2990, max: 2992}}");
     let failed = project.run(65, &["--run-date", "2024-06-02"]);
-    assert!(failed.said.stdout.contains("2993 rows, expected at most 2992"), "{}", failed.said.stdout);
+    assert!(failed.said.stdout.contains("2,993 rows, expected at most 2,992"), "{}", failed.said.stdout);
     assert_eq!(failed.with_status("skipped"), ["publish.kept", "publish.names"]);
     assert!(!project.path("out/kept/run_date=2024-06-02").exists());
     assert!(!project.path("out/names/run_date=2024-06-02").exists());

@@ -16,7 +16,7 @@ pub fn render_diff(diff: &Diff) -> String {
             ul.outcome { @for sentence in &outline.lead { li { (sentence) } } }
         }
         nav aria-label="Sections" {
-            ul {
+            ol {
                 @for section in &outline.sections { li { a href={ "#" (section.id) } { (section.heading) } } }
             }
         }

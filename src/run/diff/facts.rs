@@ -159,7 +159,7 @@ pub fn configuration(before: &Side, now: &Side) -> Vec<Setting> {
         settings.push(Setting { node, change, details });
     }
     let mut details = Vec::new();
-    for key in ["name", "seed"] {
+    for key in ["name", "seed", "on_entry"] {
         let side = |config: &Value| config.get(key).cloned().unwrap_or(Value::Null);
         differences(key, &side(&before.manifest.config), &side(&now.manifest.config), &mut details);
     }
