@@ -86,4 +86,13 @@ mod tests {
         assert!(page.contains("segments.segment: 16 of 116 moved (13.8 %)"), "{page}");
         assert_eq!(page.matches("<h2").count(), crate::report::diff::outline(&diff).sections.len());
     }
+
+    /// A list of the styles' kind, with an entry for each section.
+    #[test]
+    fn the_sections_are_listed() {
+        let diff = sample::diff();
+        let page = render_diff(&diff);
+        let list = page.split_once("<nav aria-label=\"Sections\"><ol>").unwrap().1.split_once("</ol>").unwrap().0;
+        assert_eq!(list.matches("<li>").count(), crate::report::diff::outline(&diff).sections.len());
+    }
 }
