@@ -141,10 +141,17 @@ fn few(all: &[String]) -> String {
 fn unusable(spec: &SourceSpec, schema: &TableSchema, file: &SourceFile, footer: &Footer) -> Vec<String> {
     let mut troubles = Vec::new();
     for column in &schema.columns {
-        let partition = file.partitions.iter().any(|(name, _)| *name == column.name);
+        let partition = file.partitions.iter().find(|(name, _)| *name == column.name);
         let found = footer.columns.iter().find(|one| one.name == column.name);
         match found {
-            None if partition || may_lack(spec, &column.name, footer) => {}
+            None if partition.is_some() => {
+                let value = partition.and_then(|(_, value)| value.as_deref());
+                if !value.is_none_or(|value| scan::readable(value, &column.dtype)) {
+                    let dtype = type_name(&column.dtype);
+                    troubles.push(format!("the `{}=` of its directory is not {dtype}", column.name));
+                }
+            }
+            None if may_lack(spec, &column.name, footer) => {}
             None => {
                 let names = footer.columns.iter().map(|one| one.name.as_str());
                 let near = nearest(&column.name, names).map(|near| format!(" (there is `{near}`)"));

@@ -137,6 +137,12 @@ fn arguments() -> ScanArgsParquet {
     ScanArgsParquet { glob: false, ..ScanArgsParquet::default() }
 }
 
+/// Whether the value of a `key=value` directory is one of the declared type.
+pub fn readable(value: &str, dtype: &DataType) -> bool {
+    let frame = DataFrame::empty_with_height(1).lazy().select([normalized(lit(value), dtype)]);
+    frame.collect().is_ok()
+}
+
 fn normalized(value: Expr, dtype: &DataType) -> Expr {
     match dtype {
         // Microseconds reach less far than coarser units; what is beyond them is an error, not null.
