@@ -53,7 +53,7 @@ use options::{Clusters, Engine, Scale, Transform};
 /// of clusters.
 ///
 /// The model file holds everything that another program needs to apply it: the medians, the
-/// transform, the scaler, and the names and centroids, in prepared and in original units.
+/// transform, the scaler, the names, and the centroids in prepared and in original units.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KMeans {
