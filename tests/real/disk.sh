@@ -37,8 +37,8 @@ fail() {
 patronage() { "$program" --log-level error "$@" >"$work/said" 2>&1; }
 
 # A shop of some thousand sales: published once for a first state of its data, then the data changes.
-patronage synthesize --out made --customers 400
-patronage synthesize --out made2 --customers 400 --seed 7
+patronage synthesize --out made --customers 400 --bad-rows 0
+patronage synthesize --out made2 --customers 400 --bad-rows 0 --seed 7
 mkdir -p configs data
 cat >pipeline.yaml <<'YAML'
 name: shop

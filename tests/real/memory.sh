@@ -37,7 +37,7 @@ cd "$work"
 # Runs the program as a member of the group.
 inside() { bash -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' inside "$group" "$program" --log-level error "$@"; }
 
-"$program" synthesize --out data --customers 60000 >/dev/null
+"$program" synthesize --out data --customers 60000 --bad-rows 0 >/dev/null
 mkdir configs
 printf 'warehouse: out\nrun_date: 2025-01-01\n' >configs/local.yaml
 source='sources:
