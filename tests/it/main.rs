@@ -4,11 +4,17 @@
 
 mod checks;
 mod commands;
+mod damage;
 mod diff;
 mod edges;
+mod faults;
 mod features;
+mod formats;
+mod input;
 mod layers;
 mod memory;
+mod models;
+mod mutations;
 mod planted;
 mod privacy;
 mod process;
