@@ -18,8 +18,8 @@ use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table
 use crate::checks::Check;
 use crate::crash;
 use crate::format;
-use crate::observe::MemoryLimit;
 use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::observe::MemoryLimit;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
