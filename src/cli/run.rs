@@ -7,7 +7,7 @@ use crate::events::Listeners;
 use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
-use crate::run::{self, Finished, Options, RunError};
+use crate::run::{self, Finished, NodeFailure, Options, RunError};
 use crate::stages::contract::Cancel;
 use crate::storage::local;
 use std::path::Path;
@@ -75,6 +75,7 @@ fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: M
         fail_fast: command.fail_fast,
         threads,
         memory,
+        last_resort: Some(leave_at_once),
         changes_nothing: false,
         arguments: serde_json::json!({
             "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
@@ -99,6 +100,12 @@ fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> 
     let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), format!("patronage://{pipeline}"));
     listeners.add(Arc::new(lineage));
     listeners
+}
+
+/// A kill for memory would leave no word and no exit code.
+fn leave_at_once(failure: &NodeFailure) {
+    let exit = complain::error(failure.code, &failure.message, None);
+    std::process::exit(i32::from(exit as u8));
 }
 
 /// Leaves nothing of a run that could not start. Only what is empty goes.

@@ -36,6 +36,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         fail_fast: false,
         threads: 1,
         memory: MemoryLimit::default(),
+        last_resort: None,
         changes_nothing: true,
         arguments: serde_json::Value::Null,
     };

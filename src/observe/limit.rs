@@ -5,13 +5,9 @@ use std::path::Path;
 use super::cgroup::Group;
 use super::memory::memory_bytes;
 
-/// Of a container's memory this much may be used: who is over the limit is killed without a word, so a run has to
-/// stop before, with enough left to say why.
-const SHARE: f64 = 0.90;
-/// From here on there is no time to wait for anything.
-const SHARE_HOPELESS: f64 = 0.95;
-/// The same for a limit that nobody but the run itself enforces.
-const EXCESS_HOPELESS: f64 = 1.25;
+const MEBIBYTE: u64 = 1 << 20;
+/// A limit that nobody but the run itself enforces may be exceeded by a quarter before nothing is waited for.
+const EXCESS: u64 = 4;
 
 /// The limits that a process has; none by default.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +23,41 @@ pub enum Pressure {
     Fine,
     /// The run has to stop.
     Over,
-    /// It has to stop now.
+    /// It has to stop now, without waiting for what is under way.
     Hopeless,
+    /// The process is about to be killed.
+    Lost,
+}
+
+/// From how many bytes on there is which pressure.
+struct Marks {
+    over: u64,
+    hopeless: u64,
+    lost: u64,
+}
+
+impl Marks {
+    /// Of a container: who exceeds its limit is killed without a word, so a run has to stop before, with enough left
+    /// for what a query takes while the run says why. That does not shrink with the container, if it is not tiny.
+    fn of_group(limit: u64) -> Marks {
+        let below = |part: u64, mebibytes: u64, part_max: u64| {
+            limit.saturating_sub((limit / part).max((mebibytes * MEBIBYTE).min(limit / part_max)))
+        };
+        Marks { over: below(10, 96, 4), hopeless: below(20, 64, 6), lost: below(50, 40, 10) }
+    }
+
+    fn given(limit: u64) -> Marks {
+        Marks { over: limit, hopeless: limit.saturating_add(limit / EXCESS), lost: u64::MAX }
+    }
+
+    fn pressure(&self, used: u64) -> Pressure {
+        match used {
+            used if used > self.lost => Pressure::Lost,
+            used if used > self.hopeless => Pressure::Hopeless,
+            used if used > self.over => Pressure::Over,
+            _ => Pressure::Fine,
+        }
+    }
 }
 
 impl MemoryLimit {
@@ -52,10 +81,10 @@ impl MemoryLimit {
 
     /// Looks at what is used.
     pub fn pressure(&self) -> Pressure {
-        let of_given = || pressure(memory_bytes()?, self.given_bytes?, 1.0, EXCESS_HOPELESS);
+        let of_given = || Some(Marks::given(self.given_bytes?).pressure(memory_bytes()?));
         let of_group = || {
             let group = self.group.as_ref()?;
-            pressure(group.used_bytes()?, group.limit_bytes, SHARE, SHARE_HOPELESS)
+            Some(Marks::of_group(group.limit_bytes).pressure(group.used_bytes()?))
         };
         of_given().max(of_group()).unwrap_or(Pressure::Fine)
     }
@@ -74,20 +103,8 @@ impl MemoryLimit {
     }
 
     fn group_bytes(&self) -> Option<u64> {
-        self.group.as_ref().map(|group| share(group.limit_bytes, SHARE))
+        self.group.as_ref().map(|group| Marks::of_group(group.limit_bytes).over)
     }
-}
-
-fn share(bytes: u64, share: f64) -> u64 {
-    (bytes as f64 * share) as u64
-}
-
-fn pressure(used: u64, limit: u64, over: f64, hopeless: f64) -> Option<Pressure> {
-    Some(match used {
-        used if used > share(limit, hopeless) => Pressure::Hopeless,
-        used if used > share(limit, over) => Pressure::Over,
-        _ => Pressure::Fine,
-    })
 }
 
 #[cfg(test)]
@@ -96,8 +113,13 @@ mod tests {
 
     #[test]
     fn a_limit_is_told_of_before_it_is_reached() {
-        let at = |used: u64| pressure(used, 1000, SHARE, SHARE_HOPELESS);
-        assert_eq!([at(900), at(901), at(951)], [Pressure::Fine, Pressure::Over, Pressure::Hopeless].map(Some));
+        for (limit, over, hopeless, lost) in [(400, 304, 336, 360), (10_000, 9_000, 9_500, 9_800), (100, 75, 84, 90)] {
+            let marks = Marks::of_group(limit * MEBIBYTE);
+            let at = |mebibytes: u64| marks.pressure(mebibytes * MEBIBYTE);
+            assert_eq!([at(over - 1), at(over + 1)], [Pressure::Fine, Pressure::Over], "{limit}");
+            assert_eq!([at(hopeless - 1), at(hopeless + 1)], [Pressure::Over, Pressure::Hopeless], "{limit}");
+            assert_eq!([at(lost - 1), at(lost + 1)], [Pressure::Hopeless, Pressure::Lost], "{limit}");
+        }
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Options {
     pub fail_fast: bool,
     pub threads: usize,
     pub memory: MemoryLimit,
+    /// Says why and ends the process, where the system is about to kill it for its memory.
+    pub last_resort: Option<fn(&NodeFailure)>,
     /// It only looks: nothing is cleaned up, and others need not know of it.
     pub changes_nothing: bool,
     /// The command line, for the artifacts.
@@ -172,7 +174,9 @@ pub async fn run(
         cancel: cancel.clone(),
         progress: progress::Progress::default(),
     };
-    let results = schedule::execute(&run, &artifacts).await;
+    // Until the end: what could not be stopped goes on taking memory while the artifacts are written.
+    let watch = watch::Watch::new(cancel.clone(), options.memory.clone(), options.last_resort);
+    let results = schedule::execute(&run, &artifacts, &watch).await;
     let elapsed = clock.elapsed();
     let mut failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
     tidy::leave(&directory);

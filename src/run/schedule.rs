@@ -49,7 +49,7 @@ pub(super) enum Done {
 pub(super) type Outcome = (usize, chrono::DateTime<Utc>, Duration, Result<Done, NodeFailure>);
 
 /// Executes the selected nodes; the results are in the order in which they ended.
-pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
+pub async fn execute(run: &Run, artifacts: &Artifacts, watch: &Watch) -> Vec<NodeResult> {
     let mut board = Board {
         run,
         open: run.prepared.selected.iter().copied().collect(),
@@ -58,7 +58,6 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
         working: JoinSet::new(),
         running: HashMap::new(),
     };
-    let watch = Watch::new(run.cancel.clone(), run.options.memory.clone());
     loop {
         if board.advance() {
             artifacts.results(&board.results);
@@ -68,15 +67,15 @@ pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
             joined = board.working.join_next_with_id() => joined,
             () = run.progress.tell(&run.listeners) => continue,
             () = watch.until_given_up() => {
-                board.give_up(&watch);
+                board.give_up(watch);
                 break;
             }
         };
         let Some(joined) = joined else { break };
-        board.settle(joined, &watch);
+        board.settle(joined, watch);
         artifacts.results(&board.results);
     }
-    board.conclude(&watch);
+    board.conclude(watch);
     artifacts.results(&board.results);
     board.results
 }

@@ -41,15 +41,19 @@ pub async fn until_cancelled(cancel: &Cancel) {
 }
 
 impl Watch {
-    /// Starts to watch, until this is dropped.
-    pub fn new(cancel: Cancel, limit: MemoryLimit) -> Watch {
+    /// Starts to watch, until this is dropped. `last_resort` has to end the process: the system is about to kill it.
+    pub fn new(cancel: Cancel, limit: MemoryLimit, last_resort: Option<fn(&NodeFailure)>) -> Watch {
         let watch = Watch { cancel, limit, seen: Arc::default() };
         if watch.limit.bytes().is_some() {
             let (cancel, limit, seen) = (watch.cancel.clone(), watch.limit.clone(), Arc::clone(&watch.seen));
             // A thread of its own: the run's may all be busy just when it matters.
             let started = std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
                 while !seen.done.load(Ordering::SeqCst) {
-                    seen.note(limit.pressure(), &cancel);
+                    let pressure = limit.pressure();
+                    seen.note(pressure, &cancel);
+                    if let Some(leave) = last_resort.filter(|_| pressure == Pressure::Lost) {
+                        leave(&exceeded(&limit));
+                    }
                     std::thread::sleep(MEMORY_INTERVAL);
                 }
             });
@@ -81,19 +85,20 @@ impl Watch {
 
     /// That the limit was exceeded, if it was.
     pub fn failure(&self) -> Option<NodeFailure> {
-        if self.pressure() < Pressure::Over as u8 {
-            return None;
-        }
-        let message = format!(
-            "the run needed more than {} and was stopped; raise the limit, use fewer --threads, or reduce the data",
-            self.limit.words()
-        );
-        Some(NodeFailure::new(Code::MemoryLimit, message))
+        (self.pressure() >= Pressure::Over as u8).then(|| exceeded(&self.limit))
     }
 
     fn pressure(&self) -> u8 {
         self.seen.pressure.load(Ordering::SeqCst)
     }
+}
+
+fn exceeded(limit: &MemoryLimit) -> NodeFailure {
+    let message = format!(
+        "the run needed more than {} and was stopped; raise the limit, use fewer --threads, or reduce the data",
+        limit.words()
+    );
+    NodeFailure::new(Code::MemoryLimit, message)
 }
 
 impl Seen {

@@ -1,5 +1,6 @@
 //! Parquet files as lazy frames, and back.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -214,8 +215,25 @@ fn write(frame: LazyFrame, path: &Path, compression: ParquetCompression) -> Pola
     let arguments = UnifiedSinkArgs { maintain_order: true, ..UnifiedSinkArgs::default() };
     frame
         .sink(target, FileWriteFormat::Parquet(Arc::new(options)), arguments)?
-        .collect_with_engine(Engine::Streaming)?;
+        .collect_with_engine(Engine::Streaming)
+        .map_err(|error| disk_error(error, path))?;
     rows(path)
+}
+
+/// What a footer that cannot be written becomes below polars' Parquet writer. A page that cannot be read is called the
+/// same.
+const TRANSPORT: &str = "transport error";
+
+/// An error as the disk gives it, where that is what it comes from: a full one refuses again. Any other stays as it is.
+fn disk_error(error: PolarsError, path: &Path) -> PolarsError {
+    if !error.to_string().contains(TRANSPORT) {
+        return error;
+    }
+    let refused = std::fs::File::options().append(true).open(path).and_then(|mut file| {
+        file.write_all(&[0; 64 * 1024])?;
+        file.sync_data()
+    });
+    refused.map_or_else(PolarsError::from, |()| error)
 }
 
 /// The number of rows that a Parquet file says it has.
@@ -225,4 +243,28 @@ fn rows(path: &Path) -> PolarsResult<u64> {
         .parse_and_finish(&file)
         .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
     Ok(metadata.file_metadata().num_rows().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Linux has a file that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_footer_that_a_full_disk_refuses_is_told_as_that() {
+        let broken = || PolarsError::ComputeError("parquet: Invalid thrift: transport error".into());
+        let full = disk_error(broken(), Path::new("/dev/full"));
+        assert!(
+            matches!(&full, PolarsError::IO { error, .. } if error.kind() == io::ErrorKind::StorageFull),
+            "{full:?}"
+        );
+        // The disk takes it, so it was a page that could not be read.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(matches!(disk_error(broken(), file.path()), PolarsError::ComputeError(_)));
+        let other = disk_error(PolarsError::ComputeError("a division".into()), Path::new("/dev/full"));
+        assert!(matches!(other, PolarsError::ComputeError(_)));
+    }
 }

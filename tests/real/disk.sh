@@ -36,9 +36,9 @@ fail() {
 
 patronage() { "$program" --log-level error "$@" >"$work/said" 2>&1; }
 
-# A shop of some thousand sales: published once for a first state of its data, then the data changes.
-patronage synthesize --out made --customers 400
-patronage synthesize --out made2 --customers 400 --seed 7
+# A shop of some hundred thousand sales: published once for a first state of its data, then the data changes.
+patronage synthesize --out made --customers 8000 --bad-rows 0
+patronage synthesize --out made2 --customers 8000 --bad-rows 0 --seed 7
 mkdir -p configs data
 cat >pipeline.yaml <<'YAML'
 name: shop
@@ -102,7 +102,7 @@ measure() {
   wanted=$(digests "$warehouse")
   [ "$wanted" != "$before" ] || fail "the other data gives the same"
   # What is staged beside what it replaces goes again, so the peak is above what is left.
-  needs=$(((($(df --output=used small | tail -1) - used) + 4096) * 3 / 2))
+  needs=$(((($(df --output=used small | tail -1) - used) + 512) * 5 / 4))
 }
 
 check_refused() { # what happened
