@@ -1,7 +1,7 @@
 //! `patronage plan`
 
 use super::arguments::{Global, Plan};
-use super::{complain, project, table};
+use super::{complain, output, project, table};
 use crate::observe::MemoryLimit;
 use crate::problem::Exit;
 use crate::run::{Options, prepare};
@@ -45,7 +45,9 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         };
         rows.push(vec![node.id(), node.kind().to_owned(), verdict.to_owned(), reason]);
     }
-    println!("{} for the run date {}\n", plan.pipeline, plan.run_date);
-    print!("{}", table::render(&["node", "kind", "would", "because"], &rows, &[]));
-    exit
+    let nodes = table::render(&["node", "kind", "would", "because"], &rows, &[]);
+    match output::print(&format!("{} for the run date {}\n\n{nodes}", plan.pipeline, plan.run_date)) {
+        Exit::Done => exit,
+        unprinted => unprinted,
+    }
 }

@@ -1,7 +1,7 @@
 //! `patronage synthesize`
 
 use super::arguments::Synthesize;
-use super::{complain, project, signals};
+use super::{complain, output, project, signals};
 use crate::problem::{Code, Exit};
 use crate::report::format::thousands;
 use crate::stages::contract::Cancel;
@@ -32,10 +32,7 @@ pub fn run(command: &Synthesize) -> Exit {
     let cancel = Cancel::default();
     let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
     match synthesize_unless(&options, &command.out, command.force, &|| cancel.is_set()) {
-        Ok(summary) => {
-            tell(command, &summary);
-            Exit::Done
-        }
+        Ok(summary) => output::print(&told(command, &summary)),
         Err(error) => {
             let exit = complain::error(code(&error), &format!("failed to {error}"), None);
             stopped.exit().filter(|_| matches!(error, SynthesizeError::Stopped)).unwrap_or(exit)
@@ -43,8 +40,8 @@ pub fn run(command: &Synthesize) -> Exit {
     }
 }
 
-fn tell(command: &Synthesize, summary: &Summary) {
-    println!(
+fn told(command: &Synthesize, summary: &Summary) -> String {
+    let made = format!(
         "{}: {} transactions of {} customers and {} products, {} to {}",
         command.out.display(),
         thousands(summary.rows),
@@ -53,13 +50,14 @@ fn tell(command: &Synthesize, summary: &Summary) {
         command.from,
         command.to
     );
-    println!(
+    let beside = format!(
         "{} orders and {} returns; {} bad rows, listed in {}",
         thousands(summary.orders),
         thousands(summary.returns),
         thousands(summary.bad_rows),
         command.out.join("truth/bad_rows.parquet").display()
     );
+    format!("{made}\n{beside}\n")
 }
 
 fn code(error: &SynthesizeError) -> Code {

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use super::arguments::{Global, Target, Verify};
-use super::{complain, project, table};
-use crate::config::Project;
+use super::{complain, output, project, table};
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Exit};
 use crate::report::format::{bytes, count, thousands};
-use crate::run::NodeFailure;
-use crate::storage::Location;
+use crate::run::{NodeFailure, places};
 use crate::storage::publish::{Audit, Fault, Finding, Inspection, audit};
+use crate::storage::{Location, Places};
 
 /// A dataset to read back.
 struct Subject {
@@ -31,7 +30,7 @@ pub fn run(command: &Verify, global: &Global) -> Exit {
 
 fn verify(command: &Verify, global: &Global) -> Result<Exit, Exit> {
     let is_dataset = command.what.contains("://") || Path::new(&command.what).is_dir();
-    let (subjects, run_date) = if is_dataset { dataset(command)? } else { publications(command, global)? };
+    let (subjects, run_date) = if is_dataset { dataset(command, global)? } else { publications(command, global)? };
     let runtime = project::runtime()?;
     let mut told = Told::default();
     for subject in &subjects {
@@ -45,9 +44,15 @@ fn verify(command: &Verify, global: &Global) -> Result<Exit, Exit> {
     Ok(told.conclude(command, is_dataset))
 }
 
-fn dataset(command: &Verify) -> Result<(Vec<Subject>, Option<NaiveDate>), Exit> {
+fn dataset(command: &Verify, global: &Global) -> Result<(Vec<Subject>, Option<NaiveDate>), Exit> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let subject = subject(&command.what, &command.what, &here)?;
+    let places = if Places::is_remote(&command.what) {
+        let (project, environment) = project::around(&command.env, global)?;
+        places::of_environment(&environment, &project.root).map_err(|problem| project::refuse(&problem))?
+    } else {
+        Places::of(&here)
+    };
+    let subject = subject(&command.what, &command.what, &places)?;
     let run_date = command.run_date.as_deref().map(project::parse_run_date).transpose()?;
     Ok((vec![subject], run_date))
 }
@@ -56,8 +61,8 @@ fn publications(command: &Verify, global: &Global) -> Result<(Vec<Subject>, Opti
     let target =
         Target { pipeline: PathBuf::from(&command.what), env: command.env.clone(), run_date: command.run_date.clone() };
     let (loaded, plan) = project::plan(&target, global)?;
-    let Project { root, .. } = &loaded.project;
-    let subjects = published(&plan).map(|(name, to)| subject(name, to, root)).collect::<Result<Vec<_>, Exit>>()?;
+    let places = places::places(&loaded, &plan).map_err(|problem| project::refuse(&problem))?;
+    let subjects = published(&plan).map(|(name, to)| subject(name, to, &places)).collect::<Result<Vec<_>, Exit>>()?;
     Ok((subjects, (!command.all_dates).then_some(plan.run_date)))
 }
 
@@ -69,9 +74,9 @@ fn published(plan: &Plan) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn subject(name: &str, to: &str, root: &Path) -> Result<Subject, Exit> {
-    let location = Location::parse(to, root)
-        .map_err(|error| complain::error(Code::BadArgument, &format!("failed to {error}"), None))?;
+fn subject(name: &str, to: &str, places: &Places) -> Result<Subject, Exit> {
+    let location =
+        places.location(to).map_err(|error| complain::error(Code::BadArgument, &format!("failed to {error}"), None))?;
     Ok(Subject { name: name.to_owned(), to: to.to_owned(), location })
 }
 
@@ -118,11 +123,12 @@ impl Told {
 
     fn conclude(self, command: &Verify, is_dataset: bool) -> Exit {
         let header = ["publication", "date", "version", "files", "rows", "bytes", "state"];
-        print!("{}", table::render(&header, &self.rows, &[2, 3, 4, 5]));
+        let mut text = table::render(&header, &self.rows, &[2, 3, 4, 5]);
         if !self.problems.is_empty() {
-            println!("\nProblems\n  {}", self.problems.join("\n  "));
-            println!("\nTo mend it\n  {}", self.advice(command, is_dataset).join("\n  "));
+            text.push_str(&format!("\nProblems\n  {}\n", self.problems.join("\n  ")));
+            text.push_str(&format!("\nTo mend it\n  {}\n", self.advice(command, is_dataset).join("\n  ")));
         }
+        let printed = output::print(&text);
         for message in &self.unpublished {
             complain::error(Code::NotPublished, message, None);
         }
@@ -130,7 +136,7 @@ impl Told {
             let problems = count(self.problems.len() as u64, "problem", "problems");
             return complain::error(Code::PublishedDamaged, &format!("{problems} in published data"), None);
         }
-        if self.unpublished.is_empty() { Exit::Done } else { Code::NotPublished.exit() }
+        if self.unpublished.is_empty() { printed } else { Code::NotPublished.exit() }
     }
 
     fn advice(&self, command: &Verify, is_dataset: bool) -> Vec<String> {

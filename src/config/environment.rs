@@ -3,9 +3,9 @@
 use chrono::{Days, NaiveDate, Utc};
 use indexmap::IndexMap;
 
-use super::PseudonymSpec;
-use super::pseudonyms;
 use super::yaml::{Node, Resolver, Value};
+use super::{PseudonymSpec, S3Spec};
+use super::{pseudonyms, s3};
 use crate::problem::{Code, Problem};
 
 /// A run date as it may be written.
@@ -47,6 +47,8 @@ pub struct Environment {
     pub run_date: Option<RunDate>,
     /// The key of pseudonyms, and where it is referred to: `file:line:column`.
     pub pseudonyms: Option<(PseudonymSpec, String)>,
+    /// How S3 is reached, and where that is said: `file:line:column`.
+    pub s3: Option<(S3Spec, String)>,
 }
 
 /// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
@@ -78,6 +80,13 @@ impl Environment {
             if name == "pseudonyms" {
                 match pseudonyms::read(node) {
                     Ok(spec) => environment.pseudonyms = Some((spec, String::new())),
+                    Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
+                }
+                continue;
+            }
+            if name == "s3" {
+                match s3::read(node) {
+                    Ok(spec) => environment.s3 = Some((spec, String::new())),
                     Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
                 }
                 continue;

@@ -65,7 +65,7 @@ impl Document {
 
     fn at(&self, mark: Mark, problem: Problem) -> Located {
         // What stands there may be a key that was written by mistake, so the line is not shown.
-        let secret = problem.place.path.first() == Some(&Step::from("pseudonyms"));
+        let secret = ["pseudonyms", "s3"].iter().any(|key| problem.place.path.first() == Some(&Step::from(*key)));
         let text = if secret { String::new() } else { self.text.clone() };
         Located { file: self.file.clone(), text, line: mark.line, column: mark.column, problem }
     }
@@ -142,10 +142,15 @@ pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Ve
     let empty = Environment::default();
     let mut problems = yaml::interpolate(&mut document.tree, &empty);
     let (mut environment, more) = Environment::from_tree(name, &document.tree);
+    let place_of = |path: &[&str]| {
+        let Located { file, line, column, .. } = document.locate(Problem::new(Code::BadSecret, "").at(path.to_vec()));
+        format!("{file}:{line}:{column}")
+    };
     if let Some((_, place)) = &mut environment.pseudonyms {
-        let key = Problem::new(Code::BadSecret, "").at(["pseudonyms", "key", "secret"]);
-        let Located { file, line, column, .. } = document.locate(key);
-        *place = format!("{file}:{line}:{column}");
+        *place = place_of(&["pseudonyms", "key", "secret"]);
+    }
+    if let Some((_, place)) = &mut environment.s3 {
+        *place = place_of(&["s3"]);
     }
     problems.extend(more);
     if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
-use super::state::CheckResult;
-use super::state::Last;
+use super::state::{CheckResult, Last, fitted_for};
 use super::warnings::{self, Warning};
 use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
@@ -250,6 +249,7 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
         rows: source.rows,
         watermark: meta.watermark,
         quarantined_rows: source.quarantined,
+        later_rows: source.later,
     })
 }
 
@@ -276,9 +276,17 @@ fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
     let node = plan.nodes.get(result.node)?;
     let meta = result.meta.as_ref()?;
-    let evaluation = meta.evaluation.clone()?;
     let version = meta.model.as_ref().map(|model| model.version.clone());
+    let fitted = version.as_deref().and_then(fitted_for);
     let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
-    let report = ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation);
+    let mut report = match (&meta.evaluation, version) {
+        (Some(evaluation), version) => ModelReport::new(&node.name, node.kind(), version, mode, evaluation.clone()),
+        (None, Some(version)) => ModelReport::unevaluated(&node.name, node.kind(), version, fitted, mode),
+        (None, None) => return None,
+    };
+    report.fitted_for = fitted;
+    if !report.evaluation.measures.is_empty() {
+        report.static_inputs = plan.static_inputs(result.node);
+    }
     Some(report.of_family(stages::kind(node.kind()).map_or("", |kind| kind.family)))
 }

@@ -3,6 +3,7 @@
 use polars::prelude::PolarsError;
 
 use super::state::CheckResult;
+use crate::crash;
 use crate::problem::Code;
 use crate::stages::Failure;
 use crate::storage::{Kind, StorageError};
@@ -16,11 +17,18 @@ pub struct NodeFailure {
     pub message: String,
     /// What the checks found, where they were made.
     pub checks: Vec<CheckResult>,
+    /// Whether the engine gave up, so that a damaged file may be behind it.
+    pub(super) by_engine: bool,
 }
 
 impl NodeFailure {
     pub fn new(code: Code, message: impl Into<String>) -> NodeFailure {
-        NodeFailure { code, message: message.into(), checks: vec![] }
+        NodeFailure { code, message: message.into(), checks: vec![], by_engine: false }
+    }
+
+    /// A task that ended without a result: it panicked, and what it said then may quote a row.
+    pub fn lost() -> NodeFailure {
+        NodeFailure::new(Code::Bug, format!("a task was lost: it panicked{}", crash::place()))
     }
 
     /// Trouble of the local disk that a library told.
@@ -51,6 +59,9 @@ impl From<StorageError> for NodeFailure {
             Kind::Conflict => Code::PublishConflict,
             Kind::Invalid => Code::BadValue,
             Kind::Stopped => Code::Interrupted,
+            Kind::Denied => Code::StorageDenied,
+            Kind::BucketMissing => Code::BucketMissing,
+            Kind::Refused => Code::StorageRefused,
             Kind::NotFound | Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Other => Code::LocalIo,
         };
         NodeFailure::new(code, format!("failed to {error}{}", advice(error.kind())))
@@ -68,12 +79,17 @@ fn advice(kind: Kind) -> &'static str {
 
 impl From<PolarsError> for NodeFailure {
     fn from(error: PolarsError) -> NodeFailure {
+        // polars reads from stores nothing but sources.
+        if let Some(error) = StorageError::of_polars(&error) {
+            return NodeFailure::source(error);
+        }
         let line = first_line(&error);
-        match disk_trouble(&error.to_string()) {
+        let failure = match disk_trouble(&error.to_string()) {
             Some(kind) => NodeFailure::disk(kind, &line),
             None if is_io(&error) => NodeFailure::new(Code::LocalIo, line),
             None => NodeFailure::new(Code::StageFailed, line),
-        }
+        };
+        NodeFailure { by_engine: true, ..failure }
     }
 }
 
@@ -111,7 +127,7 @@ impl From<Failure> for NodeFailure {
 
 /// polars appends the whole query plan after the first line, and in a list in brackets the values that it stumbled
 /// over, which may be customers.
-fn first_line(error: &PolarsError) -> String {
+pub(super) fn first_line(error: &PolarsError) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.split(": [").next().unwrap_or_default().to_owned()

@@ -62,6 +62,11 @@ fn rows(report: &Report) -> Vec<Row> {
     }
     let checks = report.checks.iter();
     rows.extend(checks.map(|check| Row::new(&check.on, &check.check, "failed_rows", check.failed_rows as f64)));
+    for source in &report.sources {
+        let counts = [("quarantined_rows", source.quarantined_rows), ("later_rows", source.later_rows)];
+        let id = format!("source.{}", source.name);
+        rows.extend(counts.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)));
+    }
     for node in &report.nodes {
         let ports = node.outputs.iter().map(|output| (&output.port, output.rows as f64));
         rows.extend(ports.map(|(port, count)| Row::new(&node.id, port, "rows", count)));

@@ -8,6 +8,7 @@ mod changes;
 mod checks;
 mod contract;
 mod counts;
+pub mod damage;
 pub mod decide;
 pub mod diff;
 mod drift;
@@ -16,6 +17,7 @@ mod failure;
 mod given;
 pub mod history;
 mod measures;
+pub mod places;
 mod profile;
 mod progress;
 mod publish;
@@ -24,6 +26,7 @@ mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+pub mod texts;
 mod tidy;
 pub mod unit_tests;
 mod warnings;
@@ -45,11 +48,13 @@ use crate::problem::{Code, Problem};
 use crate::report::Report;
 use crate::stages::Failure;
 use crate::stages::contract::Cancel;
+use crate::storage::Places;
 use crate::storage::local::Presence;
 use decide::Decision;
 pub use failure::NodeFailure;
 pub use results::NodeResult;
 use source::Inspected;
+pub use stage::from_panic;
 use state::State;
 
 /// How to run.
@@ -85,6 +90,7 @@ pub struct Prepared {
     /// As long as this lives, other runs know of it and clean up nothing. None where there are no locks, or nothing
     /// is changed.
     pub presence: Option<Presence>,
+    pub places: Places,
 }
 
 /// Looks at the sources and decides what would run. Once the run is to stop, what was not looked at yet counts as
@@ -94,12 +100,13 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
     let pseudonyms = entry::pseudonyms(loaded, plan)?;
     let presence = if options.changes_nothing { None } else { tidy::enter(loaded, &plan.pipeline) };
+    let places = places::places(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         let Work::Source { spec, entry } = &node.work else { continue };
         let inspected = tokio::select! {
-            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root) => inspected,
+            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places) => inspected,
             () = watch::until_cancelled(cancel) => Err(NodeFailure::from(Failure::Cancelled)),
         };
         match inspected {
@@ -114,11 +121,11 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
         tokio::select! {
-            () = publish::decide(node, plan.run_date, &loaded.project.root, decision) => {}
+            () = publish::decide(node, plan.run_date, &places, decision) => {}
             () = watch::until_cancelled(cancel) => {}
         }
     }
-    Ok(Prepared { state, sources, broken, decisions, selected, presence })
+    Ok(Prepared { state, sources, broken, decisions, selected, presence, places })
 }
 
 /// The directory of artifacts, tables and models.
@@ -130,9 +137,8 @@ pub fn artifacts_root(loaded: &Loaded) -> PathBuf {
 fn facts(plan: &Plan, state: &State) -> Facts {
     let last = state.last();
     let changed = |node: &&plan::Node| last.get(&node.id()).is_none_or(|last| last.definition != node.definition);
-    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(|node| node.name.clone()).collect();
-    let results =
-        last.iter().filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone()))).collect();
+    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(plan::Node::id).collect();
+    let results = last.iter().map(|(id, last)| (id.clone(), last.result.clone())).collect();
     Facts { modified, results }
 }
 
@@ -159,7 +165,6 @@ pub async fn run(
     let run = schedule::Run {
         plan: Arc::new(plan),
         prepared: Arc::new(prepared),
-        root: loaded.project.root.clone(),
         directory: directory.clone(),
         run_id: run_id.to_owned(),
         options: options.clone(),
@@ -190,13 +195,4 @@ pub enum RunError {
     Selection(Problem),
     #[error(transparent)]
     Node(#[from] NodeFailure),
-}
-
-impl RunError {
-    pub fn code(&self) -> Code {
-        match self {
-            RunError::Selection(problem) => problem.code,
-            RunError::Node(failure) => failure.code,
-        }
-    }
 }

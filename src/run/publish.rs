@@ -9,7 +9,7 @@ use super::decide::Decision;
 use super::failure::NodeFailure;
 use super::state::{State, table_file};
 use crate::config::SnapshotChoice;
-use crate::plan::{Node, Plan, Work};
+use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
 use crate::stages::contract::Cancel;
@@ -17,16 +17,15 @@ use crate::storage::publish::{
     Commit, NewFile, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
 };
 use crate::storage::scan::RowCounter;
-use crate::storage::{Kind, Location, StorageError, scan};
-use crate::table::{AS_OF, TableSchema, type_name};
+use crate::storage::{Kind, Location, Places, StorageError, scan};
+use crate::table::{AS_OF, Column, TableSchema, type_name};
 
 /// The column that says which run a row belongs to.
 const RUN_DATE: &str = "run_date";
 
 /// Where a publication happens.
 pub struct At<'a> {
-    /// What relative paths start from.
-    pub root: &'a Path,
+    pub places: &'a Places,
     pub run_id: &'a str,
     /// For the file until it is published.
     pub scratch: &'a Path,
@@ -39,21 +38,38 @@ pub struct At<'a> {
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
-pub async fn decide(node: &Node, run_date: chrono::NaiveDate, root: &Path, decision: &mut Decision) {
+pub async fn decide(node: &Node, run_date: chrono::NaiveDate, places: &Places, decision: &mut Decision) {
     let Work::Publish { spec, .. } = &node.work else { return };
-    let commit = match Location::parse(&spec.to, root) {
-        Ok(to) => newest(&to, Some(run_date)).await,
+    let found = match places.location(&spec.to) {
+        Ok(to) => held(&to, run_date, &decision.key).await,
         Err(error) => Err(error),
     };
-    decision.reason = match commit {
-        Ok(Some(commit)) if commit.key == decision.key.0 => {
-            decision.done = true;
-            "the partition holds the same already".to_owned()
-        }
-        Ok(Some(_)) => "the partition holds something else".to_owned(),
-        Ok(None) => "the partition was never published".to_owned(),
-        Err(_) => "the dataset cannot be looked at now".to_owned(),
+    let (done, reason) = match found {
+        Ok(Held::Same(Partition::Whole)) => (true, "the partition holds the same already"),
+        Ok(Held::Same(Partition::Unfinished)) => (false, "an earlier run did not finish the partition"),
+        Ok(Held::Same(Partition::Damaged(_))) => (false, "files of the partition are missing or damaged"),
+        Ok(Held::Other) => (false, "the partition holds something else"),
+        Ok(Held::Nothing) => (false, "the partition was never published"),
+        Err(_) => (false, "the dataset cannot be looked at now"),
     };
+    decision.done = done;
+    decision.reason = reason.to_owned();
+}
+
+/// What a partition holds.
+enum Held {
+    /// What would be published, in this state.
+    Same(Partition),
+    Other,
+    Nothing,
+}
+
+async fn held(to: &Location, run_date: chrono::NaiveDate, key: &Key) -> Result<Held, StorageError> {
+    Ok(match newest(to, Some(run_date)).await? {
+        Some(commit) if commit.key == key.0 => Held::Same(verify(to, &commit).await?),
+        Some(_) => Held::Other,
+        None => Held::Nothing,
+    })
 }
 
 /// Publishes unless the newest commit of the date holds the same.
@@ -67,7 +83,7 @@ pub async fn run(
 ) -> Result<PublicationReport, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
     let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
-    let to = Location::parse(&spec.to, at.root)?;
+    let to = at.places.location(&spec.to)?;
     let report = |commit: &Commit, changed: bool| PublicationReport {
         name: node.name.clone(),
         to: spec.to.clone(),
@@ -166,7 +182,7 @@ async fn write(
         Ok(scan::write_parquet_counted(frame, &copy, &counter)?)
     };
     let written = tokio::task::spawn_blocking(write).await;
-    let written = written.unwrap_or_else(|error| Err(NodeFailure::new(Code::Bug, error.to_string())));
+    let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
     if written.is_err() {
         let _ = std::fs::remove_file(file);
     }
@@ -185,29 +201,36 @@ fn publishable(
     } else {
         frame.filter(col(AS_OF).eq(lit(run_date)))
     };
-    let mut columns: Vec<Expr> = schema.key.iter().map(|name| column(schema, name)).collect();
-    columns.push(lit(run_date).cast(DataType::Date).alias(RUN_DATE));
-    let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
-    columns.extend(rest.map(|one| column(schema, &one.name)));
-    frame.select(columns)
+    let of = |column: Option<&Column>| match column {
+        Some(column) => published_column(column),
+        None => lit(run_date).cast(DataType::Date).alias(RUN_DATE),
+    };
+    frame.select(in_order(schema).into_iter().map(of).collect::<Vec<_>>())
 }
 
-fn column(schema: &TableSchema, name: &str) -> Expr {
-    match schema.column(name).map(|column| &column.dtype) {
-        Some(DataType::Datetime(..)) => col(name).cast(DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))),
+/// The columns of a published file, in its order; none stands for `run_date`.
+fn in_order(schema: &TableSchema) -> Vec<Option<&Column>> {
+    let key = schema.key.iter().filter_map(|name| schema.column(name)).map(Some);
+    let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
+    key.chain([None]).chain(rest.map(Some)).collect()
+}
+
+fn published_column(column: &Column) -> Expr {
+    let name = column.name.as_str();
+    match column.dtype {
+        DataType::Datetime(..) => col(name).cast(DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))),
         _ => col(name),
     }
 }
 
-/// The columns as the commit records them, with their privacy classes.
+/// The columns as the commit records them, in the order of the file, with their privacy classes.
 fn described(schema: &TableSchema) -> Vec<serde_json::Value> {
-    let of = |column: &crate::table::Column| {
-        serde_json::json!({
+    let of = |column: Option<&Column>| match column {
+        Some(column) => serde_json::json!({
             "name": column.name, "type": type_name(&column.dtype), "class": column.class,
             "key": schema.key.contains(&column.name),
-        })
+        }),
+        None => serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }),
     };
-    let mut columns: Vec<serde_json::Value> = schema.columns.iter().map(of).collect();
-    columns.push(serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }));
-    columns
+    in_order(schema).into_iter().map(of).collect()
 }

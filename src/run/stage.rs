@@ -16,13 +16,15 @@ use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::checks::Check;
+use crate::crash;
 use crate::format;
 use crate::observe::MemoryLimit;
+use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
 use crate::storage::scan::RowCounter;
-use crate::storage::{StorageError, local, scan};
+use crate::storage::{Kind, StorageError, local, scan};
 use crate::table::Table;
 
 /// What a stage needs from the run around it.
@@ -59,15 +61,20 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     catch_unwind(AssertUnwindSafe(|| run_inner(index, around))).unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
 }
 
-/// A library's panic on damaged input is not distinguishable from a bug of ours.
+/// A library's panic on damaged input is not distinguishable from a bug of ours, but one over the disk is. What it
+/// said may quote a row.
 pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
-    let text =
-        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    let line = text.as_deref().and_then(|text| text.lines().next()).unwrap_or("without a message");
-    if let Some(failure) = text.as_deref().and_then(disk_trouble) {
-        return NodeFailure::disk(failure, line);
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    if let Some(kind) = text.and_then(disk_trouble) {
+        let how = match kind {
+            Kind::DiskFull => "the disk is full",
+            Kind::ReadOnly => "the file system is read-only",
+            _ => "the disk failed",
+        };
+        return NodeFailure::disk(kind, &format!("failed to write a table: {how}"));
     }
-    NodeFailure::new(Code::StagePanicked, format!("the stage panicked: {line}"))
+    let message = format!("the stage panicked{}", crash::place());
+    NodeFailure { by_engine: true, ..NodeFailure::new(Code::StagePanicked, message) }
 }
 
 fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
@@ -119,7 +126,7 @@ fn inputs(
             NodeFailure::new(Code::EarlierModelMissing, message)
         };
         let version = decision.model.as_deref().ok_or_else(missing)?;
-        inputs.earlier = Some(around.state.model(&node.name, version).ok_or_else(missing)?);
+        inputs.earlier = Some(around.state.model(&node.name, version)?.ok_or_else(missing)?);
     }
     Ok(inputs)
 }
@@ -179,9 +186,13 @@ fn commit(
     let directory = local::AtomicDirectory::create(&target)?;
     let written = write_tables(index, node, given::all(outputs.pieces, outputs.tables), directory.path(), around)?;
     let profiles = profile::of_execution(around.plan, node, directory.path(), &written.outputs, outputs.profile)?;
+    let mut evaluation = outputs.evaluation;
+    if let Some(evaluation) = &mut evaluation {
+        tell_static(evaluation, &around.plan.static_inputs(index));
+    }
     let model = match &outputs.model {
         Some(model) => {
-            let card = card::render(&node.name, model, outputs.evaluation.as_ref());
+            let card = card::render(&node.name, model, evaluation.as_ref());
             around.state.register(&node.name, model, &decision.key, &card)?;
             Some(ModelMeta { version: model.version(), mode: "fit_apply".to_owned() })
         }
@@ -193,7 +204,7 @@ fn commit(
         parts: decision.parts.clone(),
         outputs: written.outputs,
         watermark,
-        evaluation: outputs.evaluation,
+        evaluation,
         model,
         source: None,
         checks: written.checks,
@@ -206,6 +217,19 @@ fn commit(
     around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
     around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
+}
+
+/// Says of an evaluation which tables fed it on the pipeline's word alone.
+fn tell_static(evaluation: &mut Evaluation, tables: &[String]) {
+    if tables.is_empty() || evaluation.measures.is_empty() {
+        return;
+    }
+    let value = format!(
+        "{}: the pipeline says that the rows never change over time; if they do, the evaluation has seen the future",
+        tables.join(", ")
+    );
+    // After the first, which says what was evaluated.
+    evaluation.facts.insert(evaluation.facts.len().min(1), Fact::new("declared static", value));
 }
 
 /// Writes each table and makes its checks; a failed one of severity `error` fails them all. Then rows are set aside.
@@ -224,7 +248,7 @@ fn write_tables(
     for (place, ((port, schema), table)) in node.outputs.iter().zip(tables).enumerate() {
         let file = table_file(directory, port);
         let rows = table.write(port, schema, &file, &around.rows)?;
-        written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+        written.outputs.push(OutputMeta::of_file(directory, port, rows, schema)?);
         let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
         if !checks.is_empty() {
             let subject = Subject {
@@ -250,7 +274,8 @@ fn write_tables(
         let aside = around.aside(&name);
         let rows = findings.set_aside(&around.state.root.join(&aside))?;
         written.aside.push(Aside { port: output.port.clone(), rows, file: aside });
-        output.rows = keep(findings, file)?;
+        let kept = keep(findings, file)?;
+        *output = OutputMeta::of_file(directory, &output.port, kept, &output.schema)?;
     }
     Ok(written)
 }

@@ -4,13 +4,16 @@
 
 mod checks;
 mod commands;
+mod damage;
 mod diff;
 mod edges;
-#[cfg(target_os = "linux")]
 mod faults;
 mod features;
+mod formats;
+mod input;
 mod layers;
 mod memory;
+mod models;
 mod mutations;
 mod planted;
 mod privacy;

@@ -21,6 +21,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
         .map_err(|error| StorageError::io("write", path.display(), &error))
 }
 
+/// The size of a file in bytes.
+///
+/// # Errors
+/// Those of the file system, such as that it is not there.
+pub fn size(path: &Path) -> Result<u64, StorageError> {
+    let meta = fs::metadata(path).map_err(|error| StorageError::io("look at", path.display(), &error))?;
+    Ok(meta.len())
+}
+
 /// A hidden file beside its target, locked as long as this lives: what is found unlocked is litter.
 #[derive(Debug)]
 pub(super) struct Staged {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use object_store::PutMode;
 
-use super::check::check;
+use super::check::{arrived, check};
 use super::commit::{Commit, VERSION};
 use super::dataset::Dataset;
 use super::finish::finish;
@@ -93,9 +93,11 @@ impl<'a> Attempt<'a> {
         stop.check(&self.dataset.to)?;
         self.dataset.delete(&names::success(date)).await?;
         for staged in staged {
-            let completed = staged.upload.complete().await;
-            let location = || self.dataset.to.join(&staged.file.path);
-            completed.map_err(|error| StorageError::store("write", location(), &error))?;
+            if let Err(error) = staged.upload.complete().await
+                && !arrived(self.dataset, &staged.file).await
+            {
+                return Err(StorageError::store("write", self.dataset.to.join(&staged.file.path), &error).into());
+            }
         }
         // Once more: the run before may have been slow to write its own, and now it can see our files.
         self.dataset.delete(&names::success(date)).await?;
@@ -179,5 +181,6 @@ fn is_same(there: &Commit, ours: &Commit) -> bool {
 
 /// Errors by which a store says that it did nothing.
 fn is_final(kind: Kind) -> bool {
-    matches!(kind, Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Invalid)
+    use Kind::{BucketMissing, Denied, DiskFull, Invalid, Permission, ReadOnly, Refused};
+    matches!(kind, Permission | Denied | BucketMissing | Refused | DiskFull | ReadOnly | Invalid)
 }

@@ -208,8 +208,8 @@ async fn rows(dataset: &Dataset, file: &CommittedFile) -> Result<Option<Fault>, 
     let location = dataset.to.join(&file.path);
     let source = SourceFile { location, size: file.bytes, identity: file.sha256.clone(), partitions: Vec::new() };
     match footer::read(&source).await {
-        Ok(footer) if footer.rows == file.rows => Ok(None),
-        Ok(footer) => Ok(Some(Fault::Rows { committed: file.rows, found: footer.rows })),
+        Ok(footer) if footer.rows == Some(file.rows) => Ok(None),
+        Ok(footer) => Ok(Some(Fault::Rows { committed: file.rows, found: footer.rows.unwrap_or(0) })),
         Err(error) if error.kind() == Kind::Corrupt => Ok(Some(Fault::Unreadable(error.detail))),
         Err(error) => Err(error),
     }

@@ -18,6 +18,13 @@ const READ_BACK_BYTES: u64 = 8 * 1024 * 1024;
 /// What a local file is read in.
 const BLOCK_BYTES: usize = 256 * 1024;
 
+/// Whether a file whose upload could not be completed is there all the same: the answer may have been lost, and to a
+/// second request the server says that it knows no such upload. The name is the run's own, so nobody else wrote it.
+pub(super) async fn arrived(dataset: &Dataset, file: &CommittedFile) -> bool {
+    let Ok(path) = dataset.path(&file.path) else { return false };
+    dataset.store.head(&path).await.is_ok_and(|meta| meta.size == file.bytes)
+}
+
 /// Checks the size of a written file, and its SHA-256 where that is cheap.
 pub(super) async fn check(dataset: &Dataset, file: &CommittedFile) -> Result<(), StorageError> {
     let path = dataset.path(&file.path)?;

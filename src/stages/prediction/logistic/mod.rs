@@ -18,7 +18,7 @@ use super::design::snapshots::{Snapshots, repeated};
 use super::design::{self, Choice, PORT, Scale};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Column, Role, Table, TableSchema, type_name};
@@ -144,7 +144,7 @@ impl Stage for Logistic {
         let schema = table.schema.clone();
         let entity = design::entity(&schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
         if self.mode == Mode::Apply {
-            let model = earlier.ok_or_else(|| Failure::bug("no earlier model was handed over"))?;
+            let model = Model::to_apply(earlier, self, &[])?;
             return self.apply(table, &entity, &model, context.run_date);
         }
         let columns = self.features.columns(&schema).map_err(|problems| {
@@ -212,11 +212,6 @@ impl Logistic {
     /// Scores the run date with a model of an earlier one.
     fn apply(&self, table: Table, entity: &Column, model: &Model, run_date: NaiveDate) -> Result<Outputs, Failure> {
         let fitted: Fitted = model.main()?;
-        if fitted.target != self.target {
-            let message =
-                format!("the earlier model predicts `{}`, not `{}`; fit it again", fitted.target, self.target);
-            return Err(Failure::data(message));
-        }
         let needed = fitted.design.columns.iter().map(design::Encoding::name);
         let present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
         let rows = Snapshots::read(table, &entity.name, present)?.at(run_date)?;
@@ -254,7 +249,7 @@ impl Logistic {
             outputs: vec![Field::new(probability, "float64"), Field::new(version, "string")],
             profile: profile::columns(rows, features)?,
             rows: rows.height(),
-            parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
+            parameters: parameters(self)?,
         };
         Model::new(run_date, signature, fitted)
     }
