@@ -92,9 +92,11 @@ pub async fn run(
         bytes: commit.files.iter().map(|file| file.bytes).sum(),
         changed,
     };
-    if let Some(commit) = standing(&to, plan.run_date, own, at).await? {
-        return Ok(report(&commit, false));
-    }
+    let again = match standing(&to, plan.run_date, own, at).await? {
+        Standing::Same(commit) => return Ok(report(&commit, false)),
+        Standing::Damaged => true,
+        Standing::Other => false,
+    };
     let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
@@ -110,6 +112,7 @@ pub async fn run(
         created_at: Utc::now(),
         schema: described(schema),
         files: vec![NewFile { path: file.clone(), rows }],
+        again,
         stop: Stop::when(move || cancel.is_set()),
     };
     let published = publish(&request).await;
@@ -119,39 +122,48 @@ pub async fn run(
         Ok(published) => Ok(report(&published.commit, true)),
         // Who was faster may have published the same.
         Err(error) if error.kind() == Kind::Conflict => match standing(&to, plan.run_date, own, at).await? {
-            Some(commit) => Ok(report(&commit, false)),
-            None => Err(error.into()),
+            Standing::Same(commit) => Ok(report(&commit, false)),
+            Standing::Damaged | Standing::Other => Err(error.into()),
         },
         Err(error) => Err(error.into()),
     }
 }
 
-/// The newest commit of the date, if it holds what would be published and is whole; what a crash left undone is done.
+/// What the newest commit of a date holds.
+enum Standing {
+    /// What would be published, whole.
+    Same(Commit),
+    /// What would be published, but files are missing or damaged.
+    Damaged,
+    /// Something else, or there is none.
+    Other,
+}
+
+/// Looks at the newest commit of the date; where it holds what would be published, what a crash left undone is done.
 async fn standing(
     to: &Location,
     run_date: chrono::NaiveDate,
     own: &Decision,
     at: &At<'_>,
-) -> Result<Option<Commit>, NodeFailure> {
+) -> Result<Standing, NodeFailure> {
     let same = async || -> Result<Option<Commit>, StorageError> {
         Ok(newest(to, Some(run_date)).await?.filter(|commit| commit.key == own.key.0))
     };
-    let Some(commit) = same().await? else { return Ok(None) };
+    let Some(commit) = same().await? else { return Ok(Standing::Other) };
     let state = verify(to, &commit).await?;
-    // What is missing or damaged is published again.
     if matches!(state, Partition::Damaged(_)) || (at.full_refresh && content_damage(to, &commit).await?) {
-        return Ok(None);
+        return Ok(Standing::Damaged);
     }
     if state == Partition::Whole {
-        return Ok(Some(commit));
+        return Ok(Standing::Same(commit));
     }
     match repair(to, run_date, at.run_id, Utc::now()).await {
         Err(error) if error.kind() == Kind::Conflict => match same().await? {
-            Some(commit) => Ok(Some(commit)),
+            Some(commit) => Ok(Standing::Same(commit)),
             None => Err(error.into()),
         },
         Err(error) => Err(error.into()),
-        Ok(_) => Ok(Some(commit)),
+        Ok(_) => Ok(Standing::Same(commit)),
     }
 }
 

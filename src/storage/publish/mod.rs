@@ -33,7 +33,7 @@ pub use request::{NewFile, Request, Stop};
 
 use chrono::NaiveDate;
 
-use super::{Location, StorageError};
+use super::{Kind, Location, StorageError};
 use attempt::Attempt;
 use dataset::Dataset;
 
@@ -48,14 +48,18 @@ pub struct Published {
 /// Publishes a partition: on success readers see exactly the given files.
 ///
 /// # Errors
-/// [`super::Kind::Conflict`] if another run published this date in the meantime; the files of this run are then
-/// gone. [`super::Kind::Transient`] with "may have been published" if the commit's fate is unknown. After any error
+/// [`Kind::Conflict`] if another run published this date, or the same as this, in the meantime; the files of this run
+/// are then gone. [`Kind::Transient`] with "may have been published" if the commit's fate is unknown. After any error
 /// readers through the newest commit see the old version or the new, whole; publishing again, or [`repair`], heals
 /// the rest.
 pub async fn publish(request: &Request) -> Result<Published, StorageError> {
     request.check()?;
     let dataset = Dataset::open(&request.to)?;
     let before = dataset.newest(request.run_date).await?;
+    if !request.again && before.as_ref().is_some_and(|commit| commit.key == request.key) {
+        let detail = "another run published the same in the meantime";
+        return Err(dataset.error(Kind::Conflict, &names::partition(request.run_date), detail));
+    }
     if before.is_none() {
         dataset.mark().await?;
         for litter in finish::staged_litter(&dataset, names::COMMITS).await? {
@@ -70,7 +74,7 @@ pub async fn publish(request: &Request) -> Result<Published, StorageError> {
 /// The newest commit of a date, or of the newest date that has one; `None` if nothing was ever published.
 ///
 /// # Errors
-/// [`super::Kind::Corrupt`] if the commit cannot be read as one.
+/// [`Kind::Corrupt`] if the commit cannot be read as one.
 pub async fn newest(to: &Location, run_date: Option<NaiveDate>) -> Result<Option<Commit>, StorageError> {
     let dataset = Dataset::open(to)?;
     if let Some(date) = run_date {
@@ -86,7 +90,7 @@ pub async fn newest(to: &Location, run_date: Option<NaiveDate>) -> Result<Option
 /// The newest commit of every date, oldest date first; `None` if the location is no published dataset.
 ///
 /// # Errors
-/// [`super::Kind::Corrupt`] if a commit cannot be read as one.
+/// [`Kind::Corrupt`] if a commit cannot be read as one.
 pub async fn newest_of_each_date(to: &Location) -> Result<Option<Vec<Commit>>, StorageError> {
     Dataset::open(to)?.newest_of_each_date().await
 }

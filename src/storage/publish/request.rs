@@ -24,6 +24,8 @@ pub struct Request {
     pub schema: Vec<Value>,
     /// In the order of the rows; may be empty.
     pub files: Vec<NewFile>,
+    /// Publish even what the newest commit holds already, because its files are damaged.
+    pub again: bool,
     /// Says when nothing may be published any more.
     pub stop: Stop,
 }
