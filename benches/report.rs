@@ -61,6 +61,7 @@ fn model(place: usize) -> ModelReport {
         facts: vec![],
         charts: charts(),
         slices: vec![],
+        finds: String::new(),
         watch: vec!["Few rows evaluate it.".to_owned()],
     };
     ModelReport::new(format!("model_{place}"), "logistic", None, "fit_apply", evaluation)
@@ -87,6 +88,7 @@ fn report(columns: u32, models: usize) -> Report {
         patronage_version: "0.1.0".to_owned(),
         started: DateTime::UNIX_EPOCH,
         elapsed_seconds: 60.0,
+        report_seconds: None,
         peak_memory_bytes: None,
         threads: 2,
         nodes: vec![],

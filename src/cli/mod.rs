@@ -7,24 +7,28 @@ mod explain;
 mod graph;
 mod init;
 mod list;
+mod output;
 mod plan;
 mod project;
 mod run;
 mod schema;
 mod show;
 mod signals;
+mod start;
 mod synthesize;
 mod table;
 mod test;
 mod validate;
+mod verify;
 
 pub mod reference;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::observe::panics;
+use crate::crash;
 use crate::problem::{Code, Exit};
 use arguments::{Arguments, Command};
 
@@ -39,21 +43,35 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    panics::keep_quiet();
-    let exit = std::panic::catch_unwind(|| run_command(&arguments)).unwrap_or_else(|_| {
-        let place = panics::take_place().unwrap_or_else(|| "an unknown place".to_owned());
-        complain::error(Code::Bug, &format!("the program panicked at {place}"), Some("RUST_BACKTRACE=1 shows more"))
-    });
+    crash::install();
+    complain::speak(arguments.global.log_format);
+    let exit = guarded(|| dispatch(&arguments));
     ExitCode::from(exit as u8)
 }
 
-fn run_command(arguments: &Arguments) -> Exit {
+/// What the work returns; a panic is told by its place and is a bug.
+fn guarded(work: impl FnOnce() -> Exit) -> Exit {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = format!("the program panicked{}", crash::place());
+        complain::error(Code::Bug, &message, None)
+    })
+}
+
+fn dispatch(arguments: &Arguments) -> Exit {
+    let live = match &arguments.command {
+        Command::Run(_) => start::live(&arguments.global),
+        _ => None,
+    };
+    if let Err(exit) = start::log(&arguments.global, live.as_ref()) {
+        return exit;
+    }
     match &arguments.command {
-        Command::Run(command) => run::run(command, &arguments.global),
+        Command::Run(command) => run::run(command, &arguments.global, live),
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
         Command::Diff(command) => diff::run(command, &arguments.global),
+        Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),
         Command::Show(command) => show::run(command, &arguments.global),
         Command::List(command) => list::run(command),

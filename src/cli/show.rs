@@ -6,11 +6,13 @@ use polars::prelude::{AnyValue, DataFrame, IntoLazy, LazyFrame};
 use tokio::runtime::Runtime;
 
 use super::arguments::{Global, Show};
-use super::{complain, project, table};
+use super::{complain, output, project, table};
+use crate::observe::MemoryLimit;
 use crate::plan::{Node, Plan, Work};
 use crate::problem::{Code, Exit, nearest};
 use crate::run::source::Inspected;
 use crate::run::{NodeFailure, Options, damage, from_panic, prepare, source, state::table_file, texts};
+use crate::stages::contract::Cancel;
 use crate::storage::{Format, scan};
 use crate::table::{Class, TableSchema};
 
@@ -33,14 +35,15 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         full_refresh: false,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
+        changes_nothing: true,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options, &Cancel::default())) {
         Ok(prepared) => prepared,
         Err(problem) => return project::refuse(&problem),
     };
@@ -72,10 +75,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         }
     };
     match frame.and_then(|frame| first(frame, node, inspected, command.rows)) {
-        Ok(frame) => {
-            print!("{}", render(&frame, schema, command.unmask));
-            Exit::Done
-        }
+        Ok(frame) => output::print(&render(&frame, schema, command.unmask)),
         Err(failure) => complain::error(failure.code, &failure.message, None),
     }
 }
@@ -102,7 +102,7 @@ fn of_source(
 fn first(frame: LazyFrame, node: &Node, inspected: Option<&Inspected>, rows: usize) -> Result<DataFrame, NodeFailure> {
     let limit = u32::try_from(rows).unwrap_or(u32::MAX);
     let collected = catch_unwind(AssertUnwindSafe(|| frame.limit(limit).collect()));
-    let first = collected.map_or_else(|_| Err(from_panic()), |collected| Ok(collected?));
+    let first = collected.map_or_else(|panic| Err(from_panic(panic.as_ref())), |collected| Ok(collected?));
     first.map_err(|failure| match (&node.work, inspected) {
         (Work::Source { entry, .. }, Some(inspected)) => damage::of_source(inspected, &entry.raw).unwrap_or(failure),
         _ => failure,

@@ -9,7 +9,9 @@ mod format;
 mod load;
 mod pipeline;
 mod pseudonyms;
+mod s3;
 mod salvage;
+mod secret;
 mod span;
 pub mod unit_tests;
 
@@ -19,5 +21,7 @@ pub use environment::{Environment, RunDate};
 pub use format::{CsvSpec, SourceFormat};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{ColumnSpec, Feeds, PipelineSpec, PublishSpec, SnapshotChoice, SourceSpec, StageSpec};
-pub use pseudonyms::{PseudonymSpec, Secret, SecretRef};
+pub use pseudonyms::PseudonymSpec;
+pub use s3::{CredentialsSpec, EncryptionSpec, EncryptionType, S3Spec};
+pub use secret::{Secret, SecretRef};
 pub use span::Span;

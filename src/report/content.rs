@@ -3,8 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::evaluation::{Evaluation, Verdict};
+use crate::metrics::evaluation::{Evaluation, Fact, Verdict};
 use crate::metrics::profile::ColumnProfile;
+use crate::report::format;
 
 /// One run of one pipeline for one run date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,10 @@ pub struct Report {
     pub patronage_version: String,
     pub started: DateTime<Utc>,
     pub elapsed_seconds: f64,
+    /// What it took to make the report of it: drift, what moved, `report.json`, the page and `report.parquet`. None in
+    /// the page and the table, which are a part of that.
+    #[serde(default)]
+    pub report_seconds: Option<f64>,
     /// The largest resident set of the process, where the system tells.
     pub peak_memory_bytes: Option<u64>,
     pub threads: usize,
@@ -48,6 +53,9 @@ pub struct NodeReport {
     pub reason: Option<String>,
     pub elapsed_seconds: f64,
     pub outputs: Vec<PortRows>,
+    /// Rows that its checks set aside.
+    #[serde(default)]
+    pub set_aside: Vec<SetAside>,
 }
 
 impl NodeReport {
@@ -55,6 +63,21 @@ impl NodeReport {
     pub fn rows(&self) -> u64 {
         self.outputs.iter().map(|output| output.rows).sum()
     }
+
+    /// Rows that its checks set aside, of all its tables together.
+    pub fn rows_set_aside(&self) -> u64 {
+        self.set_aside.iter().map(|aside| aside.rows).sum()
+    }
+}
+
+/// Rows of one table that are in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The source or output: `source.transactions`, `stage.segments.profiles`.
+    pub on: String,
+    pub rows: u64,
+    /// The file that has them, with the reasons.
+    pub file: String,
 }
 
 /// How a node ended.
@@ -67,6 +90,8 @@ pub enum NodeStatus {
     Error,
     /// Something it needs failed.
     Blocked,
+    /// The selection leaves it out.
+    NotSelected,
 }
 
 /// Rows of one output port.
@@ -94,6 +119,9 @@ pub struct SourceReport {
     pub watermark: Option<NaiveDate>,
     /// Rows set aside by checks of that severity.
     pub quarantined_rows: u64,
+    /// Rows at or after the run date, which no stage sees.
+    #[serde(default)]
+    pub later_rows: u64,
 }
 
 /// The outcome of one check.
@@ -109,6 +137,19 @@ pub struct CheckReport {
     pub failed_rows: u64,
     /// What was found, where a number of rows does not say it: `12 rows, expected at least 1,000`.
     pub found: Option<String>,
+    /// The file that has the rows, where they were set aside.
+    #[serde(default)]
+    pub set_aside_in: Option<String>,
+}
+
+impl CheckReport {
+    /// What it found in a few words: `2,517 rows`, or of a table as a whole what `found` says.
+    pub fn finding(&self) -> String {
+        match &self.found {
+            Some(found) => found.clone(),
+            None => format::count(self.failed_rows, "row", "rows"),
+        }
+    }
 }
 
 /// The columns of one table at one moment.
@@ -164,8 +205,15 @@ pub struct ModelReport {
     #[serde(default)]
     pub family: String,
     pub version: Option<String>,
+    /// The run date that it was fitted for, which is an earlier one where it is only applied.
+    #[serde(default)]
+    pub fitted_for: Option<NaiveDate>,
     /// `fit_apply`, `fit` or `apply`.
     pub mode: String,
+    /// The tables above it that the pipeline declares `static`, so that they feed the evaluation without saying
+    /// when their rows were known.
+    #[serde(default)]
+    pub static_inputs: Vec<String>,
     pub evaluation: Evaluation,
     /// Of the headline measure; none where there is no such measure or no baseline for it.
     pub verdict: Option<Verdict>,
@@ -188,11 +236,48 @@ impl ModelReport {
             kind: kind.into(),
             family: String::new(),
             version,
+            fitted_for: None,
             mode: mode.into(),
+            static_inputs: vec![],
             verdict: headline.map(|measure| measure.verdict()),
             sentence: evaluation.sentence(),
             evaluation,
         }
+    }
+
+    /// A model that this run did not evaluate: it is that of an earlier run date.
+    pub fn unevaluated(
+        stage: impl Into<String>,
+        kind: impl Into<String>,
+        version: String,
+        fitted_for: Option<NaiveDate>,
+        mode: impl Into<String>,
+    ) -> ModelReport {
+        let kind = kind.into();
+        let of = fitted_for.map(|date| format!(" fitted for {date}")).unwrap_or_default();
+        let sentence = format!(
+            "The {kind} model{of} was not evaluated in this run. Its card, the README.md beside its files, has the \
+             evaluation of the run that fitted it."
+        );
+        let evaluation = Evaluation {
+            target: String::new(),
+            model: kind.clone(),
+            baseline: String::new(),
+            finds: String::new(),
+            headline: String::new(),
+            measures: vec![],
+            facts: vec![Fact::new("evaluated", "not in this run")],
+            charts: vec![],
+            slices: vec![],
+            watch: vec![],
+        };
+        let report = ModelReport::new(stage, kind, Some(version), mode, evaluation);
+        ModelReport { sentence, fitted_for, ..report }
+    }
+
+    /// Whether it was applied without being evaluated.
+    pub fn is_unevaluated(&self) -> bool {
+        self.mode == "apply" && self.evaluation.measures.is_empty()
     }
 
     /// Says to which family its stage kind belongs.
@@ -226,14 +311,24 @@ impl Report {
         self.nodes.iter().filter(|node| node.status == status).count()
     }
 
+    /// How many nodes were to run.
+    pub fn selected(&self) -> usize {
+        self.nodes.len() - self.count(NodeStatus::NotSelected)
+    }
+
+    /// Rows that checks set aside, table by table.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.nodes.iter().flat_map(|node| &node.set_aside)
+    }
+
     /// Whether nothing failed and nothing was blocked.
     pub fn succeeded(&self) -> bool {
         self.count(NodeStatus::Error) == 0 && self.count(NodeStatus::Blocked) == 0
     }
 
-    /// Whether every node was skipped and no publication moved: the run had nothing to do.
+    /// Whether every selected node was skipped and no publication moved: the run had nothing to do.
     pub fn unchanged(&self) -> bool {
         let skipped = self.count(NodeStatus::Skipped);
-        skipped > 0 && skipped == self.nodes.len() && !self.publications.iter().any(|publication| publication.changed)
+        skipped > 0 && skipped == self.selected() && !self.publications.iter().any(|publication| publication.changed)
     }
 }

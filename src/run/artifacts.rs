@@ -1,7 +1,9 @@
 //! The artifacts of a run: `manifest.json`, `run_results.json`, `report.json`, `report.html`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -9,22 +11,26 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
-use super::state::CheckResult;
-use super::state::Last;
+use super::state::{Aside, CheckResult, Last, fitted_for};
 use super::warnings::{self, Warning};
 use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
-use crate::plan::{Plan, Work};
-use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
+use crate::plan::{Node, Plan, Work};
+use crate::problem::Code;
+use crate::report::{
+    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, Report, SetAside, SourceReport, html, render_json,
+};
 use crate::stages;
 use crate::storage::local;
 
-/// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
+/// Writes the artifacts of one run. Trouble with them stops nothing, but it is told at the end.
 pub struct Artifacts {
     directory: PathBuf,
     run_id: String,
     arguments: Value,
     started: DateTime<Utc>,
+    /// Why what was last written is not whole, by what it is of.
+    trouble: Mutex<BTreeMap<&'static str, NodeFailure>>,
 }
 
 impl Artifacts {
@@ -43,8 +49,9 @@ impl Artifacts {
             run_id: run_id.to_owned(),
             arguments: options.arguments.clone(),
             started,
+            trouble: Mutex::default(),
         };
-        let manifest = manifest(loaded, plan, prepared, run_id, started);
+        let manifest = manifest(loaded, plan, prepared, options, run_id, started);
         local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
         artifacts.results(&[]);
         Ok(artifacts)
@@ -60,23 +67,46 @@ impl Artifacts {
         self.write("run_results.json", &pretty(&document(results, &self.run_id, elapsed, &self.arguments)));
     }
 
-    /// Writes the last artifacts.
-    pub fn finish(&self, report: &Report, results: &[NodeResult], elapsed: Duration) {
+    /// Writes the last artifacts. `clock` runs since the report began to be made; what it took is kept in the report
+    /// and in its JSON, which is therefore written again.
+    pub fn finish(&self, report: &mut Report, results: &[NodeResult], elapsed: Duration, clock: Instant) {
         self.write_results(results, elapsed);
+        self.write_json(report);
+        self.write("report.html", &html::render(report));
+        let measures = measures::write(&self.directory.join("report.parquet"), report);
+        self.note("report.parquet", measures.map_err(NodeFailure::from));
+        report.report_seconds = Some(clock.elapsed().as_secs_f64());
+        self.write_json(report);
+    }
+
+    fn write_json(&self, report: &Report) {
         match render_json(report) {
             Ok(json) => self.write("report.json", &json),
-            Err(error) => tracing::warn!("failed to render report.json: {error}"),
-        }
-        self.write("report.html", &html::render(report));
-        if let Err(error) = measures::write(&self.directory.join("report.parquet"), report) {
-            tracing::warn!("failed to write report.parquet: {error}");
+            Err(error) => self.note("report.json", Err(NodeFailure::new(Code::Bug, error.to_string()))),
         }
     }
 
-    fn write(&self, name: &str, text: &str) {
-        if let Err(error) = local::write_atomic(&self.directory.join(name), text.as_bytes()) {
-            tracing::warn!("failed to {error}");
-        }
+    /// What could not be written, if anything.
+    pub fn trouble(&self) -> Option<NodeFailure> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.values().next().cloned()
+    }
+
+    fn write(&self, name: &'static str, text: &str) {
+        let written = local::write_atomic(&self.directory.join(name), text.as_bytes());
+        self.note(name, written.map_err(NodeFailure::from));
+    }
+
+    /// Remembers trouble until the same is written well.
+    fn note(&self, what: &'static str, written: Result<(), NodeFailure>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => trouble.remove(what),
+            Err(failure) => {
+                tracing::warn!("{what}: {}", failure.message);
+                trouble.insert(what, failure)
+            }
+        };
     }
 
     /// Records each node's last state, for reasons and for `state:` and `result:`.
@@ -91,9 +121,7 @@ impl Artifacts {
                 Last { definition: node.definition.clone(), parts, result: result.word().to_owned() },
             );
         }
-        if let Err(error) = state.write_last(&last) {
-            tracing::warn!("failed to {error}");
-        }
+        self.note("state", state.write_last(&last).map_err(NodeFailure::from));
     }
 
     /// The content of the report.
@@ -116,9 +144,10 @@ impl Artifacts {
             patronage_version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             elapsed_seconds: elapsed.as_secs_f64(),
+            report_seconds: None,
             peak_memory_bytes: crate::observe::peak_memory_bytes(),
             threads: run.options.threads,
-            nodes: ordered.iter().map(|result| node_report(result, &run.plan)).collect(),
+            nodes: nodes(run, &ordered, loaded.environment.artifacts()),
             edges: edges(&run.plan),
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
@@ -140,7 +169,14 @@ fn pretty(value: &Value) -> String {
     text
 }
 
-fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, started: DateTime<Utc>) -> Value {
+fn manifest(
+    loaded: &Loaded,
+    plan: &Plan,
+    prepared: &Prepared,
+    options: &Options,
+    run_id: &str,
+    started: DateTime<Utc>,
+) -> Value {
     let nodes: Vec<Value> = plan
         .nodes
         .iter()
@@ -171,13 +207,41 @@ fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, sta
             "run_date": plan.run_date,
             "environment": loaded.environment.name,
             "file": loaded.document.file,
+            "memory_limit_bytes": options.memory.bytes(),
         },
         "config": loaded.rendered,
         "nodes": nodes,
     })
 }
 
-fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
+/// Every node of the plan, those too that were not selected.
+fn nodes(run: &Run, results: &[&NodeResult], artifacts: &str) -> Vec<NodeReport> {
+    let why = left_out_by(&run.options);
+    let node = |(index, node): (usize, &Node)| match results.iter().find(|result| result.node == index) {
+        Some(result) => node_report(result, node, artifacts),
+        None => NodeReport {
+            id: node.id(),
+            kind: node.kind().to_owned(),
+            status: NodeStatus::NotSelected,
+            reason: Some(why.clone()),
+            elapsed_seconds: 0.0,
+            outputs: vec![],
+            set_aside: vec![],
+        },
+    };
+    run.plan.nodes.iter().enumerate().map(node).collect()
+}
+
+/// `left out by --select +scores`
+fn left_out_by(options: &Options) -> String {
+    let flags = |flag: &str, expressions: &[String]| -> Vec<String> {
+        expressions.iter().map(|expression| format!("{flag} {expression}")).collect()
+    };
+    let flags = [flags("--select", &options.select), flags("--exclude", &options.exclude)].concat();
+    format!("left out by {}", flags.join(" "))
+}
+
+fn node_report(result: &NodeResult, node: &Node, artifacts: &str) -> NodeReport {
     let tables = result
         .meta
         .iter()
@@ -193,12 +257,32 @@ fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
         .map(|source| PortRows { port: "table".to_owned(), rows: source.rows });
     NodeReport {
         id: result.id.clone(),
-        kind: plan.nodes.get(result.node).map(|node| node.kind().to_owned()).unwrap_or_default(),
+        kind: node.kind().to_owned(),
         status: result.status,
         reason: Some(result.message.clone()),
         elapsed_seconds: result.elapsed.as_secs_f64(),
         outputs: tables.chain(published).chain(source).collect(),
+        set_aside: set_aside(result, node, artifacts),
     }
+}
+
+/// The rows of each table that are set aside, with where they lie.
+fn set_aside(result: &NodeResult, node: &Node, artifacts: &str) -> Vec<SetAside> {
+    let first = node.outputs.first().map(|(port, _)| port);
+    let aside = |aside: &Aside| SetAside {
+        on: match first {
+            Some(first) if *first != aside.port => format!("{}.{}", result.id, aside.port),
+            _ => result.id.clone(),
+        },
+        rows: aside.rows,
+        file: shown(artifacts, aside),
+    };
+    result.meta.iter().flat_map(|meta| &meta.aside).map(aside).collect()
+}
+
+/// Where rows that are set aside lie, from the project's root.
+fn shown(artifacts: &str, aside: &Aside) -> String {
+    Path::new(artifacts).join(&aside.file).display().to_string()
 }
 
 /// From what feeds to what is fed, by id.
@@ -222,25 +306,23 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
         rows: source.rows,
         watermark: meta.watermark,
         quarantined_rows: source.quarantined,
+        later_rows: source.later,
     })
 }
 
 fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
-    let aside = |port: Option<&str>| {
+    let aside = |check: &CheckResult| {
         let mut aside = result.meta.iter().flat_map(|meta| &meta.aside);
-        aside.find(|aside| port.is_none_or(|port| aside.port == port))
+        let file = aside.find(|aside| check.port.as_ref().is_none_or(|port| aside.port == *port))?;
+        (check.severity == "quarantine" && check.failed > 0).then(|| shown(artifacts, file))
     };
     let report = |check: &CheckResult| CheckReport {
         on: check.port.as_ref().map_or_else(|| result.id.clone(), |port| format!("{}.{port}", result.id)),
         check: check.check.clone(),
         severity: check.severity.clone(),
         failed_rows: check.failed,
-        found: match aside(check.port.as_deref()) {
-            Some(aside) if check.severity == "quarantine" && check.failed > 0 => {
-                Some(format!("set aside in {}", Path::new(artifacts).join(&aside.file).display()))
-            }
-            _ => check.found.clone(),
-        },
+        found: check.found.clone(),
+        set_aside_in: aside(check),
     };
     result.checks().iter().map(report).collect()
 }
@@ -248,9 +330,17 @@ fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
     let node = plan.nodes.get(result.node)?;
     let meta = result.meta.as_ref()?;
-    let evaluation = meta.evaluation.clone()?;
     let version = meta.model.as_ref().map(|model| model.version.clone());
+    let fitted = version.as_deref().and_then(fitted_for);
     let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
-    let report = ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation);
+    let mut report = match (&meta.evaluation, version) {
+        (Some(evaluation), version) => ModelReport::new(&node.name, node.kind(), version, mode, evaluation.clone()),
+        (None, Some(version)) => ModelReport::unevaluated(&node.name, node.kind(), version, fitted, mode),
+        (None, None) => return None,
+    };
+    report.fitted_for = fitted;
+    if !report.evaluation.measures.is_empty() {
+        report.static_inputs = plan.static_inputs(result.node);
+    }
     Some(report.of_family(stages::kind(node.kind()).map_or("", |kind| kind.family)))
 }

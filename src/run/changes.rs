@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use chrono::NaiveDate;
-
 use super::history;
+use super::state::fitted_for;
 use crate::report::{Change, ModelReport, Report};
 
 /// A figure that is compared from run to run.
@@ -17,8 +16,8 @@ struct Figure {
 /// The figures that differ from those of the newest earlier run date, of several runs of that date the
 /// last that succeeded.
 pub fn since(root: &Path, now: &Report) -> Vec<Change> {
-    let runs = history::list(root, Some(&now.pipeline));
-    let before = history::before(&runs, now.run_date).and_then(history::PastRun::report);
+    let runs = history::newest_first(root, Some(&now.pipeline));
+    let before = history::before(runs, now.run_date).and_then(|run| run.report());
     before.map(|before| between(&before, now)).unwrap_or_default()
 }
 
@@ -61,9 +60,4 @@ fn figures(report: &Report) -> Vec<Figure> {
         }));
     }
     figures
-}
-
-/// The run date that a version begins with.
-fn fitted_for(version: &str) -> Option<NaiveDate> {
-    version.get(..10)?.parse().ok()
 }

@@ -7,7 +7,7 @@ use super::contract;
 use super::failure::{NodeFailure, first_line};
 use super::source::Inspected;
 use super::stage::Surroundings;
-use crate::observe::panics;
+use crate::crash;
 use crate::plan::Work;
 use crate::problem::Code;
 use crate::storage::{Footer, Format, SourceFile, scan};
@@ -42,9 +42,6 @@ fn damage(file: &SourceFile, footer: &Footer, raw: &TableSchema) -> Option<NodeF
         // The store may fail for reasons of its own.
         Ok(Err(error)) if matches!(error, polars::prelude::PolarsError::IO { .. }) && !location.is_local() => None,
         Ok(Err(error)) => damaged(&first_line(&error)),
-        Err(_) => {
-            let place = panics::take_place().map(|place| format!(" at {place}")).unwrap_or_default();
-            damaged(&format!("its reader gave up{place}"))
-        }
+        Err(_) => damaged(&format!("its reader gave up{}", crash::place())),
     }
 }

@@ -1,9 +1,10 @@
 //! Sources: which files they are, whether they keep their contract, and which rows are good.
 
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use chrono::NaiveDate;
-use polars::prelude::{Expr, LazyFrame, col, lit};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, lit};
 
 use super::checks::{Findings, Subject, examine, failure};
 use super::contract;
@@ -11,15 +12,15 @@ use super::entry::Entering;
 use super::failure::NodeFailure;
 use super::stage::{Surroundings, compared, from_panic};
 use super::state::{Aside, CheckResult, Meta, OutputMeta, SourceMeta, State, table_file};
-use super::texts;
+use super::texts::{self, Typed};
 use crate::checks::{Check, Test};
 use crate::config::{Severity, SourceSpec};
 use crate::plan::{Entry, Node, Work};
 use crate::privacy::Pseudonyms;
 use crate::problem::Code;
-use crate::storage::{Footer, Format, Location, SourceFile, StorageError, footer, local, scan, sources, text};
-use crate::table::TableSchema;
+use crate::storage::{Footer, Format, Places, SourceFile, StorageError, footer, local, scan, sources, text};
 use crate::table::text::day_after;
+use crate::table::{TableSchema, midnight_us};
 
 /// A source's files, found to keep the contract's columns and types.
 #[derive(Debug, Clone)]
@@ -46,11 +47,11 @@ pub async fn inspect(
     spec: &SourceSpec,
     entry: &Entry,
     pseudonyms: Option<&Pseudonyms>,
-    root: &Path,
+    places: &Places,
 ) -> Result<Inspected, NodeFailure> {
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
-    let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
+    let location = places.location(&spec.path).map_err(NodeFailure::source)?;
     let format = texts::format(spec);
     let files = sources::list(&location, &format).await.map_err(NodeFailure::source)?;
     let footers = match &format {
@@ -113,7 +114,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     let mut results = inspected.contract.clone();
     let typed = typed(spec, &entry.raw, inspected, around, directory.path(), &mut results)?;
     let frame = match &typed {
-        Some(table) => scan::read_parquet(table)?,
+        Some(typed) => scan::read_parquet(&typed.table)?,
         None => scan::scan(&inspected.files, &inspected.footers, &entry.raw)?,
     };
     let findings = check(node, spec, frame, inspected, around, index)?;
@@ -143,17 +144,42 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         bytes: inspected.files.iter().map(|file| file.size).sum(),
         rows: findings.rows,
         quarantined,
+        later: match &typed {
+            Some(typed) => typed.later,
+            None => later_rows(node, spec, &entry.raw, inspected, around.plan.run_date)?,
+        },
     });
     if typed.is_some() || findings.needs_row_numbers() {
-        let rows = keep(&findings, inspected, typed.as_deref(), &table_file(directory.path(), port))?;
-        meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+        let rows = keep(&findings, inspected, typed.as_ref(), &table_file(directory.path(), port))?;
+        meta.outputs.push(OutputMeta::of_file(directory.path(), port, rows, schema)?);
     }
-    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     State::write_meta(directory.path(), &meta)?;
-    directory.finish()?;
-    around.state.prune(&node.name, &decision.key);
+    // First, because nothing that fails once the account stands is done again.
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
+}
+
+/// How many rows wait for a later run date, or are wrong: only times are read, of row groups that have such rows.
+fn later_rows(
+    node: &Node,
+    spec: &SourceSpec,
+    raw: &TableSchema,
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> Result<u64, NodeFailure> {
+    let Some(time) = &spec.event_time else { return Ok(0) };
+    if let Some(seen) = seen(spec, node, inspected, run_date) {
+        let rows: u64 = inspected.footers.iter().filter_map(|footer| footer.rows).sum();
+        return Ok(rows.saturating_sub(seen.before + seen.without));
+    }
+    let later = col(time.as_str()).gt_eq(moment(run_date));
+    let later =
+        scan::scan(&inspected.files, &inspected.footers, raw)?.filter(later).select([len().cast(DataType::Int64)]);
+    let counted = catch_unwind(AssertUnwindSafe(|| Ok(later.collect_with_engine(Engine::Streaming)?.unwrap_single())));
+    let counted: DataFrame = counted.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))?;
+    let count = counted.columns().first().and_then(|column| column.i64().ok()?.get(0));
+    Ok(count.unwrap_or(0).unsigned_abs())
 }
 
 /// The rows of text files as a table; none of Parquet, which is read where it lies. What was found of their values goes
@@ -165,16 +191,16 @@ fn typed(
     around: &Surroundings<'_>,
     directory: &Path,
     results: &mut Vec<CheckResult>,
-) -> Result<Option<PathBuf>, NodeFailure> {
+) -> Result<Option<Typed>, NodeFailure> {
     if inspected.format == Format::Parquet {
         return Ok(None);
     }
     let reading = texts::table(spec, raw, inspected, around.plan.run_date, directory);
-    let (table, found) = tokio::runtime::Handle::current().block_on(reading)?;
+    let typed = tokio::runtime::Handle::current().block_on(reading)?;
     // The first lines tell less than all of them.
-    results.retain(|result| found.iter().all(|found| found.check != result.check));
-    results.extend(found);
-    Ok(Some(table))
+    results.retain(|result| typed.results.iter().all(|found| found.check != result.check));
+    results.extend(typed.results.iter().cloned());
+    Ok(Some(typed))
 }
 
 /// Writes the rows that go on. A table of what was read that holds just those becomes it, else it is removed, since its
@@ -182,10 +208,10 @@ fn typed(
 fn keep(
     findings: &Findings<'_>,
     inspected: &Inspected,
-    typed: Option<&Path>,
+    typed: Option<&Typed>,
     table: &Path,
 ) -> Result<u64, NodeFailure> {
-    let Some(typed) = typed else { return Ok(scan::write_parquet(findings.kept(), table)?) };
+    let Some(Typed { table: typed, .. }) = typed else { return Ok(scan::write_parquet(findings.kept(), table)?) };
     let moved = |error| NodeFailure::from(StorageError::io("move", typed.display(), &error));
     if findings.kept == findings.rows && inspected.entering.changes_nothing() {
         std::fs::rename(typed, table).map_err(moved)?;
@@ -208,6 +234,7 @@ fn check<'a>(
         // Rows without a time are looked at, so that a check can find them, but never used.
         frame = frame.filter(col(time.as_str()).lt(moment(around.plan.run_date)).or(col(time.as_str()).is_null()));
     }
+    let known = seen(spec, node, inspected, around.plan.run_date);
     let subject = Subject {
         frame,
         entering: inspected.entering.clone(),
@@ -216,9 +243,19 @@ fn check<'a>(
         checks: node.checks.iter().collect(),
         run_date: around.plan.run_date,
         earlier: around.earlier_rows(index, "table"),
+        passing: around.rows.clone(),
     };
-    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        examine(subject, |table, column| compared(around, table, column))
-    }));
-    checked.unwrap_or_else(|_| Err(from_panic()))
+    if let Some(seen) = known {
+        return Ok(Findings::of_statistics(subject, seen));
+    }
+    let checked = catch_unwind(AssertUnwindSafe(|| examine(subject, |table, column| compared(around, table, column))));
+    checked.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
+}
+
+/// What a pass over the rows would find where there is nothing to check, if statistics tell it: rows in S3 are fetched
+/// only for what needs them.
+fn seen(spec: &SourceSpec, node: &Node, inspected: &Inspected, run_date: NaiveDate) -> Option<footer::Seen> {
+    let is_far = inspected.files.iter().all(|file| !file.location.is_local());
+    let time = spec.event_time.as_deref().filter(|_| is_far && node.checks.is_empty())?;
+    footer::seen_before(&inspected.footers, time, midnight_us(run_date))
 }

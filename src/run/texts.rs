@@ -46,15 +46,24 @@ fn texts<'a>(spec: &'a SourceSpec, raw: &'a TableSchema, inspected: &'a Inspecte
     }
 }
 
-/// The columns as the files have them, as a table in a directory of its own, and what was found of the values.
-/// The caller removes it: what stages see may be less.
+/// What text files gave.
+pub struct Typed {
+    /// The columns as the files have them. Whoever takes it removes it: what stages see may be less.
+    pub table: PathBuf,
+    /// What was found of the values.
+    pub results: Vec<CheckResult>,
+    /// Rows at or after the run date, which are not in the table.
+    pub later: u64,
+}
+
+/// Reads all rows into a table in a directory.
 pub async fn table(
     spec: &SourceSpec,
     raw: &TableSchema,
     inspected: &Inspected,
     run_date: NaiveDate,
     directory: &Path,
-) -> Result<(PathBuf, Vec<CheckResult>), NodeFailure> {
+) -> Result<Typed, NodeFailure> {
     let path = directory.join("_typed.parquet");
     let mut writer = Writer::create(&path, &raw.to_polars())?;
     let found = texts(spec, raw, inspected, run_date)
@@ -65,7 +74,7 @@ pub async fn table(
         .await?;
     writer.finish()?;
     let results = contract::values(spec, raw, &found)?;
-    Ok((path, results))
+    Ok(Typed { table: path, results, later: found.iter().map(|file| file.later).sum() })
 }
 
 /// The first rows that stages see.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::datatypes::DataType as Arrow;
 use polars::prelude::{
     DataFrame, DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
-    ParquetWriteOptions, PlRefPath, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
+    ParquetWriteOptions, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
     UnifiedSinkArgs, UnionArgs, col, concat, lit,
 };
 
@@ -110,7 +110,8 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
 
 /// A Parquet file as it is.
 fn whole(file: &SourceFile) -> PolarsResult<LazyFrame> {
-    LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())
+    let path = file.location.scanned().map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
+    LazyFrame::scan_parquet(PlRefPath::new(path), arguments())
 }
 
 /// Reads a file to its end: how many values of each column are not of the declared type, in the schema's order.
@@ -222,6 +223,6 @@ fn rows(path: &Path) -> PolarsResult<u64> {
     let file = std::fs::File::open(path)?;
     let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
         .parse_and_finish(&file)
-        .map_err(|error| polars::prelude::PolarsError::ComputeError(error.to_string().into()))?;
+        .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
     Ok(metadata.file_metadata().num_rows().unsigned_abs())
 }

@@ -5,4 +5,4 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATRONAGE_MUTATIONS="${1:-2000}"
-exec cargo test --release --locked --test it -- --nocapture mutations::
+exec cargo test --release --locked --test it -- --nocapture damage::

@@ -86,6 +86,13 @@ pub fn of_classifier() -> Vec<Chart> {
 }
 
 pub fn of_regression() -> Vec<Chart> {
+    let residuals = [
+        ("below −500", 61.0),
+        ("−500 to −100", 604.0),
+        ("−100 to 100", 1_712.0),
+        ("100 to 500", 702.0),
+        ("500 and more", 291.0),
+    ];
     let bars = [("recency_days", 412.4), ("orders_90d", 201.9), ("tenure_days", -94.2)];
     vec![
         lines(
@@ -98,6 +105,25 @@ pub fn of_regression() -> Vec<Chart> {
                     .collect(),
             }],
             [(0.0, 0.0), (3_100.0, 3_100.0)],
+        ),
+        Chart::Bars {
+            title: "Residuals: what happened, less what was predicted".to_owned(),
+            unit: "rows".to_owned(),
+            bars: residuals.map(|(range, rows)| (range.to_owned(), rows)).to_vec(),
+        },
+        lines(
+            "Residuals, by tenth of the predictions",
+            ["mean prediction", "mean residual"],
+            vec![Curve {
+                name: "model".to_owned(),
+                points: (1..=10)
+                    .map(|tenth| {
+                        let predicted = f64::from(tenth * tenth) * 31.0;
+                        (predicted, f64::from(tenth * tenth * tenth) * 2.6 - predicted)
+                    })
+                    .collect(),
+            }],
+            [(0.0, 0.0), (3_100.0, 0.0)],
         ),
         Chart::Bars {
             title: "Coefficients per deviation".to_owned(),
@@ -118,8 +144,12 @@ pub fn of_recommender() -> Vec<Chart> {
 }
 
 pub fn of_segments() -> Vec<Chart> {
-    let sizes = [1_482.0, 1_240.0, 1_011.0, 605.0];
-    let bar = |(place, size): (usize, f64)| (format!("segment {}", place + 1), size);
+    let sizes = [
+        ("1: recent", 1_482.0),
+        ("2: average", 1_240.0),
+        ("3: lapsed, low orders 365d", 1_011.0),
+        ("4: high orders 365d, high spend 365d, high returns share 365d", 605.0),
+    ];
     vec![
         Chart::Line {
             title: "Silhouette by number of clusters".to_owned(),
@@ -131,17 +161,17 @@ pub fn of_segments() -> Vec<Chart> {
         Chart::Bars {
             title: "Sizes of the segments".to_owned(),
             unit: "rows".to_owned(),
-            bars: sizes.into_iter().enumerate().map(bar).collect(),
+            bars: sizes.map(|(name, size)| (name.to_owned(), size)).to_vec(),
         },
         Chart::Grid {
             title: "Means of the segments, shaded by how far they lie from those of all".to_owned(),
             rows_title: "segment".to_owned(),
             columns_title: "mean of".to_owned(),
             rows: names(&[
-                "1: 1,482 rows, 34.2 %",
-                "2: 1,240 rows, 28.6 %",
-                "3: 1,011 rows, 23.3 %",
-                "4: 605 rows, 13.9 %",
+                "1: recent (1,482 rows, 34.2 %)",
+                "2: average (1,240 rows, 28.6 %)",
+                "3: lapsed, low orders 365d (1,011 rows, 23.3 %)",
+                "4: high orders 365d, high spend 365d, high returns share 365d (605 rows, 13.9 %)",
             ]),
             columns: names(&["recency_days", "orders_365d", "spend_365d", "returns_share_365d"]),
             values: vec![

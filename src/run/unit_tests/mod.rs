@@ -38,7 +38,8 @@ pub enum Verdict {
 /// Runs a test of a plan, which must be the plan for the test's run date.
 pub fn run(plan: &Plan, test: &UnitTest, threads: usize) -> TestResult {
     let clock = Instant::now();
-    let found = catch_unwind(AssertUnwindSafe(|| found(plan, test, threads))).unwrap_or_else(|_| Err(from_panic()));
+    let found = catch_unwind(AssertUnwindSafe(|| found(plan, test, threads)))
+        .unwrap_or_else(|panic| Err(from_panic(panic.as_ref())));
     let verdict = match found {
         Ok(found) => compare::compare(&test.expect, &key(plan, test), found).map_or(Verdict::Passed, Verdict::Differs),
         Err(failure) => Verdict::Failed(failure),

@@ -3,6 +3,7 @@
 mod sound;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::{Kind, Location, SourceFile, StorageError};
+pub use times::{Seen, Times, seen_before};
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -31,6 +33,8 @@ pub struct Footer {
     pub rows: Option<u64>,
     /// Top-level columns, in the file's order.
     pub columns: Vec<Column>,
+    /// What the row groups' statistics say about columns of datetimes.
+    pub times: Times,
 }
 
 /// A top-level column.
@@ -63,6 +67,7 @@ pub async fn read(file: &SourceFile) -> Result<Footer, StorageError> {
         size: file.size,
         rows: Some(u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?),
         columns: columns.collect(),
+        times: Times::of(&metadata, &schema),
     })
 }
 

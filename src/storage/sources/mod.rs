@@ -70,7 +70,7 @@ async fn exact(location: &Location) -> Result<Option<SourceFile>, StorageError> 
         return Ok(None);
     }
     match store.head(&path).await {
-        Ok(meta) => Ok(Some(source_file(location.clone(), &meta, Vec::new()))),
+        Ok(meta) => source_file(location.clone(), &meta, Vec::new()).map(Some),
         Err(error) => match StorageError::store("read", location, &error) {
             error if error.kind() == Kind::NotFound => Ok(None),
             error => Err(error),
@@ -104,16 +104,25 @@ async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageErro
         let relative = meta.location.as_ref().strip_prefix(base.path())?.trim_start_matches('/');
         let hidden = relative.split('/').any(|name| name.starts_with(['_', '.']));
         (!hidden && !relative.is_empty()).then(|| {
-            let file = source_file(base.join(relative), meta, partitions(relative));
-            (relative.to_owned(), file)
+            let file = source_file(base.join(relative), meta, partitions(relative))?;
+            Ok((relative.to_owned(), file))
         })
     });
-    Ok(files.collect())
+    files.collect()
 }
 
-fn source_file(location: Location, meta: &ObjectMeta, partitions: Vec<(String, Option<String>)>) -> SourceFile {
+/// A file as it is now. Whoever reads it from S3 later reads this version or none, since the identity of what is made
+/// of it is that of this version.
+fn source_file(
+    location: Location,
+    meta: &ObjectMeta,
+    partitions: Vec<(String, Option<String>)>,
+) -> Result<SourceFile, StorageError> {
+    if let Some(tag) = &meta.e_tag {
+        location.only(tag)?;
+    }
     let identity = identity(&location, meta);
-    SourceFile { location, size: meta.size, identity, partitions }
+    Ok(SourceFile { location, size: meta.size, identity, partitions })
 }
 
 fn identity(location: &Location, meta: &ObjectMeta) -> String {

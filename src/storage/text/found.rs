@@ -21,6 +21,8 @@ pub struct Found {
     pub objects: u64,
     /// Rows that came out, whatever is wrong with their values.
     pub rows: u64,
+    /// Rows that are skipped, since they are at or after the moment.
+    pub later: u64,
     /// Whether any row has the column, in the schema's order.
     pub seen: Vec<bool>,
     /// Keys of objects beyond the schema.
@@ -40,6 +42,7 @@ impl Found {
             encoding: 0,
             objects: 0,
             rows: 0,
+            later: 0,
             seen: vec![false; schema.columns.len()],
             extra: BTreeSet::new(),
         }
@@ -53,6 +56,7 @@ impl Found {
             *seen |= too;
         }
         self.rows += other.rows;
+        self.later += other.later;
         self.ragged += other.ragged;
         self.quoting += other.quoting;
         self.encoding += other.encoding;

@@ -5,7 +5,7 @@ use object_store::ObjectStoreExt;
 
 use super::blocks::{BYTE_ORDER_MARK, Block, RECORD_BYTES_MAX, Splitter};
 use super::{csv, json};
-use crate::storage::footer::{Column, Footer};
+use crate::storage::footer::{Column, Footer, Times};
 use crate::storage::{Csv, Format, Kind, SourceFile, StorageError};
 
 /// What is read of a file at first; more only where its first line is longer.
@@ -53,7 +53,7 @@ async fn read(file: &SourceFile, format: &Format) -> Result<Footer, StorageError
     };
     let columns = names.map_err(|detail| corrupt(&detail))?.into_iter();
     let columns = columns.map(|name| Column { name, data_type: None, nullable: true }).collect();
-    Ok(Footer { location: file.location.clone(), size: file.size, rows: None, columns })
+    Ok(Footer { location: file.location.clone(), size: file.size, rows: None, columns, times: Times::default() })
 }
 
 /// What a file of another format is, by its first bytes.

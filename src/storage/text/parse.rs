@@ -81,7 +81,11 @@ impl<'a> Layout<'a> {
                 Format::Csv(csv) => self.fields(record, csv, &mut found),
                 _ => self.object(record, &mut found),
             };
-            let Some(row) = row.filter(|row| !self.is_later(row)) else { continue };
+            let Some(row) = row else { continue };
+            if self.is_later(&row) {
+                found.later += 1;
+                continue;
+            }
             for (builder, raw) in builders.iter_mut().zip(&row) {
                 builder.push(raw);
             }
