@@ -10,6 +10,7 @@ mod features;
 mod layers;
 mod planted;
 mod privacy;
+mod recovered;
 mod report;
 mod run;
 mod sources;
