@@ -19,6 +19,7 @@ mod planted;
 mod privacy;
 mod process;
 mod race;
+mod recovered;
 mod report;
 mod run;
 mod sources;
