@@ -259,6 +259,8 @@ fn write_tables(
                 checks,
                 run_date: around.plan.run_date,
                 earlier: around.earlier_rows(index, port),
+                // Progress is of the rows that are written.
+                passing: RowCounter::default(),
             };
             let findings = examine(subject, |table, column| compared(around, table, column))?;
             written.checks.extend(findings.results.iter().cloned());
