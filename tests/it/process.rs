@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::support::{Project, Said, files, program};
+use super::support::{Project, Said, integers, program};
 
 /// What a run has to have ended within after SIGTERM.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -136,12 +136,40 @@ pub fn statuses(run: &Path) -> Vec<(String, String)> {
 
 /// Files and directories that only an unfinished run has.
 pub fn litter(directory: &Path) -> Vec<PathBuf> {
-    let is_litter = |path: &Path| {
-        let inside = path.strip_prefix(directory).expect("a file below");
-        inside
-            .iter()
-            .filter_map(|part| part.to_str())
-            .any(|part| part.contains(".tmp-") || part.contains(".old-") || part.ends_with(".tmp") || part == "scratch")
-    };
-    files(directory).into_iter().filter(|path| is_litter(path)).collect()
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name.contains(".tmp-") || name.ends_with(".tmp") || name == "scratch" {
+            found.push(path);
+        } else if path.is_dir() {
+            found.extend(litter(&path));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Adds to the shop a stage `slow`, after all others: a query that polars computes for minutes, in little memory.
+pub fn slow(project: &Project) {
+    let nested = |k: i32| (0..8).fold(format!("a.number + b.number + {k}.5"), |inner, _| format!("EXP(LN({inner}))"));
+    let sums: Vec<String> = (0..40).map(|k| format!("SUM({}) AS total_{k}", nested(k))).collect();
+    let query = format!("SELECT a.number, {} FROM numbers a CROSS JOIN numbers b GROUP BY a.number", sums.join(", "));
+    let columns = "columns: {number: int64}";
+    project.edit(
+        "stages:\n",
+        &format!(
+            "  numbers: {{path: \"${{lake}}/numbers.parquet\", static: true, {columns}}}\nstages:\n  - id: slow\n    \
+             stage: sql\n    inputs: {{numbers: numbers, more: scores}}\n    with: {{query: \"{query}\"}}\n"
+        ),
+    );
+    project.edit("publish:\n", "publish:\n  slow: {from: slow, to: \"${warehouse}/slow\"}\n");
+    project.write_parquet("data/numbers.parquet", vec![integers("number", &(1..=3000).collect::<Vec<_>>())]);
+}
+
+/// Waits until the stage `slow` is being computed.
+#[track_caller]
+pub fn until_slow(project: &Project) {
+    let slow = project.path("target/patronage/tables/shop/slow");
+    until("the slow stage is computed", || !litter(&slow).is_empty());
+    std::thread::sleep(Duration::from_millis(300));
 }

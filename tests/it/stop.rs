@@ -6,32 +6,16 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use super::process::{assert_flushed, assert_results, litter, runs, start, start_with, statuses, until};
-use super::support::{Project, files, integers};
+use super::process::{
+    self, assert_flushed, assert_results, litter, runs, start, start_with, statuses, until, until_slow,
+};
+use super::support::{Project, files};
 
-/// A query that polars would compute for minutes, in little memory.
+/// A shop with a query that takes minutes.
 fn slow() -> Project {
     let project = Project::shop();
-    let nested = (0..40).fold("a.number + b.number + 2.5".to_owned(), |inner, _| format!("EXP(LN({inner}))"));
-    let query =
-        format!("SELECT a.number, SUM({nested}) AS total FROM numbers a CROSS JOIN numbers b GROUP BY a.number");
-    project.edit(
-        "stages:\n",
-        &format!(
-            "  numbers: {{path: \"${{lake}}/numbers.parquet\", static: true, columns: {{number: int64}}}}\nstages:\n  - id: slow\n    stage: sql\n    inputs: {{numbers: numbers, more: scores}}\n    with: {{query: \"{query}\"}}\n"
-        ),
-    );
-    project.edit("publish:\n", "publish:\n  slow: {from: slow, to: \"${warehouse}/slow\"}\n");
-    project.write_parquet("data/numbers.parquet", vec![integers("number", &(1..=3000).collect::<Vec<_>>())]);
+    process::slow(&project);
     project
-}
-
-/// The query has been running for a moment.
-fn until_slow(project: &Project) {
-    until("the stage before the slow one ends", || {
-        files(&project.path("target/patronage/tables/shop/scores")).iter().any(|path| path.ends_with("_meta.json"))
-    });
-    std::thread::sleep(Duration::from_millis(300));
 }
 
 #[test]

@@ -2,32 +2,22 @@
 
 use std::path::PathBuf;
 
-use super::process::{litter, runs, start, until};
-use super::support::{Project, files, integers};
-
-/// A stage that keeps the run busy until it is stopped, in a table of its own.
-fn endless(project: &Project) {
-    let nested = (0..40).fold("a.number + b.number + 2.5".to_owned(), |inner, _| format!("EXP(LN({inner}))"));
-    let text = std::fs::read_to_string(project.path("pipeline.yaml")).unwrap();
-    let endless = format!(
-        "  numbers: {{path: \"${{lake}}/numbers.parquet\", static: true, columns: {{number: int64}}}}\nstages:\n  - id: slow\n    stage: sql\n    inputs: {{numbers: numbers}}\n    with: {{query: \"SELECT a.number, b.number AS other, {nested} AS total FROM numbers a CROSS JOIN numbers b\"}}\n"
-    );
-    project.write("endless.yaml", &text.replace("stages:\n", &endless));
-    project.write_parquet("data/numbers.parquet", vec![integers("number", &(1..=4000).collect::<Vec<_>>())]);
-}
+use super::process::{litter, runs, slow, start, until_slow};
+use super::support::{Project, files};
 
 fn staged_tables(project: &Project) -> Vec<PathBuf> {
-    let tables = project.path("target/patronage/tables");
-    litter(&tables)
+    litter(&project.path("target/patronage/tables"))
 }
 
 #[cfg(unix)]
 #[test]
 fn a_killed_runs_litter_goes_with_the_next_run_and_a_living_ones_stays() {
     let project = Project::shop();
-    endless(&project);
-    let living = start(&project, &["run", "endless.yaml", "--threads", "2"]);
-    until("the slow stage writes", || !staged_tables(&project).is_empty());
+    let pipeline = std::fs::read_to_string(project.path("pipeline.yaml")).unwrap();
+    slow(&project);
+    let living = start(&project, &["run", "pipeline.yaml", "--threads", "2"]);
+    until_slow(&project);
+    project.write("pipeline.yaml", &pipeline);
     let before = staged_tables(&project);
     project.run(0, &["--run-date", "2024-05-01"]);
     let after = staged_tables(&project);
