@@ -53,14 +53,20 @@ fn tidy(state: &State, keep_runs: usize, others: Others) {
     }
     prune_runs(state, keep_runs, &in_use, may_go);
     for node in entries(&state.all_counts()) {
+        remove_abandoned(&node);
         // Named by date.
         let mut days = entries(&node);
         days.sort_unstable_by(|a, b| b.cmp(a));
         days.iter().skip(keep_runs).filter(|path| may_go(path)).for_each(|path| remove(path));
     }
-    // Other pipelines write here too, and hold what they are writing.
-    let states = entries(&state.root.join("state"));
-    states.iter().filter(|path| is_staged_file(path) && is_abandoned(path)).for_each(|path| remove(path));
+    // Other pipelines write here too.
+    remove_abandoned(&state.root.join("state"));
+}
+
+/// Removes staged files that nobody holds.
+fn remove_abandoned(directory: &Path) {
+    let found = entries(directory);
+    found.iter().filter(|path| is_staged_file(path) && is_abandoned(path)).for_each(|path| remove(path));
 }
 
 /// Removes all but the newest executions of a node; the runs that hold rows that the others set aside.
@@ -135,7 +141,11 @@ mod tests {
 
     fn litter(root: &Path) -> Vec<PathBuf> {
         let dead = ["tables/shop/sales/ab12.tmp-0193", "models/shop/will_buy/2024-06-01-ab.tmp-0193", "run/scratch"];
-        let files = ["state/.shop.json.0193.tmp", "run/.report.json.0193.tmp"];
+        let files = [
+            "state/.shop.json.0193.tmp",
+            "state/rows/shop/sales/.2024-06-01.json.0193.tmp",
+            "run/.report.json.0193.tmp",
+        ];
         for path in dead {
             fs::create_dir_all(root.join(path)).unwrap();
             fs::write(root.join(path).join("table.parquet"), "half").unwrap();
@@ -145,7 +155,7 @@ mod tests {
             "environment": "local",
         }});
         fs::write(root.join("run/manifest.json"), manifest.to_string()).unwrap();
-        fs::create_dir_all(root.join("state")).unwrap();
+        fs::create_dir_all(root.join("state/rows/shop/sales")).unwrap();
         for path in files {
             fs::write(root.join(path), "half").unwrap();
         }
@@ -160,7 +170,7 @@ mod tests {
         assert!(litter.iter().all(|path| path.exists()));
         tidy(&state(root.path()), 30, Others::Unknown);
         let left: Vec<&PathBuf> = litter.iter().filter(|path| path.exists()).collect();
-        assert_eq!(left.len(), litter.len() - 1, "what is young stays, but for a file that nobody holds: {left:?}");
+        assert_eq!(left.len(), litter.len() - 2, "what is young stays, but for files that nobody holds: {left:?}");
         tidy(&state(root.path()), 30, Others::None);
         let left: Vec<&PathBuf> = litter.iter().filter(|path| path.exists()).collect();
         assert!(left.is_empty(), "{left:?}");

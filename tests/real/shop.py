@@ -75,8 +75,9 @@ class Shop:
 
     def start(self, *arguments, environment=None):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PATRONAGE_")}
+        # The program shows a panic only to who asks for backtraces.
         command = [self.program, "run", "pipeline.yaml", "--threads", "1", "--progress", "never", *arguments]
-        return subprocess.Popen(command, cwd=self.root, env=clean | {"NO_COLOR": "1"} | (environment or {}),
+        return subprocess.Popen(command, cwd=self.root, env=clean | {"NO_COLOR": "1", "RUST_BACKTRACE": "1"} | (environment or {}),
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *arguments, environment=None, timeout=120):

@@ -50,12 +50,14 @@ def night(shop, run_date):
 
     counting = threading.Thread(target=count)
     counting.start()
-    process.stdout.close()
+    # What goes to stdout is a summary, which a pipe holds.
     stderr = process.stderr.read().decode(errors="replace")
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     over.set()
     counting.join()
+    process.stdout.close()
+    process.stderr.close()
     return process.returncode, usage.ru_maxrss, descriptors[0], time.monotonic() - started, stderr
 
 
