@@ -144,9 +144,9 @@ fn is_known(moment: NaiveDate, horizon_days: Option<u32>, known_until: NaiveDate
 
 /// The same of each row's moment, for expressions.
 fn is_past(horizon_days: u32, known_until: NaiveDate) -> Expr {
-    // A future that is longer than the calendar is never known.
-    let last = known_until.checked_sub_days(Days::new(u64::from(horizon_days)));
-    last.map_or_else(|| lit(false), |last| col(AS_OF).lt_eq(lit(last)))
+    // A future that is longer than the calendar is never known: no snapshot is that old.
+    let last = known_until.checked_sub_days(Days::new(u64::from(horizon_days))).unwrap_or(NaiveDate::MIN);
+    col(AS_OF).lt_eq(lit(last))
 }
 
 /// The type of an aggregate of a column of this type; the error completes "SUM …".
