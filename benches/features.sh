@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The features of benches/features.yaml beside the same written in Python polars: whole processes, in
-# turn, from the transactions to two tables; prints medians, the ratio pair by pair, and peak memory,
-# and compares the tables.
+# turn, from the transactions to two tables; prints medians, the ratio pair by pair, peak memory, and
+# what the report of our last run took, and compares the tables. Fails if the report took two seconds or
+# has a megabyte.
 #
 # Usage: benches/features.sh [PROGRAM] [CUSTOMERS] [TIMES]
 #   PYTHON        a Python with polars and numpy (default: python3)
@@ -57,6 +58,16 @@ for who in ours theirs; do
 done
 paste -d ' ' "$work/ours.times" "$work/theirs.times" | awk '{ print $1 / $4 }' | median |
   awk '{ printf "ours takes %.2f times the wall time of theirs (median of the pairs)\n", $1 }'
+
+run=$(ls -d "$work"/project/target/patronage/*/report.json | tail -n 1 | xargs dirname)
+bytes=$(stat -c %s "$run/report.html")
+"$python" - "$run/report.json" "$bytes" <<'PYTHON'
+import json, sys
+
+seconds, size = json.load(open(sys.argv[1]))["report_seconds"], int(sys.argv[2])
+print(f"report made in {seconds:.2f} s, {size:,} bytes")
+sys.exit(0 if seconds < 2 and size < 1_000_000 else "that is over the bar of 2 s and 1,000,000 bytes")
+PYTHON
 
 for table in customers products; do
   cp "$work"/project/target/patronage/tables/features/$table/*/features.parquet "$work/ours/$table.parquet"

@@ -88,6 +88,7 @@ fn report(columns: u32, models: usize) -> Report {
         patronage_version: "0.1.0".to_owned(),
         started: DateTime::UNIX_EPOCH,
         elapsed_seconds: 60.0,
+        report_seconds: None,
         peak_memory_bytes: None,
         threads: 2,
         nodes: vec![],

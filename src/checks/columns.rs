@@ -1,6 +1,6 @@
 //! The columns of a stage's output against those that the pipeline asks for.
 
-use super::{Check, Test, rows, severity_problem};
+use super::{Check, Test, difference, rows, severity_problem};
 use crate::config::checks::Columns;
 use crate::config::{CheckSpec, Severity, Tolerance};
 use crate::problem::{Code, Problem};
@@ -15,11 +15,12 @@ pub fn compile(
 ) -> Result<Vec<Check>, Vec<Problem>> {
     let mut problems: Vec<Problem> = severity_problem(spec).into_iter().collect();
     let (differences, never_null) = compare(columns, schema)?;
+    let (there, asked) = (schema.names(), columns.columns.keys().map(String::as_str).collect::<Vec<_>>());
     let mut reported = Vec::new();
     for (severity, problem) in [
         differences.into_iter().map(|problem| (Some(spec.severity), problem)).collect::<Vec<_>>(),
-        extra(columns, schema).into_iter().map(|problem| (columns.extra_columns.severity(), problem)).collect(),
-        reordered(columns, schema).into_iter().map(|problem| (columns.reordered_columns.severity(), problem)).collect(),
+        extra(&there, &asked).into_iter().map(|problem| (columns.extra_columns.severity(), problem)).collect(),
+        reordered(&there, &asked).into_iter().map(|problem| (columns.reordered_columns.severity(), problem)).collect(),
     ]
     .concat()
     {
@@ -73,26 +74,14 @@ fn compare(columns: &Columns, schema: &TableSchema) -> Result<(Vec<Problem>, Vec
     if unreadable.is_empty() { Ok((differences, never_null)) } else { Err(unreadable) }
 }
 
-fn extra(columns: &Columns, schema: &TableSchema) -> Option<Problem> {
-    let extra: Vec<String> = schema
-        .names()
-        .into_iter()
-        .filter(|name| !columns.columns.contains_key(*name))
-        .map(|name| format!("`{name}`"))
-        .collect();
-    (!extra.is_empty()).then(|| {
-        let message = format!("the table has more columns: {}", extra.join(", "));
-        Problem::new(Code::UnknownColumn, message).at(["columns"]).at_key()
-    })
+fn extra(there: &[&str], asked: &[&str]) -> Option<Problem> {
+    let names = difference::extra(there, asked)?;
+    let message = format!("the table has more columns: {names}");
+    Some(Problem::new(Code::UnknownColumn, message).at(["columns"]).at_key())
 }
 
-/// Compares the order of the columns that both have.
-fn reordered(columns: &Columns, schema: &TableSchema) -> Option<Problem> {
-    let there: Vec<&str> = schema.names().into_iter().filter(|name| columns.columns.contains_key(*name)).collect();
-    let asked = columns.columns.keys().map(String::as_str).filter(|name| there.contains(name));
-    let differs = asked.zip(&there).find(|(asked, there)| asked != *there);
-    differs.map(|(asked, there)| {
-        let message = format!("the columns stand in another order: `{there}` where `{asked}` is expected");
-        Problem::new(Code::BadValue, message).at(["columns"]).at_key()
-    })
+fn reordered(there: &[&str], asked: &[&str]) -> Option<Problem> {
+    let (found, wanted) = difference::reordered(there, asked)?;
+    let message = format!("the columns stand in another order: `{found}` where `{wanted}` is expected");
+    Some(Problem::new(Code::BadValue, message).at(["columns"]).at_key())
 }

@@ -5,6 +5,7 @@
 
 mod columns;
 mod condition;
+pub mod difference;
 mod rows;
 #[cfg(test)]
 mod tests;

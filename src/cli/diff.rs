@@ -17,7 +17,7 @@ pub fn run(command: &Diff, global: &Global) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let runs = history::list(&root, pipeline.as_deref());
+    let runs: Vec<PastRun> = history::newest_first(&root, pipeline.as_deref()).collect();
     let (before, now) = match (find(&command.before, &runs), find(&command.now, &runs)) {
         (Ok(before), Ok(now)) => (before, now),
         (Err(exit), _) | (_, Err(exit)) => return exit,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::evaluation::{Evaluation, Fact, Verdict};
 use crate::metrics::profile::ColumnProfile;
+use crate::report::format;
 
 /// One run of one pipeline for one run date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,10 @@ pub struct Report {
     pub patronage_version: String,
     pub started: DateTime<Utc>,
     pub elapsed_seconds: f64,
+    /// What it took to make the report of it: drift, what moved, `report.json`, the page and `report.parquet`. None in
+    /// the page and the table, which are a part of that.
+    #[serde(default)]
+    pub report_seconds: Option<f64>,
     /// The largest resident set of the process, where the system tells.
     pub peak_memory_bytes: Option<u64>,
     pub threads: usize,
@@ -48,6 +53,9 @@ pub struct NodeReport {
     pub reason: Option<String>,
     pub elapsed_seconds: f64,
     pub outputs: Vec<PortRows>,
+    /// Rows that its checks set aside.
+    #[serde(default)]
+    pub set_aside: Vec<SetAside>,
 }
 
 impl NodeReport {
@@ -55,6 +63,21 @@ impl NodeReport {
     pub fn rows(&self) -> u64 {
         self.outputs.iter().map(|output| output.rows).sum()
     }
+
+    /// Rows that its checks set aside, of all its tables together.
+    pub fn rows_set_aside(&self) -> u64 {
+        self.set_aside.iter().map(|aside| aside.rows).sum()
+    }
+}
+
+/// Rows of one table that are in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The source or output: `source.transactions`, `stage.segments.profiles`.
+    pub on: String,
+    pub rows: u64,
+    /// The file that has them, with the reasons.
+    pub file: String,
 }
 
 /// How a node ended.
@@ -67,6 +90,8 @@ pub enum NodeStatus {
     Error,
     /// Something it needs failed.
     Blocked,
+    /// The selection leaves it out.
+    NotSelected,
 }
 
 /// Rows of one output port.
@@ -112,6 +137,19 @@ pub struct CheckReport {
     pub failed_rows: u64,
     /// What was found, where a number of rows does not say it: `12 rows, expected at least 1,000`.
     pub found: Option<String>,
+    /// The file that has the rows, where they were set aside.
+    #[serde(default)]
+    pub set_aside_in: Option<String>,
+}
+
+impl CheckReport {
+    /// What it found in a few words: `2,517 rows`, or of a table as a whole what `found` says.
+    pub fn finding(&self) -> String {
+        match &self.found {
+            Some(found) => found.clone(),
+            None => format::count(self.failed_rows, "row", "rows"),
+        }
+    }
 }
 
 /// The columns of one table at one moment.
@@ -225,6 +263,7 @@ impl ModelReport {
             target: String::new(),
             model: kind.clone(),
             baseline: String::new(),
+            finds: String::new(),
             headline: String::new(),
             measures: vec![],
             facts: vec![Fact::new("evaluated", "not in this run")],
@@ -272,14 +311,24 @@ impl Report {
         self.nodes.iter().filter(|node| node.status == status).count()
     }
 
+    /// How many nodes were to run.
+    pub fn selected(&self) -> usize {
+        self.nodes.len() - self.count(NodeStatus::NotSelected)
+    }
+
+    /// Rows that checks set aside, table by table.
+    pub fn set_aside(&self) -> impl Iterator<Item = &SetAside> {
+        self.nodes.iter().flat_map(|node| &node.set_aside)
+    }
+
     /// Whether nothing failed and nothing was blocked.
     pub fn succeeded(&self) -> bool {
         self.count(NodeStatus::Error) == 0 && self.count(NodeStatus::Blocked) == 0
     }
 
-    /// Whether every node was skipped and no publication moved: the run had nothing to do.
+    /// Whether every selected node was skipped and no publication moved: the run had nothing to do.
     pub fn unchanged(&self) -> bool {
         let skipped = self.count(NodeStatus::Skipped);
-        skipped > 0 && skipped == self.nodes.len() && !self.publications.iter().any(|publication| publication.changed)
+        skipped > 0 && skipped == self.selected() && !self.publications.iter().any(|publication| publication.changed)
     }
 }

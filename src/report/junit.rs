@@ -36,6 +36,7 @@ fn seconds(seconds: f64) -> Duration {
 fn step(pipeline: &str, node: &NodeReport) -> TestCase {
     let reason = node.reason.as_deref().unwrap_or_default();
     let status = match node.status {
+        NodeStatus::NotSelected => told(TestCaseStatus::skipped(), "not selected"),
         NodeStatus::Success | NodeStatus::Skipped => TestCaseStatus::success(),
         NodeStatus::Error => told(TestCaseStatus::non_success(NonSuccessKind::Error), reason),
         NodeStatus::Blocked => told(TestCaseStatus::skipped(), reason),
@@ -47,12 +48,11 @@ fn step(pipeline: &str, node: &NodeReport) -> TestCase {
 }
 
 fn case(pipeline: &str, check: &CheckReport) -> TestCase {
-    let rows = match (check.failed_rows, &check.found) {
-        (0, found) => found.clone().unwrap_or_default(),
-        (_, Some(found)) if check.severity != "quarantine" => found.clone(),
-        (count, found) => {
-            let place = found.as_ref().map(|found| format!(", {found}")).unwrap_or_default();
-            format!("{}{place}", super::format::count(count, "row", "rows"))
+    let rows = match check.failed_rows {
+        0 => check.found.clone().unwrap_or_default(),
+        _ => {
+            let place = check.set_aside_in.as_ref().map(|file| format!(", set aside in {file}")).unwrap_or_default();
+            format!("{}{place}", check.finding())
         }
     };
     let fails = check.failed_rows > 0 && check.severity == "error";
@@ -87,7 +87,7 @@ mod tests {
         report.nodes[4].status = NodeStatus::Blocked;
         report.checks[0].failed_rows = 7;
         let read = Junit::deserialize_from_str(&junit(&report).unwrap()).unwrap();
-        assert_eq!((read.tests, read.failures, read.errors), (12, 1, 1));
+        assert_eq!((read.tests, read.failures, read.errors), (13, 1, 1));
         let steps = &read.test_suites[0];
         assert_eq!((steps.name.as_str(), steps.skipped), ("steps", 1));
         let checks = &read.test_suites[1];
@@ -96,6 +96,9 @@ mod tests {
         assert_eq!(message.as_str(), "7 rows");
         let aside = &checks.test_cases[1];
         assert!(matches!(aside.status, TestCaseStatus::Success { .. }));
-        assert_eq!(aside.system_out.as_ref().unwrap().as_str(), "quarantine: 2,517 rows");
+        assert_eq!(
+            aside.system_out.as_ref().unwrap().as_str(),
+            "quarantine: 2,517 rows, set aside in target/patronage/019b0e5c/quarantine/transactions.parquet"
+        );
     }
 }

@@ -13,7 +13,7 @@ mod sample;
 pub use crate::format;
 pub use content::{
     Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
-    Report, SourceReport, TableProfile,
+    Report, SetAside, SourceReport, TableProfile,
 };
 pub use junit::junit;
 pub use summary::summary;

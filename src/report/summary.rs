@@ -1,6 +1,6 @@
 //! The few lines that a run ends with.
 
-use super::content::{ModelReport, NodeStatus, PublicationReport, Report};
+use super::content::{CheckReport, ModelReport, NodeStatus, PublicationReport, Report};
 use super::format;
 use crate::metrics::evaluation::{Estimate, Measure, Verdict};
 
@@ -21,10 +21,10 @@ pub fn summary(report: &Report, artifacts: &str) -> String {
 
 /// One sentence on how the run went.
 pub fn outcome(report: &Report) -> String {
-    if report.nodes.is_empty() {
+    if report.selected() == 0 {
         return "nothing to run.".to_owned();
     }
-    let nodes = report.nodes.len() as u64;
+    let nodes = report.selected() as u64;
     if report.unchanged() {
         return format!(
             "nothing has changed; all {} are up to date ({}).",
@@ -34,7 +34,12 @@ pub fn outcome(report: &Report) -> String {
     }
     let done = format::thousands(report.count(NodeStatus::Success) as u64);
     let mut parts = vec![format!("{done} of {} done", format::count(nodes, "step", "steps"))];
-    let others = [(NodeStatus::Skipped, "unchanged"), (NodeStatus::Error, "failed"), (NodeStatus::Blocked, "blocked")];
+    let others = [
+        (NodeStatus::Skipped, "unchanged"),
+        (NodeStatus::Error, "failed"),
+        (NodeStatus::Blocked, "blocked"),
+        (NodeStatus::NotSelected, "not selected"),
+    ];
     for (status, word) in others {
         let count = report.count(status) as u64;
         if count > 0 {
@@ -71,15 +76,17 @@ fn troubles(report: &Report) -> Vec<String> {
     // What failed a step is said there.
     let let_go_on = report.checks.iter().filter(|check| check.failed_rows > 0 && check.severity != "error");
     let checks = let_go_on.map(|check| {
-        let rows = format::count(check.failed_rows, "row", "rows");
-        let (on, what, severity) = (&check.on, &check.check, &check.severity);
+        let CheckReport { on, check: what, severity, .. } = check;
         match &check.found {
-            None => format!("{on}: {rows} against {what} ({severity})"),
-            Some(found) if severity == "quarantine" => format!("{on}: {rows} against {what} ({severity}), {found}"),
+            None => format!("{on}: {} against {what} ({severity})", check.finding()),
             Some(found) => format!("{on}: {what} ({severity}): {found}"),
         }
     });
-    failed.chain(checks).chain(report.warnings.iter().cloned()).collect()
+    // Once a table, however many checks it has: a row may fail several.
+    let aside = report
+        .set_aside()
+        .map(|aside| format!("{}: {} set aside in {}", aside.on, format::count(aside.rows, "row", "rows"), aside.file));
+    failed.chain(checks).chain(aside).chain(report.warnings.iter().cloned()).collect()
 }
 
 fn published(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
@@ -186,6 +193,9 @@ nightly 2011-12-10: 9 of 10 steps done, 1 unchanged.
 
 Problems
   source.transactions: 2,517 rows against range unit_price 0.. (quarantine)
+  stage.sales: 12 rows against unique order_id, product_id (quarantine)
+  source.transactions: 2,517 rows set aside in target/patronage/019b0e5c/quarantine/transactions.parquet
+  stage.sales: 12 rows set aside in target/patronage/019b0e5c/quarantine/sales.parquet
   next_spend: 3 constant columns were left out
 
 Published

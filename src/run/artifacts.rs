@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
-use super::state::{CheckResult, Last, fitted_for};
+use super::state::{Aside, CheckResult, Last, fitted_for};
 use super::warnings::{self, Warning};
 use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
-use crate::plan::{Plan, Work};
+use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
-use crate::report::{CheckReport, Edge, ModelReport, NodeReport, PortRows, Report, SourceReport, html, render_json};
+use crate::report::{
+    CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, Report, SetAside, SourceReport, html, render_json,
+};
 use crate::stages;
 use crate::storage::local;
 
@@ -65,16 +67,23 @@ impl Artifacts {
         self.write("run_results.json", &pretty(&document(results, &self.run_id, elapsed, &self.arguments)));
     }
 
-    /// Writes the last artifacts.
-    pub fn finish(&self, report: &Report, results: &[NodeResult], elapsed: Duration) {
+    /// Writes the last artifacts. `clock` runs since the report began to be made; what it took is kept in the report
+    /// and in its JSON, which is therefore written again.
+    pub fn finish(&self, report: &mut Report, results: &[NodeResult], elapsed: Duration, clock: Instant) {
         self.write_results(results, elapsed);
+        self.write_json(report);
+        self.write("report.html", &html::render(report));
+        let measures = measures::write(&self.directory.join("report.parquet"), report);
+        self.note("report.parquet", measures.map_err(NodeFailure::from));
+        report.report_seconds = Some(clock.elapsed().as_secs_f64());
+        self.write_json(report);
+    }
+
+    fn write_json(&self, report: &Report) {
         match render_json(report) {
             Ok(json) => self.write("report.json", &json),
             Err(error) => self.note("report.json", Err(NodeFailure::new(Code::Bug, error.to_string()))),
         }
-        self.write("report.html", &html::render(report));
-        let measures = measures::write(&self.directory.join("report.parquet"), report);
-        self.note("report.parquet", measures.map_err(NodeFailure::from));
     }
 
     /// What could not be written, if anything.
@@ -135,9 +144,10 @@ impl Artifacts {
             patronage_version: env!("CARGO_PKG_VERSION").to_owned(),
             started,
             elapsed_seconds: elapsed.as_secs_f64(),
+            report_seconds: None,
             peak_memory_bytes: crate::observe::peak_memory_bytes(),
             threads: run.options.threads,
-            nodes: ordered.iter().map(|result| node_report(result, &run.plan)).collect(),
+            nodes: nodes(run, &ordered, loaded.environment.artifacts()),
             edges: edges(&run.plan),
             sources: ordered.iter().filter_map(|result| source_report(result, &run.plan)).collect(),
             models: ordered.iter().filter_map(|result| model_report(result, &run.plan)).collect(),
@@ -204,7 +214,34 @@ fn manifest(
     })
 }
 
-fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
+/// Every node of the plan, those too that were not selected.
+fn nodes(run: &Run, results: &[&NodeResult], artifacts: &str) -> Vec<NodeReport> {
+    let why = left_out_by(&run.options);
+    let node = |(index, node): (usize, &Node)| match results.iter().find(|result| result.node == index) {
+        Some(result) => node_report(result, node, artifacts),
+        None => NodeReport {
+            id: node.id(),
+            kind: node.kind().to_owned(),
+            status: NodeStatus::NotSelected,
+            reason: Some(why.clone()),
+            elapsed_seconds: 0.0,
+            outputs: vec![],
+            set_aside: vec![],
+        },
+    };
+    run.plan.nodes.iter().enumerate().map(node).collect()
+}
+
+/// `left out by --select +scores`
+fn left_out_by(options: &Options) -> String {
+    let flags = |flag: &str, expressions: &[String]| -> Vec<String> {
+        expressions.iter().map(|expression| format!("{flag} {expression}")).collect()
+    };
+    let flags = [flags("--select", &options.select), flags("--exclude", &options.exclude)].concat();
+    format!("left out by {}", flags.join(" "))
+}
+
+fn node_report(result: &NodeResult, node: &Node, artifacts: &str) -> NodeReport {
     let tables = result
         .meta
         .iter()
@@ -220,12 +257,32 @@ fn node_report(result: &NodeResult, plan: &Plan) -> NodeReport {
         .map(|source| PortRows { port: "table".to_owned(), rows: source.rows });
     NodeReport {
         id: result.id.clone(),
-        kind: plan.nodes.get(result.node).map(|node| node.kind().to_owned()).unwrap_or_default(),
+        kind: node.kind().to_owned(),
         status: result.status,
         reason: Some(result.message.clone()),
         elapsed_seconds: result.elapsed.as_secs_f64(),
         outputs: tables.chain(published).chain(source).collect(),
+        set_aside: set_aside(result, node, artifacts),
     }
+}
+
+/// The rows of each table that are set aside, with where they lie.
+fn set_aside(result: &NodeResult, node: &Node, artifacts: &str) -> Vec<SetAside> {
+    let first = node.outputs.first().map(|(port, _)| port);
+    let aside = |aside: &Aside| SetAside {
+        on: match first {
+            Some(first) if *first != aside.port => format!("{}.{}", result.id, aside.port),
+            _ => result.id.clone(),
+        },
+        rows: aside.rows,
+        file: shown(artifacts, aside),
+    };
+    result.meta.iter().flat_map(|meta| &meta.aside).map(aside).collect()
+}
+
+/// Where rows that are set aside lie, from the project's root.
+fn shown(artifacts: &str, aside: &Aside) -> String {
+    Path::new(artifacts).join(&aside.file).display().to_string()
 }
 
 /// From what feeds to what is fed, by id.
@@ -254,21 +311,18 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
 }
 
 fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
-    let aside = |port: Option<&str>| {
+    let aside = |check: &CheckResult| {
         let mut aside = result.meta.iter().flat_map(|meta| &meta.aside);
-        aside.find(|aside| port.is_none_or(|port| aside.port == port))
+        let file = aside.find(|aside| check.port.as_ref().is_none_or(|port| aside.port == *port))?;
+        (check.severity == "quarantine" && check.failed > 0).then(|| shown(artifacts, file))
     };
     let report = |check: &CheckResult| CheckReport {
         on: check.port.as_ref().map_or_else(|| result.id.clone(), |port| format!("{}.{port}", result.id)),
         check: check.check.clone(),
         severity: check.severity.clone(),
         failed_rows: check.failed,
-        found: match aside(check.port.as_deref()) {
-            Some(aside) if check.severity == "quarantine" && check.failed > 0 => {
-                Some(format!("set aside in {}", Path::new(artifacts).join(&aside.file).display()))
-            }
-            _ => check.found.clone(),
-        },
+        found: check.found.clone(),
+        set_aside_in: aside(check),
     };
     result.checks().iter().map(report).collect()
 }

@@ -16,8 +16,8 @@ struct Figure {
 /// The figures that differ from those of the newest earlier run date, of several runs of that date the
 /// last that succeeded.
 pub fn since(root: &Path, now: &Report) -> Vec<Change> {
-    let runs = history::list(root, Some(&now.pipeline));
-    let before = history::before(&runs, now.run_date).and_then(history::PastRun::report);
+    let runs = history::newest_first(root, Some(&now.pipeline));
+    let before = history::before(runs, now.run_date).and_then(|run| run.report());
     before.map(|before| between(&before, now)).unwrap_or_default()
 }
 

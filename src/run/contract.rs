@@ -3,6 +3,7 @@
 
 use super::failure::NodeFailure;
 use super::state::CheckResult;
+use crate::checks::difference;
 use crate::config::{Severity, SourceFormat, SourceSpec, Tolerance};
 use crate::problem::{Code, nearest};
 use crate::storage::text::Found;
@@ -175,20 +176,93 @@ fn may_lack(spec: &SourceSpec, name: &str, footer: &Footer) -> bool {
 }
 
 fn beyond(spec: &SourceSpec, footer: &Footer) -> Option<String> {
-    let extra: Vec<String> = footer
-        .columns
-        .iter()
-        .filter(|column| !spec.columns.contains_key(&column.name))
-        .map(|column| format!("`{}`", column.name))
-        .collect();
-    (!extra.is_empty()).then(|| format!("it has columns that the contract does not: {}", extra.join(", ")))
+    let asked: Vec<&str> = spec.columns.keys().map(String::as_str).collect();
+    let extra = difference::extra(&names(footer), &asked)?;
+    Some(format!("it has columns that the contract does not: {extra}"))
 }
 
-/// Compares the order of the columns that both have.
 fn out_of_order(schema: &TableSchema, footer: &Footer) -> Option<String> {
-    let in_file = |name: &&str| footer.columns.iter().any(|column| column.name == **name);
-    let declared = schema.names().into_iter().filter(in_file);
-    let there = footer.columns.iter().map(|column| column.name.as_str()).filter(|name| schema.column(name).is_some());
-    let differs = declared.zip(there).find(|(declared, there)| declared != there);
-    differs.map(|(declared, there)| format!("it has `{there}` where the contract has `{declared}`"))
+    let (there, asked) = difference::reordered(&names(footer), &schema.names())?;
+    Some(format!("it has `{there}` where the contract has `{asked}`"))
+}
+
+/// The file's columns in their order, one that is there twice once.
+fn names(footer: &Footer) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::with_capacity(footer.columns.len());
+    for column in &footer.columns {
+        if !names.contains(&column.name.as_str()) {
+            names.push(&column.name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::DataType;
+
+    use super::*;
+    use crate::storage::Location;
+    use crate::storage::footer::{Column as FooterColumn, Times};
+    use crate::table::Column;
+
+    fn told(names: &[&str], extra_columns: &str) -> Result<Vec<CheckResult>, NodeFailure> {
+        let spec = serde_json::json!({
+            "path": "lake/orders.parquet", "columns": {"id": "int64", "amount": "float64"},
+            "extra_columns": extra_columns, "reordered_columns": "warn",
+        });
+        let column = |name: &str, data_type: DataType| FooterColumn {
+            name: name.to_owned(),
+            data_type: Some(data_type),
+            nullable: false,
+        };
+        let columns =
+            names.iter().map(|name| column(name, if *name == "amount" { DataType::Float64 } else { DataType::Int64 }));
+        let location = Location::parse("lake/orders.parquet", std::path::Path::new("/project")).unwrap();
+        let footer = Footer {
+            location: location.clone(),
+            size: 1,
+            rows: Some(1),
+            columns: columns.collect(),
+            times: Times::default(),
+        };
+        let file = SourceFile { location, size: 1, identity: String::new(), partitions: vec![] };
+        let declared = |name: &str, dtype| Column::new(name, dtype);
+        let schema = TableSchema {
+            columns: vec![
+                declared("id", polars::prelude::DataType::Int64),
+                declared("amount", polars::prelude::DataType::Float64),
+            ],
+            ..TableSchema::default()
+        };
+        compare(&serde_json::from_value(spec).unwrap(), &schema, &[file], &[footer])
+    }
+
+    #[test]
+    fn a_column_that_is_there_twice_breaks_the_contract_once() {
+        let failure = told(&["id", "amount", "id", "amount", "id"], "error").unwrap_err();
+        assert_eq!(failure.code, Code::ContractBroken);
+        for name in ["id", "amount"] {
+            assert_eq!(
+                failure.message.matches(&format!("it has two columns `{name}`")).count(),
+                1,
+                "{}",
+                failure.message
+            );
+        }
+        let of = |name: &str| failure.checks.iter().find(|check| check.check == name).map(|check| check.failed);
+        // Twice is neither more than the contract has nor another order.
+        let counts = [of("columns"), of("extra_columns"), of("reordered_columns")];
+        assert_eq!(counts, [Some(2), Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn an_undeclared_column_is_named_once_though_it_is_there_twice() {
+        let failure = told(&["amount", "id", "note", "note"], "error").unwrap_err();
+        assert!(failure.message.contains("it has two columns `note`"), "{}", failure.message);
+        assert!(failure.message.contains("that the contract does not: `note`"), "{}", failure.message);
+        assert!(!failure.message.contains("`note`, `note`"), "{}", failure.message);
+        let reordered = failure.checks.iter().find(|check| check.check == "reordered_columns").unwrap();
+        assert!(reordered.found.as_ref().unwrap().ends_with("it has `amount` where the contract has `id`"));
+    }
 }

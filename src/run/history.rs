@@ -16,17 +16,8 @@ pub struct PastRun {
     pub run_date: NaiveDate,
     pub environment: String,
     pub started: DateTime<Utc>,
-    pub outcome: Outcome,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Success,
-    /// Something failed or was stopped; the report says what.
-    Failed,
-    /// It has no report: it is still running, or was killed.
-    Unfinished,
+    /// Whether it has a report; if not, it is still running or was killed.
+    pub finished: bool,
 }
 
 /// The part of `manifest.json` that says which run it is of.
@@ -56,21 +47,35 @@ struct NodeStatus {
 }
 
 /// Every run below a directory of artifacts, the newest start first; of one pipeline if it is named.
-/// What is no run, or of a version whose manifest cannot be read, is passed over.
-pub fn list(root: &Path, pipeline: Option<&str>) -> Vec<PastRun> {
+/// What is no run, or of a version whose manifest cannot be read, is passed over. Each is read when it is asked for.
+pub fn newest_first<'a>(root: &Path, pipeline: Option<&'a str>) -> impl Iterator<Item = PastRun> + 'a {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let mut runs: Vec<PastRun> = entries.filter_map(|entry| PastRun::read(&entry.path())).collect();
-    runs.retain(|run| pipeline.is_none_or(|pipeline| run.pipeline == pipeline));
-    runs.sort_unstable_by(|a, b| (b.started, &b.run_id).cmp(&(a.started, &a.run_id)));
-    runs
+    let mut directories: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    // Named by ids that begin with their time (UUID version 7).
+    directories.sort_unstable_by(|a, b| b.cmp(a));
+    let runs = directories.into_iter().filter_map(|directory| PastRun::read(&directory));
+    runs.filter(move |run| pipeline.is_none_or(|pipeline| run.pipeline == pipeline))
 }
 
 /// The run to compare a run of this date with: of those of the newest earlier run date that
-/// succeeded, the one that started last. `runs` as [`list`] gives them, of one pipeline.
-pub fn before(runs: &[PastRun], run_date: NaiveDate) -> Option<&PastRun> {
-    let earlier = runs.iter().filter(|run| run.run_date < run_date && run.outcome == Outcome::Success);
-    // The first of equals, which started last: `max_by_key` would take the last.
-    earlier.rev().max_by_key(|run| run.run_date)
+/// succeeded, the one that started last. `runs` as [`newest_first`] gives them, of one pipeline.
+///
+/// No more is read than it takes: a run is not of a later date than that on which it started, so once the search is
+/// back at the date of what was found, nothing better can follow.
+pub fn before(runs: impl Iterator<Item = PastRun>, run_date: NaiveDate) -> Option<PastRun> {
+    let mut found: Option<PastRun> = None;
+    for run in runs {
+        if let Some(found) = &found
+            && (found.run_date.succ_opt() == Some(run_date) || run.started.date_naive() <= found.run_date)
+        {
+            break;
+        }
+        let newer = found.as_ref().is_none_or(|found| run.run_date > found.run_date);
+        if run.run_date < run_date && newer && run.succeeded() {
+            found = Some(run);
+        }
+    }
+    found
 }
 
 impl PastRun {
@@ -84,25 +89,21 @@ impl PastRun {
             run_date: metadata.run_date,
             environment: metadata.environment,
             started: metadata.started_at,
-            outcome: outcome(directory),
+            // The report is written last.
+            finished: directory.join("report.json").is_file(),
         })
+    }
+
+    /// Whether it finished, and nothing of it failed or was stopped.
+    pub fn succeeded(&self) -> bool {
+        let good = |result: &NodeStatus| matches!(result.status.as_str(), "success" | "no-op" | "pass" | "warn");
+        let results: Option<Results> = read(&self.directory.join("run_results.json"));
+        self.finished && results.is_some_and(|Results { results }| results.iter().all(good))
     }
 
     /// Its report; none if it did not finish, or was made by a version whose reports differ.
     pub fn report(&self) -> Option<Report> {
         read(&self.directory.join("report.json"))
-    }
-}
-
-fn outcome(directory: &Path) -> Outcome {
-    // The report is written last.
-    if !directory.join("report.json").is_file() {
-        return Outcome::Unfinished;
-    }
-    let Some(Results { results }) = read(&directory.join("run_results.json")) else { return Outcome::Unfinished };
-    match results.iter().all(|result| matches!(result.status.as_str(), "success" | "no-op" | "pass" | "warn")) {
-        true => Outcome::Success,
-        false => Outcome::Failed,
     }
 }
 
@@ -144,30 +145,48 @@ mod tests {
         leave(root.path(), "c", "2024-06-01", "2024-06-03T04:00:00Z", None);
         leave(root.path(), "a", "2024-06-01", "2024-06-01T04:00:00Z", Some("error"));
         std::fs::create_dir_all(root.path().join("tables")).unwrap();
-        let runs = list(root.path(), Some("shop"));
+        let runs: Vec<PastRun> = newest_first(root.path(), Some("shop")).collect();
         assert_eq!(ids(&runs), ["c", "b", "a"]);
-        let outcomes: Vec<Outcome> = runs.iter().map(|run| run.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Unfinished, Outcome::Success, Outcome::Failed]);
-        assert_eq!(list(root.path(), Some("other")), []);
-        assert_eq!(list(&root.path().join("nowhere"), None), []);
+        let ended: Vec<(bool, bool)> = runs.iter().map(|run| (run.finished, run.succeeded())).collect();
+        assert_eq!(ended, [(false, false), (true, true), (true, false)]);
+        assert_eq!(newest_first(root.path(), Some("other")).count(), 0);
+        assert_eq!(newest_first(&root.path().join("nowhere"), None).count(), 0);
     }
 
     #[test]
     fn the_run_before_is_the_newest_success_of_an_earlier_date() {
         let root = tempfile::tempdir().unwrap();
         for (run_id, run_date, hour, status) in [
-            ("first", "2024-06-01", 1, "success"),
-            ("again", "2024-06-01", 5, "no-op"),
-            ("broken", "2024-06-02", 2, "error"),
-            ("own", "2024-06-03", 3, "success"),
-            ("backfill", "2024-05-01", 6, "success"),
+            ("1-first", "2024-06-01", 1, "success"),
+            ("2-broken", "2024-06-02", 2, "error"),
+            ("3-own", "2024-06-03", 3, "success"),
+            ("5-again", "2024-06-01", 5, "no-op"),
+            ("6-backfill", "2024-05-01", 6, "success"),
         ] {
             leave(root.path(), run_id, run_date, &format!("2024-06-09T0{hour}:00:00Z"), Some(status));
         }
-        let runs = list(root.path(), None);
-        let found = |date: &str| before(&runs, date.parse().unwrap()).map(|run| run.run_id.as_str());
-        assert_eq!(found("2024-06-03"), Some("again"));
-        assert_eq!(found("2024-06-01"), Some("backfill"));
+        let found = |date: &str| before(newest_first(root.path(), None), date.parse().unwrap()).map(|run| run.run_id);
+        assert_eq!(found("2024-06-03").as_deref(), Some("5-again"));
+        assert_eq!(found("2024-06-01").as_deref(), Some("6-backfill"));
         assert_eq!(found("2024-05-01"), None);
+    }
+
+    #[test]
+    fn no_more_runs_are_read_than_it_takes() {
+        let root = tempfile::tempdir().unwrap();
+        let read = |run_date: &str| {
+            let mut read = 0;
+            let runs = newest_first(root.path(), None).inspect(|_| read += 1);
+            let found = before(runs, run_date.parse().unwrap()).map(|run| run.run_id);
+            (found, read)
+        };
+        for day in 1..=28 {
+            let date = format!("2024-06-{day:02}");
+            leave(root.path(), &date, &date, &format!("{date}T04:00:00Z"), Some("success"));
+        }
+        // The run of the day before, and one more to see that it starts too early to be of a later date.
+        assert_eq!(read("2024-06-29"), (Some("2024-06-28".to_owned()), 2));
+        assert_eq!(read("2024-07-28"), (Some("2024-06-28".to_owned()), 2));
+        assert_eq!(read("2024-06-11"), (Some("2024-06-10".to_owned()), 20));
     }
 }

@@ -2,15 +2,21 @@
 
 use std::path::Path;
 
+use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, PolarsResult, Series};
 
 use crate::metrics::evaluation::Estimate;
-use crate::report::Report;
+use crate::metrics::profile::Shape;
+use crate::report::{
+    Change, ModelReport, NodeReport, NodeStatus, ProfiledColumn, PublicationReport, Report, SourceReport,
+};
 use crate::storage::scan;
 use crate::table::midnight_us;
 
 /// What is measured on everything, and not on a part.
 const ALL: &str = "all";
+/// What stands for the stage of a figure of the whole run.
+const RUN: &str = "run";
 const DAY_US: i64 = 86_400_000_000;
 
 /// One figure.
@@ -37,42 +43,80 @@ pub fn write(path: &Path, report: &Report) -> PolarsResult<()> {
     Ok(())
 }
 
-/// Of models, of parts of their rows, of drift, of checks, and of what every node gave and took.
+/// Of models, of parts of their rows, of columns, of what every node gave and took, of checks, of what moved, and of
+/// the run as a whole.
 fn rows(report: &Report) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for model in &report.models {
-        for measure in &model.evaluation.measures {
-            let Estimate { value, low, high } = measure.model;
-            let baseline = measure.baseline.map(|baseline| baseline.value);
-            rows.push(Row { baseline, low, high, ..Row::new(&model.stage, ALL, &measure.name, value) });
-        }
-        for slice in &model.evaluation.slices {
-            let row = Row::new(&model.stage, &slice.slice, &slice.measure, slice.value);
-            rows.push(Row { baseline: slice.baseline, ..row });
-        }
-    }
-    for table in &report.profiles {
-        for column in &table.columns {
-            let drift = column.drift.iter().map(|drift| (format!("psi against {}", drift.against), drift.psi));
-            let name = &column.profile.name;
-            rows.extend(drift.map(|(measure, psi)| Row::new(&table.table, name, &measure, psi)));
-            let missing = column.profile.nulls as f64 / column.profile.rows.max(1) as f64;
-            rows.push(Row::new(&table.table, name, "missing_share", missing));
-        }
-    }
+    let mut rows: Vec<Row> = report.models.iter().flat_map(of_model).collect();
+    rows.extend(report.profiles.iter().flat_map(|table| {
+        let columns = table.columns.iter().flat_map(|column| of_column(&table.table, column));
+        [Row::new(&table.table, ALL, "profiled_rows", table.rows as f64)].into_iter().chain(columns)
+    }));
     let checks = report.checks.iter();
     rows.extend(checks.map(|check| Row::new(&check.on, &check.check, "failed_rows", check.failed_rows as f64)));
-    for source in &report.sources {
-        let counts = [("quarantined_rows", source.quarantined_rows), ("later_rows", source.later_rows)];
-        let id = format!("source.{}", source.name);
-        rows.extend(counts.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)));
+    rows.extend(report.nodes.iter().filter(|node| node.status != NodeStatus::NotSelected).flat_map(of_node));
+    rows.extend(report.set_aside().map(|aside| Row::new(&aside.on, ALL, "rows_set_aside", aside.rows as f64)));
+    rows.extend(report.sources.iter().flat_map(|source| of_source(source, report.run_date)));
+    rows.extend(report.publications.iter().flat_map(of_publication));
+    let moved = |change: &Change| {
+        Row::new(&change.of, ALL, &format!("change of {}", change.measure), change.now - change.before)
+    };
+    rows.extend(report.changes.iter().map(moved));
+    rows.push(Row::new(RUN, ALL, "elapsed_seconds", report.elapsed_seconds));
+    rows.extend(report.peak_memory_bytes.map(|peak| Row::new(RUN, ALL, "peak_memory_bytes", peak as f64)));
+    rows.push(Row::new(RUN, ALL, "threads", report.threads as f64));
+    rows
+}
+
+fn of_model(model: &ModelReport) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for measure in &model.evaluation.measures {
+        let Estimate { value, low, high } = measure.model;
+        let baseline = measure.baseline.map(|baseline| baseline.value);
+        rows.push(Row { baseline, low, high, ..Row::new(&model.stage, ALL, &measure.name, value) });
+        rows.extend(measure.difference.map(|Estimate { value, low, high }| {
+            let name = format!("difference of {}", measure.name);
+            Row { low, high, ..Row::new(&model.stage, ALL, &name, value) }
+        }));
     }
-    for node in &report.nodes {
-        let ports = node.outputs.iter().map(|output| (&output.port, output.rows as f64));
-        rows.extend(ports.map(|(port, count)| Row::new(&node.id, port, "rows", count)));
-        rows.push(Row::new(&node.id, ALL, "elapsed_seconds", node.elapsed_seconds));
+    for slice in &model.evaluation.slices {
+        let row = Row::new(&model.stage, &slice.slice, &slice.measure, slice.value);
+        rows.push(Row { baseline: slice.baseline, ..row });
     }
     rows
+}
+
+fn of_column(table: &str, column: &ProfiledColumn) -> Vec<Row> {
+    let name = &column.profile.name;
+    let drift = column.drift.iter().map(|drift| (format!("psi against {}", drift.against), drift.psi));
+    let mut rows: Vec<Row> = drift.map(|(measure, psi)| Row::new(table, name, &measure, psi)).collect();
+    let missing = column.profile.nulls as f64 / column.profile.rows.max(1) as f64;
+    rows.push(Row::new(table, name, "missing_share", missing));
+    if let Shape::Number { mean, median, .. } = &column.profile.shape {
+        rows.extend(
+            [("mean", mean), ("median", median)].map(|(measure, value)| Row::new(table, name, measure, *value)),
+        );
+    }
+    rows
+}
+
+fn of_node(node: &NodeReport) -> Vec<Row> {
+    let ports = node.outputs.iter().map(|output| (&output.port, output.rows as f64));
+    let rows = ports.map(|(port, count)| Row::new(&node.id, port, "rows", count));
+    rows.chain([Row::new(&node.id, ALL, "elapsed_seconds", node.elapsed_seconds)]).collect()
+}
+
+fn of_source(source: &SourceReport, run_date: NaiveDate) -> Vec<Row> {
+    let id = format!("source.{}", source.name);
+    let age = source.watermark.map(|watermark| (run_date - watermark).num_days() as f64);
+    let age = age.map(|days| Row::new(&id, ALL, "watermark_age_days", days));
+    let counts = [("files", source.files), ("bytes", source.bytes), ("later_rows", source.later_rows)];
+    counts.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)).into_iter().chain(age).collect()
+}
+
+fn of_publication(publication: &PublicationReport) -> Vec<Row> {
+    let id = format!("publish.{}", publication.name);
+    let size = [("files", publication.files), ("bytes", publication.bytes), ("changed", publication.changed.into())];
+    size.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)).into()
 }
 
 fn frame(report: &Report, rows: &[Row]) -> PolarsResult<DataFrame> {
@@ -82,7 +126,7 @@ fn frame(report: &Report, rows: &[Row]) -> PolarsResult<DataFrame> {
         Series::new(name.into(), rows.iter().map(of).collect::<Vec<Option<f64>>>())
     };
     let columns = [
-        Series::new("run_id".into(), vec![report.run_id.as_str(); rows.len()]),
+        Series::new("run".into(), vec![report.run_id.as_str(); rows.len()]),
         Series::new("run_date".into(), vec![day; rows.len()]).cast(&DataType::Date)?,
         text("stage", |row| &row.stage),
         text("slice", |row| &row.slice),

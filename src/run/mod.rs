@@ -177,8 +177,9 @@ pub async fn run(
     let mut failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
     tidy::leave(&directory);
     artifacts.remember(&run, &results);
-    let report = artifacts.report(&run, &results, loaded, started, elapsed);
-    artifacts.finish(&report, &results, elapsed);
+    let making = Instant::now();
+    let mut report = artifacts.report(&run, &results, loaded, started, elapsed);
+    artifacts.finish(&mut report, &results, elapsed, making);
     // Whoever waits for the artifacts must not take their absence for a success.
     failures.extend(artifacts.trouble());
     warnings::emit(&run, &report);

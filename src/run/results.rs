@@ -32,7 +32,7 @@ impl NodeResult {
             NodeStatus::Success => "success",
             NodeStatus::Skipped => "no-op",
             NodeStatus::Error => "error",
-            NodeStatus::Blocked => "skipped",
+            NodeStatus::Blocked | NodeStatus::NotSelected => "skipped",
         }
     }
 

@@ -243,6 +243,7 @@ fn check<'a>(
         checks: node.checks.iter().collect(),
         run_date: around.plan.run_date,
         earlier: around.earlier_rows(index, "table"),
+        passing: around.rows.clone(),
     };
     if let Some(seen) = known {
         return Ok(Findings::of_statistics(subject, seen));

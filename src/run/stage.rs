@@ -18,8 +18,8 @@ use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table
 use crate::checks::Check;
 use crate::crash;
 use crate::format;
-use crate::observe::MemoryLimit;
 use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::observe::MemoryLimit;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
@@ -259,6 +259,8 @@ fn write_tables(
                 checks,
                 run_date: around.plan.run_date,
                 earlier: around.earlier_rows(index, port),
+                // Progress is of the rows that are written.
+                passing: RowCounter::default(),
             };
             let findings = examine(subject, |table, column| compared(around, table, column))?;
             written.checks.extend(findings.results.iter().cloned());

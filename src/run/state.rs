@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::format;
 use crate::metrics::evaluation::Evaluation;
 use crate::metrics::profile::ColumnProfile;
 use crate::plan::{Key, KeyParts};
@@ -136,8 +137,7 @@ impl CheckResult {
                 found.as_ref().map(|found| format!(": {found}")).unwrap_or_default()
             ),
             (Some(found), _) => format!("{}{on} fails: {found}", self.check),
-            (None, 1) => format!("{}{on} fails in 1 row", self.check),
-            (None, rows) => format!("{}{on} fails in {rows} rows", self.check),
+            (None, rows) => format!("{}{on} fails in {}", self.check, format::count(rows, "row", "rows")),
         }
     }
 }

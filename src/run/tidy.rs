@@ -83,8 +83,7 @@ fn prune_executions(node: &Path, may_go: fn(&Path) -> bool) -> HashSet<String> {
 
 /// Removes the directories of all but the newest runs, and what killed ones left in the others.
 fn prune_runs(state: &State, keep: usize, in_use: &HashSet<String>, may_go: fn(&Path) -> bool) {
-    let runs = history::list(&state.root, Some(&state.pipeline));
-    for (place, run) in runs.iter().enumerate() {
+    for (place, run) in history::newest_first(&state.root, Some(&state.pipeline)).enumerate() {
         if place >= keep && !in_use.contains(&run.run_id) && may_go(&run.directory) {
             remove(&run.directory);
         } else if may_go(&run.directory) {

@@ -6,7 +6,7 @@ use crate::events::Event;
 use crate::format;
 use crate::metrics::evaluation::Verdict;
 use crate::metrics::profile::{Psi, STRONG};
-use crate::report::{CheckReport, ModelReport, NodeReport, Report, TableProfile};
+use crate::report::{CheckReport, ModelReport, NodeReport, NodeStatus, Report, TableProfile};
 
 /// The columns that one warning names.
 const NAMES_MAX: usize = 5;
@@ -40,25 +40,36 @@ pub fn of(report: &Report) -> Vec<Warning> {
     empty.chain(models).chain(drift).collect()
 }
 
-/// Tells listeners of everything above, and of checks that warn.
+/// Tells listeners of everything above, and of checks that warn on nodes that did not run or failed: of those of
+/// the others the schedule has told as each ended.
 pub fn emit(run: &Run, report: &Report) {
     let node_of = |id: &str| run.plan.nodes.iter().find(|node| node.id() == id).map(|node| node_ref(run, node));
-    let checks = report.checks.iter().filter_map(check);
+    let untold = |node: &&NodeReport| node.status != NodeStatus::Success;
+    let checks = report.nodes.iter().filter(untold).flat_map(|node| {
+        report.checks.iter().filter(|check| is_on(check, node)).filter_map(|check| self::check(check, node))
+    });
     for warning in checks.chain(of(report)) {
         let node = warning.node.as_deref().and_then(node_of);
         run.listeners.emit(&Event::Warning { node, message: warning.message });
     }
 }
 
-fn check(check: &CheckReport) -> Option<Warning> {
+/// Whether the check is on one of the node's tables: `stage.segments`, `stage.segments.profiles`.
+fn is_on(check: &CheckReport, node: &NodeReport) -> bool {
+    check.on.strip_prefix(&node.id).is_some_and(|port| port.is_empty() || port.starts_with('.'))
+}
+
+fn check(check: &CheckReport, node: &NodeReport) -> Option<Warning> {
     if check.severity != "warn" || check.failed_rows == 0 {
         return None;
     }
+    let port = check.on.strip_prefix(&node.id).and_then(|port| port.strip_prefix('.'));
+    let port = port.map(|port| format!(" on {port}")).unwrap_or_default();
     let message = match &check.found {
-        Some(found) => format!("{}: {found}", check.check),
-        None => format!("{} fails in {}", check.check, format::count(check.failed_rows, "row", "rows")),
+        Some(found) => format!("{}{port} fails: {found}", check.check),
+        None => format!("{}{port} fails in {}", check.check, check.finding()),
     };
-    Some(Warning { node: Some(check.on.clone()), message })
+    Some(Warning { node: Some(node.id.clone()), message })
 }
 
 /// A source or a stage whose every table has no rows.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::history::{Outcome, PastRun};
+use super::history::PastRun;
 use crate::problem::nearest;
 
 /// Letters of an id from which on its start may stand for it.
@@ -26,7 +26,7 @@ pub enum WhichError {
 /// `last` is the newest run that finished, whatever its outcome, `last~2` the second before it; a run
 /// date stands for the newest finished run of it.
 pub fn which(word: &str, runs: &[PastRun]) -> Result<PastRun, WhichError> {
-    let finished: Vec<&PastRun> = runs.iter().filter(|run| run.outcome != Outcome::Unfinished).collect();
+    let finished: Vec<&PastRun> = runs.iter().filter(|run| run.finished).collect();
     if let Some(back) = steps_back(word) {
         one_pipeline(word, &finished)?;
         let missing = || match finished.len() {
@@ -100,7 +100,7 @@ fn missing(message: String, word: &str, runs: &[PastRun]) -> WhichError {
 
 /// `01a20b91-… (nightly 2011-12-10), …`
 fn list<'a>(runs: impl Iterator<Item = &'a PastRun>) -> String {
-    let unfinished = |run: &PastRun| if run.outcome == Outcome::Unfinished { ", not finished" } else { "" };
+    let unfinished = |run: &PastRun| if run.finished { "" } else { ", not finished" };
     let name = |run: &PastRun| format!("{} ({} {}{})", run.run_id, run.pipeline, run.run_date, unfinished(run));
     runs.take(LISTED_MAX).map(name).collect::<Vec<_>>().join(", ")
 }
@@ -109,7 +109,7 @@ fn list<'a>(runs: impl Iterator<Item = &'a PastRun>) -> String {
 mod tests {
     use super::*;
 
-    fn run(run_id: &str, pipeline: &str, run_date: &str, outcome: Outcome) -> PastRun {
+    fn run(run_id: &str, pipeline: &str, run_date: &str, finished: bool) -> PastRun {
         PastRun {
             directory: run_id.into(),
             run_id: run_id.to_owned(),
@@ -117,16 +117,16 @@ mod tests {
             run_date: run_date.parse().unwrap(),
             environment: "local".to_owned(),
             started: chrono::DateTime::UNIX_EPOCH,
-            outcome,
+            finished,
         }
     }
 
     fn runs() -> Vec<PastRun> {
         vec![
-            run("0f40", "shop", "2024-06-04", Outcome::Unfinished),
-            run("0ee3", "shop", "2024-06-03", Outcome::Success),
-            run("0ed2", "shop", "2024-06-01", Outcome::Failed),
-            run("0ed1", "shop", "2024-06-01", Outcome::Success),
+            run("0f40", "shop", "2024-06-04", false),
+            run("0ee3", "shop", "2024-06-03", true),
+            run("0ed2", "shop", "2024-06-01", true),
+            run("0ed1", "shop", "2024-06-01", true),
         ]
     }
 
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn an_unclear_word_is_refused() {
         let mut runs = runs();
-        runs.push(run("0ed20", "shop", "2024-05-01", Outcome::Success));
-        runs.push(run("0aaa", "other", "2024-06-03", Outcome::Success));
+        runs.push(run("0ed20", "shop", "2024-05-01", true));
+        runs.push(run("0aaa", "other", "2024-06-03", true));
         let told = |word: &str| match which(word, &runs) {
             Err(WhichError::Unclear { message, help }) => format!("{message}: {help}"),
             other => panic!("{other:?}"),

@@ -307,12 +307,25 @@ fn a_stage_s_outputs_are_checked_on_every_port() {
     // What nothing changed has the same results, and says where the rows still are.
     let again = project.run(0, &[]);
     assert_eq!(tests(&again), told);
-    assert!(again.json("report.json").to_string().contains(&format!("{}/quarantine/kept.parquet", id(&ran))));
+    let file = format!("target/patronage/{}/quarantine/kept.parquet", id(&ran));
+    let set_aside = |ran: &Ran| {
+        let report = ran.json("report.json");
+        report["nodes"].as_array().unwrap().iter().find(|node| node["id"] == "stage.kept").unwrap()["set_aside"].clone()
+    };
+    let wanted = serde_json::json!([{"on": "stage.kept", "rows": rows.len(), "file": file}]);
+    assert_eq!((set_aside(&ran), set_aside(&again)), (wanted.clone(), wanted));
+    let unique = &again.json("report.json")["checks"];
+    let unique = unique.as_array().unwrap().iter().find(|check| check["check"] == "unique line").unwrap();
+    assert_eq!(unique["failed_rows"], 3);
+    assert_eq!(unique["set_aside_in"], file);
+    assert!(ran.said.stdout.contains(&format!("stage.kept: 7 rows set aside in {file}")), "{}", ran.said.stdout);
+    let page = std::fs::read_to_string(ran.directory.join("report.html")).unwrap();
+    assert!(page.contains("✕ 3 rows") && page.contains("7 rows set aside"), "the page has the counts");
 
     // A check that changes decides again; one that fails blocks every publication and leaves no table.
     project.edit("{rows: {min: 2990, max: 2995}}", "{rows: {min: 2990, max: 2992}}");
     let failed = project.run(65, &["--run-date", "2024-06-02"]);
-    assert!(failed.said.stdout.contains("2993 rows, expected at most 2992"), "{}", failed.said.stdout);
+    assert!(failed.said.stdout.contains("2,993 rows, expected at most 2,992"), "{}", failed.said.stdout);
     assert_eq!(failed.with_status("skipped"), ["publish.kept", "publish.names"]);
     assert!(!project.path("out/kept/run_date=2024-06-02").exists());
     assert!(!project.path("out/names/run_date=2024-06-02").exists());

@@ -300,6 +300,10 @@ fn a_range_is_checked_and_may_quarantine_or_warn() {
     project.edit("severity: quarantine", "severity: warn");
     let ran = project.run(0, &[]);
     assert_eq!(ran.json("report.json")["sources"][0]["quarantined_rows"], 0);
+    // It is told once, in the run that checks and in one that has nothing to check again.
+    let told = |ran: &super::support::Ran| ran.said.stderr.matches("range amount min 0").count();
+    let again = project.run(0, &[]);
+    assert_eq!((told(&ran), told(&again)), (1, 1), "{}\n{}", ran.said.stderr, again.said.stderr);
 }
 
 /// As `patronage explain | head -0` does.

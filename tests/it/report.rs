@@ -137,7 +137,7 @@ fn models_are_compared_with_the_run_before_and_with_what_they_were_fitted_on() {
 
     let table = read_parquet(&ran.directory.join("report.parquet"));
     let names: Vec<&str> = table.get_column_names().into_iter().map(|name| name.as_str()).collect();
-    assert_eq!(names, ["run_id", "run_date", "stage", "slice", "measure", "value", "baseline", "low", "high"]);
+    assert_eq!(names, ["run", "run_date", "stage", "slice", "measure", "value", "baseline", "low", "high"]);
     assert_eq!(
         table.dtypes()[1..6],
         [DataType::Date, DataType::String, DataType::String, DataType::String, DataType::Float64]
@@ -168,7 +168,25 @@ fn models_are_compared_with_the_run_before_and_with_what_they_were_fitted_on() {
         ("customers", "spend", "psi against what will_buy was fitted on"),
         ("source.transactions", "table", "rows"),
         ("stage.scores", "all", "elapsed_seconds"),
+        ("will_buy", "all", "difference of roc_auc"),
+        ("will_buy", "all", "change of roc_auc"),
+        ("customers", "spend", "median"),
+        ("publish.customer_scores", "all", "changed"),
+        ("run", "all", "peak_memory_bytes"),
     ] {
         row(stage, slice, measure);
     }
+    let value = |stage: &str, slice: &str, measure: &str| {
+        let AnyValue::Float64(found) = table.column("value").unwrap().get(row(stage, slice, measure)).unwrap() else {
+            panic!("{measure}")
+        };
+        found
+    };
+    assert_eq!(value("source.transactions", "all", "watermark_age_days"), 0.0, "sales up to the run date");
+    let aside = report["sources"][0]["quarantined_rows"].as_f64().unwrap();
+    assert!(aside > 0.0, "the shipped data has bad rows");
+    assert_eq!(value("source.transactions", "all", "rows_set_aside"), aside);
+    // Making the report is timed, in seconds that have passed.
+    let seconds = report["report_seconds"].as_f64().unwrap();
+    assert!(seconds > 0.0 && seconds < 60.0, "{seconds}");
 }

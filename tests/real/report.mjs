@@ -66,15 +66,44 @@ function smallestText() {
   return least;
 }
 
-/** Everything that Tab reaches must be seen to have the focus. */
+/** Tab reaches everything that can be used, in its order, and each is seen to have the focus. */
 async function keyboard(page, name) {
-  await page.evaluate(() => { document.activeElement?.blur?.(); window.scrollTo(0, 0); });
+  const stops = await page.evaluate(() => {
+    document.activeElement?.blur?.();
+    window.scrollTo(0, 0);
+    const all = [...document.querySelectorAll("a[href], area[href], button, input, select, textarea, summary, [tabindex='0']")];
+    // What is folded up is not there.
+    window.tabStops = all.filter((element) => element.checkVisibility());
+    return window.tabStops.length;
+  });
+  for (let stop = 0; stop < stops; stop += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const element = document.activeElement;
+      const [box, style] = [element.getBoundingClientRect(), getComputedStyle(element)];
+      return {
+        stop: window.tabStops.indexOf(element),
+        what: element.outerHTML.slice(0, 100),
+        outline: style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth),
+        inView: box.width > 0 && box.left >= 0 && box.top < innerHeight && box.bottom > 0,
+      };
+    });
+    if (at.stop !== stop) {
+      const wanted = await page.evaluate((stop) => window.tabStops[stop].outerHTML.slice(0, 100), stop);
+      return fail(name, `Tab number ${stop + 1} leads to ${at.what}, not to ${wanted}`);
+    }
+    if (stop === 0 && !at.what.includes('href="#main"')) fail(name, `the first Tab leads to ${at.what}, not to #main`);
+    if (at.outline < 2) fail(name, `the focus is not seen: outline of ${at.outline} pixels around ${at.what}`);
+    if (!at.inView) fail(name, `the focus is out of view: ${at.what}`);
+  }
   await page.keyboard.press("Tab");
-  const first = await page.evaluate(() => ({ to: document.activeElement?.getAttribute("href"), left: document.activeElement?.getBoundingClientRect().left }));
-  if (first.to !== "#main" || first.left < 0) fail(name, `the first Tab leads to ${first.to}, not into view to #main`);
-  await page.keyboard.press("Tab");
-  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineWidth);
-  if (parseFloat(outline) < 2) fail(name, `the focus is not seen: outline of ${outline}`);
+  const past = await page.evaluate(() => document.activeElement !== document.body && window.tabStops.indexOf(document.activeElement) !== 0);
+  if (past) fail(name, "Tab does not end with the page");
+  await page.locator(".skip").focus();
+  await page.keyboard.press("Enter");
+  const skipped = await page.evaluate(() => document.activeElement.id);
+  if (skipped !== "main") fail(name, `skipping to the content leads to ${skipped}`);
+  console.log(`${name}: ${stops} places that Tab reaches`);
 }
 
 /** As it is printed on A4: what is wider than the paper is cut off there. */
@@ -122,8 +151,8 @@ async function look(context, name, file, width, scheme) {
   if (least.size < 11) fail(label, `text of ${least.size.toFixed(1)} pixels: ${least.text}`);
   const height = Math.min(await page.evaluate(() => document.documentElement.scrollHeight), HEIGHT_MAX);
   await page.screenshot({ path: join(shots, `${name}-${width}-${scheme}.png`), clip: { x: 0, y: 0, width, height }, fullPage: true });
+  if (scheme === "light") await keyboard(page, label);
   if (scheme === "light" && width === 1440) {
-    await keyboard(page, label);
     await printed(page, label, name);
     await page.pdf({ path: join(shots, `${name}.pdf`), format: "A4", margin: { top: "14mm", bottom: "14mm", left: "12mm", right: "12mm" } });
   }

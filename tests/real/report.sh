@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The report in a real browser: the pages of the samples (empty, failed, large, markup and Chinese in every
-# name) and of a run of the nightly pipeline, at 390 and 1440 pixels, light, dark and printed. Fails on console
-# errors, requests, pages wider than the window or the paper, text too small, what axe finds, and pages of a
-# megabyte. Writes docs/images/report.png.
+# name), of a run of the nightly pipeline, and of its comparison with the run of the day before, at 390 and 1440 pixels, light, dark and printed. Fails on console
+# errors, requests, pages wider than the window or the paper, text too small, what axe finds, what Tab does not reach
+# or not show, and pages of a megabyte. Writes docs/images/report.png.
 #
 # Usage: tests/real/report.sh [PROGRAM]
 #
@@ -50,6 +50,7 @@ for run_date in "$(date -u -d "$newest - 1 day" +%F)" "$newest"; do
   "$program" run pipelines/nightly.yaml --project "$project" --run-date "$run_date"
 done
 cp "$(ls -t "$project"/target/patronage/*/report.html | head -n 1)" "$out/pages/run.html"
+"$program" diff --project "$project" --out "$out/pages/diff.html"
 
 node "$tools/report.mjs" "$chromium" "$out/pages" "$out/shots" "$out/report.png"
 

@@ -212,6 +212,7 @@ pub fn steps(diff: &Diff) -> Option<Section> {
         NodeStatus::Skipped => Some("unchanged"),
         NodeStatus::Error => Some("failed"),
         NodeStatus::Blocked => Some("blocked"),
+        NodeStatus::NotSelected => Some("not selected"),
     };
     let side = |step: &Option<super::Step>| match step {
         None => NONE.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
-use crate::report::content::CheckReport;
+use crate::report::content::{CheckReport, NodeReport, SetAside};
 use crate::report::format::{self, clip, thousands};
 
 pub fn tables(checks: &[CheckReport]) -> Markup {
@@ -27,6 +27,25 @@ pub fn tables(checks: &[CheckReport]) -> Markup {
                     (table("Checks that passed", &passed))
                 }
             }
+        }
+    }
+}
+
+/// The rows that checks set aside, and where they are; nothing where there are none.
+pub fn set_aside(nodes: &[NodeReport]) -> Markup {
+    let all: Vec<&SetAside> = nodes.iter().flat_map(|node| &node.set_aside).collect();
+    let row = |aside: &&SetAside| {
+        html! {
+            th scope="row" { code { (parts::breakable(&clip(&aside.on, CELL_MAX))) } }
+            td.n { (thousands(aside.rows)) }
+            td { code { (parts::breakable(&clip(&aside.file, CELL_MAX))) } }
+        }
+    };
+    let rows: Vec<Markup> = all.iter().take(ROWS_MAX).map(row).collect();
+    let heads = [Head::Text("Of"), Head::Number("Rows"), Head::Text("Where they are, with the reasons")];
+    html! {
+        @if !all.is_empty() {
+            (parts::table("Rows that were set aside, each once however many checks it fails", &heads, &rows, all.len()))
         }
     }
 }
@@ -100,10 +119,7 @@ fn outcome(check: &CheckReport) -> Markup {
             span.good { "✓ passed" }
         } @else {
             // Where a number of rows does not say it, what was found does.
-            span class=(class) {
-                "✕ "
-                @if check.found.is_some() { "failed" } @else { (format::count(check.failed_rows, "row", "rows")) }
-            }
+            span class=(class) { "✕ " @if check.found.is_some() { "failed" } @else { (check.finding()) } }
         }
         @if let Some(found) = &check.found { span.explain { (parts::message(found)) } }
     }
@@ -121,6 +137,7 @@ mod tests {
             severity: "quarantine".to_owned(),
             failed_rows,
             found: None,
+            set_aside_in: Some("target/quarantine.parquet".to_owned()),
         };
         let page = tables(&[check("a", 0), check("b", 7), check("b", 0)]).into_string();
         let (open, folded) = page.split_once("<details>").unwrap();

@@ -18,6 +18,7 @@ pub fn section(report: &Report) -> Markup {
             (read(&report.sources, report.run_date))
             h3.after #checks { "Checks" }
             (checks::tables(&report.checks))
+            (checks::set_aside(&report.nodes))
             (features::tables(&report.profiles))
         }
     }

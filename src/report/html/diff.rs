@@ -16,7 +16,7 @@ pub fn render_diff(diff: &Diff) -> String {
             ul.outcome { @for sentence in &outline.lead { li { (sentence) } } }
         }
         nav aria-label="Sections" {
-            ul {
+            ol {
                 @for section in &outline.sections { li { a href={ "#" (section.id) } { (section.heading) } } }
             }
         }
@@ -85,5 +85,14 @@ mod tests {
         }
         assert!(page.contains("segments.segment: 16 of 116 moved (13.8 %)"), "{page}");
         assert_eq!(page.matches("<h2").count(), crate::report::diff::outline(&diff).sections.len());
+    }
+
+    /// A list of the styles' kind, with an entry for each section.
+    #[test]
+    fn the_sections_are_listed() {
+        let diff = sample::diff();
+        let page = render_diff(&diff);
+        let list = page.split_once("<nav aria-label=\"Sections\"><ol>").unwrap().1.split_once("</ol>").unwrap().0;
+        assert_eq!(list.matches("<li>").count(), crate::report::diff::outline(&diff).sections.len());
     }
 }

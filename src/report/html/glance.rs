@@ -94,11 +94,14 @@ fn steps(report: &Report) -> Markup {
     let done = report.count(NodeStatus::Success) + report.count(NodeStatus::Skipped);
     let (failed, blocked) = (report.count(NodeStatus::Error), report.count(NodeStatus::Blocked));
     let (tone, note) = match (failed, blocked) {
-        (0, 0) if report.nodes.is_empty() => ("plain", "nothing to run".to_owned()),
-        (0, 0) => ("good", "none failed".to_owned()),
+        (0, 0) if report.selected() == 0 => ("plain", "nothing to run".to_owned()),
+        (0, 0) => match report.count(NodeStatus::NotSelected) {
+            0 => ("good", "none failed".to_owned()),
+            left_out => ("good", format!("none failed, {left_out} not selected")),
+        },
         (failed, blocked) => ("bad", format!("{failed} failed, {blocked} blocked")),
     };
-    tile("#steps", &format!("{done} of {}", report.nodes.len()), "Steps done", tone, &note)
+    tile("#steps", &format!("{done} of {}", report.selected()), "Steps done", tone, &note)
 }
 
 fn published(report: &Report) -> Markup {
@@ -124,7 +127,7 @@ fn checks(report: &Report) -> Markup {
     let failed = report.checks.iter().filter(|check| check.failed_rows > 0);
     let (failed, stops) =
         failed.fold((0, 0), |(all, stops), check| (all + 1, stops + usize::from(check.severity == "error")));
-    let aside: u64 = report.sources.iter().map(|source| source.quarantined_rows).sum();
+    let aside: u64 = report.set_aside().map(|aside| aside.rows).sum();
     let note = match (failed, aside) {
         _ if report.checks.is_empty() => "there are none".to_owned(),
         (0, _) => "all passed".to_owned(),
@@ -167,13 +170,9 @@ fn look(report: &Report) -> Markup {
         html! { code { (clip(&node.id, MESSAGE_MAX)) } " failed: " (parts::message(reason)) }
     });
     let checks = report.checks.iter().filter(|check| check.failed_rows > 0).map(|check| {
-        let rows = format::count(check.failed_rows, "row", "rows");
         html! {
             code { (clip(&check.on, MESSAGE_MAX)) } ", check " code { (clip(&check.check, MESSAGE_MAX)) } ": "
-            @match &check.found {
-                Some(found) => (parts::message(found)),
-                None => (rows),
-            }
+            (parts::message(&check.finding()))
             " (" (super::checks::consequence(&check.severity)) ")"
         }
     });

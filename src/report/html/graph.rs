@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::report::content::{Edge, NodeReport, NodeStatus};
-use crate::report::format::clip;
+use crate::report::format::{clip, count};
 
 /// Beyond so many nodes a drawing is a thicket, and the table says it better.
 const NODES_MAX: usize = 60;
@@ -17,11 +17,21 @@ const GAP_DOWN: usize = 14;
 /// Characters that fit into a box.
 const LABEL_MAX: usize = 16;
 
-/// The drawing with its caption, or nothing where there is nothing to see or too much.
+/// The drawing with its caption; words where there is too much to see, and nothing where there is nothing.
 pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
-    if nodes.len() < 2 || nodes.len() > NODES_MAX || edges.len() > EDGES_MAX {
+    if nodes.len() < 2 {
         return html! {};
     }
+    if nodes.len() > NODES_MAX || edges.len() > EDGES_MAX {
+        let (nodes, edges) = (count(nodes.len() as u64, "step", "steps"), count(edges.len() as u64, "arrow", "arrows"));
+        return html! {
+            p.soft { "A graph of " (nodes) " and " (edges) " is too large to be drawn; the table says what each step reads." }
+        };
+    }
+    drawing(nodes, edges)
+}
+
+fn drawing(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
     let index: BTreeMap<&str, usize> =
         nodes.iter().enumerate().map(|(place, node)| (node.id.as_str(), place)).collect();
     let arrows: Vec<(usize, usize)> = edges
@@ -44,7 +54,8 @@ pub fn figure(nodes: &[NodeReport], edges: &[Edge]) -> Markup {
             }
             figcaption {
                 "From the sources on the left to the published tables on the right. "
-                "A broken border: unchanged. A dotted one: blocked. A thick one: failed."
+                "A broken border: unchanged. A dotted one: blocked. A thick one: failed. "
+                "Faint: not selected."
             }
         }
     }
@@ -124,7 +135,9 @@ fn draw(node: &NodeReport, (x, y): (usize, usize)) -> Markup {
         NodeStatus::Skipped => " box-skipped",
         NodeStatus::Error => " box-error",
         NodeStatus::Blocked => " box-blocked",
+        NodeStatus::NotSelected => " box-left-out",
     };
+    let name_class = if node.status == NodeStatus::NotSelected { "tick" } else { "strong" };
     let ends = match node.kind.as_str() {
         "source" => " box-source",
         "publish" => " box-publish",
@@ -135,7 +148,7 @@ fn draw(node: &NodeReport, (x, y): (usize, usize)) -> Markup {
         g {
             title { (clip(&node.id, 120)) }
             rect class={ "box" (ends) (status) } x=(x) y=(y) width=(BOX_WIDTH) height=(BOX_HEIGHT) rx="4" {}
-            text.strong x=(x + 8) y=(y + 16) { (clip(name, LABEL_MAX)) }
+            text class=(name_class) x=(x + 8) y=(y + 16) { (clip(name, LABEL_MAX)) }
             text.tick x=(x + 8) y=(y + 30) { (clip(&node.kind, LABEL_MAX)) }
         }
     }

@@ -30,7 +30,7 @@ pub fn steps(report: &Report) -> Markup {
     ];
     html! {
         @if report.nodes.is_empty() {
-            p.soft { "Nothing was selected to run." }
+            p.soft { "There is nothing to run." }
         } @else {
             (graph::figure(&report.nodes, &report.edges))
             details open[report.nodes.len() <= OPEN_MAX || !report.succeeded()] {
@@ -47,6 +47,7 @@ fn row(node: &NodeReport, reads: &[&str]) -> Markup {
         NodeStatus::Skipped => ("soft", "= unchanged"),
         NodeStatus::Error => ("mark bad", "✕ failed"),
         NodeStatus::Blocked => ("mark doubt", "◌ blocked"),
+        NodeStatus::NotSelected => ("soft", "– not selected"),
     };
     html! {
         th scope="row" { (parts::breakable(&clip(&node.id, CELL_MAX))) }
@@ -67,7 +68,7 @@ fn row(node: &NodeReport, reads: &[&str]) -> Markup {
 fn time(node: &NodeReport) -> String {
     match node.status {
         NodeStatus::Success | NodeStatus::Error => format::duration(node.elapsed_seconds),
-        NodeStatus::Skipped | NodeStatus::Blocked => "–".to_owned(),
+        NodeStatus::Skipped | NodeStatus::Blocked | NodeStatus::NotSelected => "–".to_owned(),
     }
 }
 
@@ -83,6 +84,9 @@ fn rows(node: &NodeReport) -> Markup {
                     span.range { (clip(&output.port, CELL_MAX)) " " (format::thousands(output.rows)) }
                 }
             },
+        }
+        @if node.rows_set_aside() > 0 {
+            span.range { (format::thousands(node.rows_set_aside())) " set aside" }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::report::format;
 /// What a run leaves beside this page.
 const FILES: [(&str, &str); 6] = [
     ("report.json", "everything on this page and what was too long for it"),
-    ("report.parquet", "the measures as a table: run, stage, slice, measure, value, baseline, low, high"),
+    ("report.parquet", "the figures as a table: run, run_date, stage, slice, measure, value, baseline, low, high"),
     ("run_results.json", "how each step ended"),
     ("manifest.json", "the graph, the configuration and the files it was run on"),
     ("events.ndjson", "the run as OpenLineage events"),

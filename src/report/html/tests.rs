@@ -19,6 +19,12 @@ fn says_what_a_reader_wants_to_know() {
         "0.745 <span>to 0.779</span>",
         "541,909",
         "range unit_price 0..",
+        "✕ 2,517 rows",
+        "✕ 12 rows",
+        "2 failed, 2,529 rows set aside",
+        "check <code>unique order_id, product_id</code>: 12 rows (the rows are set aside)",
+        "406,789<span class=\"range\">12 set aside</span>",
+        "Residuals, by tenth of the predictions",
         "the published version has the same content",
         "since the run of",
         "+37<span class=\"range\">+0.9 %</span>",
@@ -97,6 +103,32 @@ fn no_color_is_left_that_is_not_the_pages() {
     let body = page.split("</style>").nth(1).unwrap();
     assert!(body.contains("stroke=\"var(--series-2)\""));
     assert!(!body.contains("=\"#0101"), "a stand-in of plotters");
+}
+
+#[test]
+fn what_the_selection_leaves_out_is_listed_and_not_counted() {
+    let mut report = sample::report();
+    for place in [6, 9] {
+        report.nodes[place].status = NodeStatus::NotSelected;
+        report.nodes[place].reason = Some("left out by --exclude next_spend+".to_owned());
+        report.nodes[place].outputs.clear();
+    }
+    let page = render(&report);
+    assert!(page.contains("8 of 8 steps done, 2 not selected."), "{page}");
+    assert!(page.contains("none failed, 2 not selected"));
+    assert_eq!(page.matches("– not selected").count(), 2);
+    assert_eq!(page.matches("left out by --exclude next_spend+").count(), 2);
+    assert_eq!(page.matches("box-left-out\"").count(), 2, "drawn, faintly");
+}
+
+#[test]
+fn a_graph_that_is_too_large_is_told_of() {
+    let mut report = sample::report();
+    assert!(!render(&report).contains("too large to be drawn"));
+    report.edges = vec![report.edges[0].clone(); 241];
+    let page = render(&report);
+    assert!(page.contains("A graph of 10 steps and 241 arrows is too large to be drawn"));
+    assert!(!page.contains("class=\"dag\""));
 }
 
 #[test]

@@ -86,6 +86,13 @@ pub fn of_classifier() -> Vec<Chart> {
 }
 
 pub fn of_regression() -> Vec<Chart> {
+    let residuals = [
+        ("below −500", 61.0),
+        ("−500 to −100", 604.0),
+        ("−100 to 100", 1_712.0),
+        ("100 to 500", 702.0),
+        ("500 and more", 291.0),
+    ];
     let bars = [("recency_days", 412.4), ("orders_90d", 201.9), ("tenure_days", -94.2)];
     vec![
         lines(
@@ -98,6 +105,25 @@ pub fn of_regression() -> Vec<Chart> {
                     .collect(),
             }],
             [(0.0, 0.0), (3_100.0, 3_100.0)],
+        ),
+        Chart::Bars {
+            title: "Residuals: what happened, less what was predicted".to_owned(),
+            unit: "rows".to_owned(),
+            bars: residuals.map(|(range, rows)| (range.to_owned(), rows)).to_vec(),
+        },
+        lines(
+            "Residuals, by tenth of the predictions",
+            ["mean prediction", "mean residual"],
+            vec![Curve {
+                name: "model".to_owned(),
+                points: (1..=10)
+                    .map(|tenth| {
+                        let predicted = f64::from(tenth * tenth) * 31.0;
+                        (predicted, f64::from(tenth * tenth * tenth) * 2.6 - predicted)
+                    })
+                    .collect(),
+            }],
+            [(0.0, 0.0), (3_100.0, 0.0)],
         ),
         Chart::Bars {
             title: "Coefficients per deviation".to_owned(),

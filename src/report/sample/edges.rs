@@ -26,12 +26,16 @@ fn failed() -> Report {
         node.reason = Some("it needs stage.customers".to_owned());
         node.outputs.clear();
     }
+    let left_out = failed.nodes.len() - 1;
+    failed.nodes[left_out].status = NodeStatus::NotSelected;
+    failed.nodes[left_out].reason = Some("left out by --select +scores".to_owned());
     failed.checks.push(CheckReport {
         on: "source.transactions".to_owned(),
         check: "rows 1000000..".to_owned(),
         severity: "error".to_owned(),
         failed_rows: 1,
         found: Some("541,909 rows, expected at least 1,000,000".to_owned()),
+        set_aside_in: None,
     });
     failed.publications.clear();
     failed.models.clear();
@@ -87,6 +91,7 @@ fn named(name: &str) -> Report {
     }
     for check in &mut report.checks {
         (check.check, check.on, check.severity, check.found) = (own(), own(), own(), Some(own()));
+        check.set_aside_in = Some(own());
     }
     report.sources[0].name = own();
     for change in &mut report.changes {
@@ -95,6 +100,7 @@ fn named(name: &str) -> Report {
     for (place, node) in report.nodes.iter_mut().enumerate() {
         (node.id, node.kind, node.reason) = (format!("{name}{place}"), own(), Some(own()));
         node.outputs.iter_mut().for_each(|output| output.port = own());
+        node.set_aside.iter_mut().for_each(|aside| (aside.on, aside.file) = (own(), own()));
     }
     report.edges = vec![Edge { from: format!("{name}0"), to: format!("{name}1") }];
     for table in &mut report.profiles {

@@ -66,6 +66,7 @@ pub fn empty() -> Report {
         patronage_version: "0.1.0".to_owned(),
         started: Utc.with_ymd_and_hms(2025, 11, 24, 0, 30, 5).unwrap(),
         elapsed_seconds: 0.02,
+        report_seconds: Some(0.01),
         peak_memory_bytes: Some(512_000_000),
         threads: 2,
         nodes: vec![],
@@ -88,7 +89,9 @@ fn nodes() -> Vec<NodeReport> {
         reason: None,
         elapsed_seconds,
         outputs: vec![PortRows { port: "out".to_owned(), rows }],
+        set_aside: vec![],
     };
+    let aside = |on: &str, rows| SetAside { on: on.to_owned(), rows, file: aside_file(on) };
     let mut nodes = vec![
         node("source.transactions", "source", 541_909, 0.12),
         node("stage.sales", "sql", 406_789, 0.31),
@@ -101,6 +104,8 @@ fn nodes() -> Vec<NodeReport> {
         node("publish.customer_scores", "publish", 4_338, 0.09),
         node("publish.segment_profiles", "publish", 4, 0.0),
     ];
+    nodes[0].set_aside.push(aside("source.transactions", 2_517));
+    nodes[1].set_aside.push(aside("stage.sales", 12));
     nodes[4].outputs.push(PortRows { port: "profiles".to_owned(), rows: 4 });
     nodes[9].status = NodeStatus::Skipped;
     nodes[9].reason = Some("the published version has the same content".to_owned());
@@ -138,15 +143,26 @@ fn source() -> SourceReport {
     }
 }
 
+/// Where rows of a source or stage that were set aside lie.
+fn aside_file(on: &str) -> String {
+    let name = on.split_once('.').map_or(on, |(_, name)| name);
+    format!("target/patronage/019b0e5c/quarantine/{name}.parquet")
+}
+
 fn checks() -> Vec<CheckReport> {
-    let check = |check: &str, severity: &str, failed_rows| CheckReport {
-        on: "source.transactions".to_owned(),
+    let check = |on: &str, check: &str, severity: &str, failed_rows| CheckReport {
+        on: on.to_owned(),
         check: check.to_owned(),
         severity: severity.to_owned(),
         failed_rows,
         found: None,
+        set_aside_in: (severity == "quarantine").then(|| aside_file(on)),
     };
-    vec![check("not_null order_id", "error", 0), check("range unit_price 0..", "quarantine", 2_517)]
+    vec![
+        check("source.transactions", "not_null order_id", "error", 0),
+        check("source.transactions", "range unit_price 0..", "quarantine", 2_517),
+        check("stage.sales", "unique order_id, product_id", "quarantine", 12),
+    ]
 }
 
 fn publication(name: &str, rows: u64, changed: bool) -> PublicationReport {

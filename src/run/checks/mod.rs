@@ -15,8 +15,10 @@ use super::state::CheckResult;
 use crate::checks::{Check, Test};
 use crate::config::Severity;
 use crate::config::checks::RowBounds;
+use crate::format;
 use crate::problem::Code;
 use crate::storage::footer::Seen;
+use crate::storage::scan::{self, RowCounter};
 use crate::table::midnight_us;
 
 /// A table whose checks are made.
@@ -33,6 +35,8 @@ pub struct Subject<'a> {
     pub run_date: NaiveDate,
     /// Rows of this table in the last run for an earlier run date.
     pub earlier: Option<(NaiveDate, u64)>,
+    /// Counts the rows as they are looked at.
+    pub passing: RowCounter,
 }
 
 /// What the checks found.
@@ -118,6 +122,7 @@ fn newest(times: Expr) -> Expr {
 /// Counts, sums and maxima of everything that needs one row at a time.
 fn one_pass(subject: &Subject<'_>) -> Result<DataFrame, NodeFailure> {
     let mut flags = Vec::new();
+    let mut read = vec![col(KEPT)];
     let mut measures = vec![len().cast(DataType::Int64).alias(ROWS)];
     let mut kept = subject.time.map_or(lit(true), |time| col(time).is_not_null());
     for (index, check) in subject.checks.iter().enumerate() {
@@ -128,22 +133,27 @@ fn one_pass(subject: &Subject<'_>) -> Result<DataFrame, NodeFailure> {
             }
             // A column of its own, so that a constant condition has a value for every row.
             flags.push(failing.clone().alias(&name));
+            read.push(col(&name));
             measures.push(col(&name).cast(DataType::Int64).sum());
         }
     }
+    for (name, column) in newest_of(subject) {
+        let used = when(kept.clone()).then(col(column)).otherwise(lit(polars::prelude::NULL));
+        flags.push(used.alias(&name));
+        read.push(col(&name));
+        measures.push(newest(col(&name)).alias(&name));
+    }
     flags.push(kept.alias(KEPT));
     measures.push(col(KEPT).cast(DataType::Int64).sum());
-    for (name, column) in newest_of(subject) {
-        let used = when(col(KEPT)).then(col(column)).otherwise(lit(polars::prelude::NULL));
-        measures.push(newest(used).alias(name));
-    }
-    let frame = subject.frame.clone().with_columns(flags).select(measures);
+    // Counted where nothing but what is asked for is left, so that no other column is read for it.
+    let asked = subject.frame.clone().with_columns(flags).select(read);
+    let frame = scan::counted(asked, &subject.passing).select(measures);
     Ok(frame.collect_with_engine(Engine::Streaming)?.unwrap_single())
 }
 
 fn freshness(column: &str, days_max: u32, newest_us: Option<i64>, run_date: NaiveDate) -> (u64, Option<String>) {
     const DAY_US: i64 = 86_400_000_000;
-    let days = |count: i64| format!("{count} day{}", if count == 1 { "" } else { "s" });
+    let days = |count: i64| format::count(count.unsigned_abs(), "day", "days");
     let Some(newest_us) = newest_us else {
         return (1, Some(format!("no row has a `{column}`")));
     };
@@ -156,13 +166,13 @@ fn freshness(column: &str, days_max: u32, newest_us: Option<i64>, run_date: Naiv
 }
 
 fn row_bounds(bounds: &RowBounds, rows: u64, earlier: Option<(NaiveDate, u64)>) -> (u64, Option<String>) {
-    let counted = |count: u64| format!("{count} row{}", if count == 1 { "" } else { "s" });
+    let counted = |count: u64| format::count(count, "row", "rows");
     let mut wrong = Vec::new();
     if let Some(min) = bounds.min.filter(|min| rows < *min) {
-        wrong.push(format!("{}, expected at least {min}", counted(rows)));
+        wrong.push(format!("{}, expected at least {}", counted(rows), format::thousands(min)));
     }
     if let Some(max) = bounds.max.filter(|max| rows > *max) {
-        wrong.push(format!("{}, expected at most {max}", counted(rows)));
+        wrong.push(format!("{}, expected at most {}", counted(rows), format::thousands(max)));
     }
     let mut remark = None;
     match (bounds.change_max, earlier) {

@@ -19,6 +19,7 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn examined<'a>(frame: LazyFrame, checks: &'a [Check], other: Option<LazyFrame>) -> Findings<'a> {
+    let passing = RowCounter::default();
     let subject = Subject {
         frame,
         entering: Entering::default(),
@@ -27,8 +28,11 @@ fn examined<'a>(frame: LazyFrame, checks: &'a [Check], other: Option<LazyFrame>)
         checks: checks.iter().collect(),
         run_date: day("2024-06-01"),
         earlier: Some((day("2024-05-31"), 10)),
+        passing: passing.clone(),
     };
-    examine(subject, move |_, _| Ok(other.clone().unwrap())).unwrap()
+    let findings = examine(subject, move |_, _| Ok(other.clone().unwrap())).unwrap();
+    assert_eq!(passing.get(), findings.rows, "every row is counted, once");
+    findings
 }
 
 fn kept(findings: &Findings<'_>, column: &str) -> Vec<Option<i64>> {
@@ -116,6 +120,8 @@ fn the_first_run_has_nothing_to_compare_with_and_says_so() {
     assert_eq!(row_bounds(&bounds, 5, None), (0, Some("there is no earlier run to compare with".to_owned())));
     assert_eq!(row_bounds(&bounds, 0, Some((day("2024-01-01"), 0))), (0, None));
     assert_eq!(row_bounds(&bounds, 1, Some((day("2024-01-01"), 0))).0, 1);
+    let bounds = RowBounds { min: Some(20_000), max: None, change_max: None };
+    assert_eq!(row_bounds(&bounds, 2_993, None).1.unwrap(), "2,993 rows, expected at least 20,000");
 }
 
 #[test]
@@ -168,6 +174,7 @@ fn the_newest_time_is_one_of_a_row_that_goes_on() {
     let newest = |checks: &[Check]| {
         let subject = Subject {
             frame: frame(vec![times.clone(), keys.clone()]),
+            passing: RowCounter::default(),
             entering: Entering::default(),
             time: Some("at"),
             port: None,

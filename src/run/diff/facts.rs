@@ -158,15 +158,21 @@ pub fn configuration(before: &Side, now: &Side) -> Vec<Setting> {
         }
         settings.push(Setting { node, change, details });
     }
-    let mut details = Vec::new();
-    for key in ["name", "seed"] {
-        let side = |config: &Value| config.get(key).cloned().unwrap_or(Value::Null);
-        differences(key, &side(&before.manifest.config), &side(&now.manifest.config), &mut details);
-    }
+    let details = of_all(&before.manifest.config, &now.manifest.config);
     if !details.is_empty() {
         settings.push(Setting { node: "pipeline".to_owned(), change: Changed::Changed, details });
     }
     settings
+}
+
+/// What differs of that which holds for the whole pipeline.
+fn of_all(before: &Value, now: &Value) -> Vec<String> {
+    let mut details = Vec::new();
+    for key in ["name", "seed", "on_entry"] {
+        let side = |config: &Value| config.get(key).cloned().unwrap_or(Value::Null);
+        differences(key, &side(before), &side(now), &mut details);
+    }
+    details
 }
 
 /// The part of the rendered pipeline that defines a node.
@@ -226,6 +232,16 @@ mod tests {
         let found: Vec<_> = sides.into_iter().map(|(before, now)| (before.copied(), now.copied())).collect();
         let wanted = [(Some("c"), Some("c")), (None, Some("d")), (Some("a"), Some("a")), (Some("b"), None)];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn what_becomes_of_data_as_it_enters_is_compared() {
+        let before = json!({"name": "shop", "seed": 1, "on_entry": {"direct_id": "pseudonymize"}});
+        let now = json!({"name": "shop", "seed": 1, "on_entry": {"direct_id": "keep", "sensitive": "drop"}});
+        let told = ["on_entry.direct_id: pseudonymize → keep", "on_entry.sensitive: none → drop"];
+        assert_eq!(of_all(&before, &now), told);
+        assert_eq!(of_all(&before, &json!({"name": "shop", "seed": 1})), ["on_entry"]);
+        assert_eq!(of_all(&now, &now), [""; 0]);
     }
 
     #[test]
