@@ -96,6 +96,11 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.close()
 
     async def _serve(self, reader, writer):
         try:
@@ -110,7 +115,7 @@ class Proxy:
                     self.counted.faults[name] = self.counted.faults.get(name, 0) + 1
                 if not await self._answer(request, fault, writer):
                     return
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -213,6 +218,6 @@ async def read_message(reader, is_answer=False, has_body=True):
     length = message.header("Content-Length")
     if length is not None:
         message.body = await reader.readexactly(int(length))
-    elif is_answer and message.line.split(" ")[1] not in ("204", "304"):
+    elif is_answer and message.line.split(" ")[1] not in ("100", "204", "304"):
         message.body = await reader.read()
     return message
