@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
+
 use super::support::{Project, Said, files, repository};
 
 const ENVIRONMENT: &str = "run_date: 2024-06-01\n";
@@ -72,7 +74,9 @@ fn outcome(folder: &Path) -> String {
         text.push_str(&problems(&said));
         text.push_str(&project.on_pipeline("show", &["out", "-n", "20", "--unmask"]).ends(0).stdout);
     }
-    text.replace(&format!("{}/", project.root().display()), "")
+    let run = Regex::new("target/patronage/[0-9a-f-]{36}/").unwrap();
+    run.replace_all(&text.replace(&format!("{}/", project.root().display()), ""), "target/patronage/<run>/")
+        .into_owned()
 }
 
 /// The lines of stderr that are no log.

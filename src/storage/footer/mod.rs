@@ -20,6 +20,8 @@ pub use times::{Seen, Times, seen_before};
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;
+/// What a file with an encrypted footer ends with.
+const ENCRYPTED: &[u8] = b"PARE";
 /// Files read at the same time by [`read_all`].
 const CONCURRENCY: usize = 16;
 
@@ -91,6 +93,9 @@ async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
     loop {
         let buffers = store.get_ranges(&path, &ranges).await;
         let buffers = buffers.map_err(|error| StorageError::store("read", &file.location, &error))?;
+        if buffers.last().is_some_and(|tail| tail.ends_with(ENCRYPTED)) {
+            return Err(corrupt("it is encrypted, and keys of Parquet's own encryption are not supported".to_owned()));
+        }
         let (next, decoded) = decode(decoder, ranges, buffers).await.map_err(|error| corrupt(not_parquet(&error)))?;
         match decoded {
             DecodeResult::NeedsData(more) => (decoder, ranges) = (next, more),
