@@ -70,7 +70,7 @@ async fn damage(
             bytes[place..end].iter_mut().for_each(|byte| *byte = !*byte);
         }
         // Whole Parquet, and of the same date, but of other rows.
-        _ => bytes = table(place as i64 + 1),
+        _ => bytes = table(-1000 - place as i64),
     }
     dataset.put(&victim, bytes, PutMode::Overwrite).await.unwrap();
     touched
