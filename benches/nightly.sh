@@ -13,7 +13,7 @@ trap 'rm -rf "$project"' EXIT
 mkdir -p "$project/configs" "$project/pipelines" "$project/data"
 ln -s "$(realpath "$transactions")" "$project/data/transactions.parquet"
 printf 'lake: data\nwarehouse: target/warehouse\nrun_date: %s\n' "$run_date" >"$project/configs/local.yaml"
-cp "$repository/pipelines/nightly.yaml" "$project/pipelines/"
+cp "$repository/benches/nightly.yaml" "$project/pipelines/"
 pipeline=$project/pipelines/nightly.yaml
 
 # Milliseconds that a command takes, its output dropped.

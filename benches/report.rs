@@ -61,6 +61,7 @@ fn model(place: usize) -> ModelReport {
         facts: vec![],
         charts: charts(),
         slices: vec![],
+        finds: String::new(),
         watch: vec!["Few rows evaluate it.".to_owned()],
     };
     ModelReport::new(format!("model_{place}"), "logistic", None, "fit_apply", evaluation)

@@ -1,5 +1,11 @@
 //! Patronage: customer intelligence as one nightly batch job. See ARCHITECTURE.md.
 
+// Nothing that data or configuration can reach may panic, and one place prints.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)
+)]
+
 #[macro_use]
 mod vector; // functions compiled for several vector widths
 
@@ -7,6 +13,7 @@ pub mod algorithms; // pure numerics on ndarray and sparse matrices
 pub mod checks; // checks of tables: what they compute
 pub mod cli; // one command per file
 pub mod config; // environments and pipelines, with the position of everything
+pub mod crash; // what is told of a panic
 pub mod events; // what happens in a run, as data
 pub mod format; // numbers, dates and lists as people read them
 pub mod metrics; // evaluation measures

@@ -69,6 +69,8 @@ pub enum Command {
     Test(Test),
     /// Say what changed between two runs
     Diff(Diff),
+    /// Read published data back and compare it with its checksums
+    Verify(Verify),
     /// Print the DAG
     Graph(Graph),
     /// Print the first rows of a stage's output
@@ -188,6 +190,22 @@ pub struct Diff {
     /// Tell counts from 1 to 4 and rare levels, too
     #[arg(long, env = "PATRONAGE_UNMASK")]
     pub unmask: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The pipeline file, whose publications are checked; or a published dataset: a directory, or `s3://…`
+    #[arg(value_name = "PIPELINE|DATASET")]
+    pub what: String,
+    /// The environment: configs/<ENV>.yaml
+    #[arg(long, env = "PATRONAGE_ENV", default_value = "local")]
+    pub env: String,
+    /// YYYY-MM-DD, `today` or `yesterday` [default: of a pipeline as for `run`, of a dataset every date]
+    #[arg(long, env = "PATRONAGE_RUN_DATE", value_name = "DATE")]
+    pub run_date: Option<String>,
+    /// Every date that was published, and what lies beside them
+    #[arg(long, env = "PATRONAGE_ALL_DATES", conflicts_with = "run_date")]
+    pub all_dates: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

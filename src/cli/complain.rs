@@ -1,48 +1,95 @@
-//! The one place where errors are shown.
+//! The one place where errors are shown: in lines for people, or one JSON object each where the log is JSON.
 
 use std::fmt::Write;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::arguments::Format;
+use super::output;
 use crate::config::Located;
 use crate::problem::{Code, Exit};
 
+/// How errors are written; lines until something else is chosen.
+static FORMAT: OnceLock<Format> = OnceLock::new();
+/// What has been complained of so far, for schedulers.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Chooses the format, once per process.
+pub fn speak(format: Format) {
+    let _ = FORMAT.set(format); // the first choice stands
+}
+
+/// Every message so far, oldest first.
+pub fn told() -> Vec<String> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn remember(message: String) {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+}
+
+fn is_json() -> bool {
+    matches!(FORMAT.get(), Some(Format::Json))
+}
+
 /// Prints problems on stderr, each with its place and the line it is in; returns the exit code.
 pub fn problems(located: &[Located]) -> Exit {
-    let mut text = String::new();
     for one in located {
-        let _ = writeln!(text, "{}", render(one));
+        remember(format!("{}{}", place(one), one.problem.message));
+        output::tell(&if is_json() { as_json(one) } else { render(one) });
     }
     let count = located.len();
-    let _ = write!(text, "{count} problem{}", if count == 1 { "" } else { "s" });
-    if let Some(first) = located.first() {
-        let _ = write!(text, "; `patronage explain {}` says more", first.problem.code.id());
+    if !is_json() {
+        let mut text = format!("{count} problem{}", if count == 1 { "" } else { "s" });
+        if let Some(first) = located.first() {
+            let _ = write!(text, "; `patronage explain {}` says more", first.problem.code.id());
+        }
+        output::tell(&text);
     }
-    eprintln!("{text}");
     located.first().map_or(Exit::Configuration, |one| one.problem.code.exit())
+}
+
+fn place(one: &Located) -> String {
+    match one.line {
+        0 => format!("{}: ", one.file),
+        line => format!("{}:{line}:{}: ", one.file, one.column),
+    }
+}
+
+fn as_json(one: &Located) -> String {
+    let problem = &one.problem;
+    let mut object = object(problem.code, &problem.message, problem.help.as_deref());
+    object["file"] = json!(one.file);
+    if one.line > 0 {
+        object["line"] = json!(one.line);
+        object["column"] = json!(one.column);
+    }
+    object.to_string()
+}
+
+/// An error with the keys that lines of the log have.
+fn object(code: Code, message: &str, help: Option<&str>) -> Value {
+    let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let mut object = json!({ "timestamp": timestamp, "level": "ERROR", "message": message, "code": code.id() });
+    if let Some(help) = help {
+        object["help"] = json!(help);
+    }
+    object
 }
 
 /// `file:line:column: error[P101]: message`, the line with a caret, and how to mend it.
 pub fn render(one: &Located) -> String {
     let problem = &one.problem;
-    let mut text = String::new();
-    if one.line == 0 {
-        let _ = writeln!(text, "{}: error[{}]: {}", one.file, problem.code.id(), problem.message);
-    } else {
-        let _ = writeln!(
-            text,
-            "{}:{}:{}: error[{}]: {}",
-            one.file,
-            one.line,
-            one.column,
-            problem.code.id(),
-            problem.message
-        );
-        if let Some(line) = one.text.lines().nth(one.line - 1) {
-            let (shown, column) = clip(line, one.column);
-            let number = one.line.to_string();
-            let gutter = " ".repeat(number.len());
-            let _ = writeln!(text, "  {number} | {shown}");
-            let _ = writeln!(text, "  {gutter} | {}^", " ".repeat(column.saturating_sub(1)));
-        }
+    let mut text = format!("{}error[{}]: {}\n", place(one), problem.code.id(), problem.message);
+    let line = one.line.checked_sub(1).and_then(|before| one.text.lines().nth(before));
+    if let Some(line) = line {
+        let (shown, column) = clip(line, one.column);
+        let number = one.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let _ = writeln!(text, "  {number} | {shown}");
+        let _ = writeln!(text, "  {gutter} | {}^", " ".repeat(column.saturating_sub(1)));
     }
     if let Some(help) = &problem.help {
         let _ = writeln!(text, "  help: {help}");
@@ -64,9 +111,12 @@ fn clip(line: &str, column: usize) -> (String, usize) {
 
 /// Prints one error that has no place in a file; returns the exit code.
 pub fn error(code: Code, message: &str, help: Option<&str>) -> Exit {
-    eprintln!("error[{}]: {message}", code.id());
-    if let Some(help) = help {
-        eprintln!("  help: {help}");
+    remember(message.to_owned());
+    if is_json() {
+        output::tell(&object(code, message, help).to_string());
+    } else {
+        let help = help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+        output::tell(&format!("error[{}]: {message}{help}", code.id()));
     }
     code.exit()
 }

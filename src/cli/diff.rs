@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::arguments::{Diff, DiffFormat, Global};
-use super::complain;
-use crate::config::{Environment, Project, load, load_environment};
+use super::{complain, output, project};
+use crate::config::load;
 use crate::problem::{Code, Exit};
 use crate::report::{diff as report, html};
 use crate::run::diff::{DiffError, compare};
@@ -37,14 +37,12 @@ pub fn run(command: &Diff, global: &Global) -> Exit {
         },
     };
     match &command.out {
-        None => print!("{text}"),
-        Some(path) => {
-            if let Err(error) = write_atomic(path, text.as_bytes()) {
-                return complain::error(Code::LocalIo, &format!("failed to {error}"), None);
-            }
-        }
+        None => output::print(&text),
+        Some(path) => match write_atomic(path, text.as_bytes()) {
+            Ok(()) => Exit::Done,
+            Err(error) => complain::error(Code::LocalIo, &format!("failed to {error}"), None),
+        },
     }
-    Exit::Done
 }
 
 /// The directory of artifacts, and the pipeline whose runs are meant, if one is named.
@@ -55,13 +53,7 @@ fn artifacts(command: &Diff, global: &Global) -> Result<(PathBuf, Option<String>
             .map_err(|located| complain::problems(&located))?;
         return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
     }
-    // Any file of the working directory finds the project around it.
-    let project = Project::find(Path::new("pipeline.yaml"), global.project.as_deref());
-    let environment = if project.root.join("configs").is_dir() {
-        load_environment(&project, &command.env).map_err(|located| complain::problems(&located))?
-    } else {
-        Environment::default()
-    };
+    let (project, environment) = project::around(&command.env, global)?;
     Ok((project.root.join(environment.artifacts()), command.pipeline.clone()))
 }
 

@@ -1,7 +1,7 @@
 //! `patronage explain`
 
 use super::arguments::Explain;
-use super::{complain, table};
+use super::{complain, output, table};
 use crate::problem::{Code, Exit, nearest};
 
 pub fn run(command: &Explain) -> Exit {
@@ -10,13 +10,12 @@ pub fn run(command: &Explain) -> Exit {
             .iter()
             .map(|code| vec![code.id().to_owned(), (code.exit() as u8).to_string(), code.title().to_owned()])
             .collect();
-        print!("{}", table::render(&["code", "exit", "meaning"], &rows, &[1]));
-        return Exit::Done;
+        return output::print(&table::render(&["code", "exit", "meaning"], &rows, &[1]));
     };
     match Code::parse(text) {
         Some(code) => {
-            println!("{}: {}\n\n{}\n\nExit code: {}", code.id(), code.title(), code.explanation(), code.exit() as u8);
-            Exit::Done
+            let (id, title, exit) = (code.id(), code.title(), code.exit() as u8);
+            output::print(&format!("{id}: {title}\n\n{}\n\nExit code: {exit}\n", code.explanation()))
         }
         None => {
             let near = nearest(text, Code::ALL.iter().map(|code| code.id()));

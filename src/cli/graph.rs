@@ -1,19 +1,16 @@
 //! `patronage graph`
 
 use super::arguments::{Global, Graph, GraphFormat};
-use super::project;
+use super::{output, project};
 use crate::plan::{Plan, Work};
 use crate::problem::Exit;
 
 pub fn run(command: &Graph, global: &Global) -> Exit {
     match project::plan(&command.target, global) {
-        Ok((_, plan)) => {
-            match command.format {
-                GraphFormat::Mermaid => print!("{}", mermaid(&plan)),
-                GraphFormat::Dot => print!("{}", dot(&plan)),
-            }
-            Exit::Done
-        }
+        Ok((_, plan)) => output::print(&match command.format {
+            GraphFormat::Mermaid => mermaid(&plan),
+            GraphFormat::Dot => dot(&plan),
+        }),
         Err(exit) => exit,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::arguments::Init;
-use super::complain;
+use super::{complain, output};
 use crate::problem::{Code, Exit};
 use crate::synthesize::{Options, synthesize};
 
@@ -20,12 +20,12 @@ pub fn run(command: &Init) -> Exit {
     }
     match make(directory) {
         Ok(()) => {
-            println!(
-                "{} is ready. Next:\n\n  patronage run {}",
+            let pipeline = directory.join("pipelines/nightly.yaml");
+            output::print(&format!(
+                "{} is ready. Next:\n\n  patronage run {}\n",
                 directory.display(),
-                directory.join("pipelines/nightly.yaml").display()
-            );
-            Exit::Done
+                pipeline.display()
+            ))
         }
         Err(message) => {
             complain::error(Code::LocalIo, &format!("failed to make {}: {message}", directory.display()), None)

@@ -1,7 +1,7 @@
 //! `patronage list`
 
 use super::arguments::List;
-use super::{complain, reference, table};
+use super::{complain, output, reference, table};
 use crate::problem::{Code, Exit, nearest};
 use crate::stages;
 
@@ -19,15 +19,11 @@ pub fn run(command: &List) -> Exit {
             .iter()
             .map(|kind| vec![kind.name.to_owned(), kind.family.to_owned(), reference::first_sentence(kind)])
             .collect();
-        print!("{}", table::render(&["kind", "family", "what it does"], &rows, &[]));
-        println!("\n`patronage list KIND` documents one.");
-        return Exit::Done;
+        let kinds = table::render(&["kind", "family", "what it does"], &rows, &[]);
+        return output::print(&format!("{kinds}\n`patronage list KIND` documents one.\n"));
     };
     match stages::kind(name) {
-        Some(kind) => {
-            print!("{}", reference::page(kind));
-            Exit::Done
-        }
+        Some(kind) => output::print(&reference::page(kind)),
         None => {
             let near = nearest(name, stages::KINDS.iter().map(|kind| kind.name));
             let help = near.map(|near| format!("did you mean `{near}`?"));

@@ -7,24 +7,29 @@ mod explain;
 mod graph;
 mod init;
 mod list;
+mod output;
 mod plan;
 mod project;
 mod run;
 mod schema;
 mod show;
 mod signals;
+mod start;
 mod synthesize;
 mod table;
 mod test;
 mod validate;
+mod verify;
 
 pub mod reference;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::problem::Exit;
+use crate::crash;
+use crate::problem::{Code, Exit};
 use arguments::{Arguments, Command};
 
 /// Runs the command that the arguments name.
@@ -38,12 +43,35 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    let exit = match &arguments.command {
-        Command::Run(command) => run::run(command, &arguments.global),
+    crash::install();
+    complain::speak(arguments.global.log_format);
+    let exit = guarded(|| dispatch(&arguments));
+    ExitCode::from(exit as u8)
+}
+
+/// What the work returns; a panic is told by its place and is a bug.
+fn guarded(work: impl FnOnce() -> Exit) -> Exit {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = format!("the program panicked{}", crash::place());
+        complain::error(Code::Bug, &message, None)
+    })
+}
+
+fn dispatch(arguments: &Arguments) -> Exit {
+    let live = match &arguments.command {
+        Command::Run(_) => start::live(&arguments.global),
+        _ => None,
+    };
+    if let Err(exit) = start::log(&arguments.global, live.as_ref()) {
+        return exit;
+    }
+    match &arguments.command {
+        Command::Run(command) => run::run(command, &arguments.global, live),
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
         Command::Diff(command) => diff::run(command, &arguments.global),
+        Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),
         Command::Show(command) => show::run(command, &arguments.global),
         Command::List(command) => list::run(command),
@@ -51,6 +79,5 @@ pub fn main() -> ExitCode {
         Command::Init(command) => init::run(command),
         Command::Synthesize(command) => synthesize::run(command),
         Command::Explain(command) => explain::run(command),
-    };
-    ExitCode::from(exit as u8)
+    }
 }

@@ -1,9 +1,11 @@
 //! `patronage plan`
 
 use super::arguments::{Global, Plan};
-use super::{complain, project, table};
+use super::{complain, output, project, table};
+use crate::observe::MemoryLimit;
 use crate::problem::Exit;
 use crate::run::{Options, prepare};
+use crate::stages::contract::Cancel;
 
 pub fn run(command: &Plan, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -16,14 +18,15 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         full_refresh: command.selection.full_refresh,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
+        changes_nothing: true,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options, &Cancel::default())) {
         Ok(prepared) => prepared,
         Err(problem) => return project::refuse(&problem),
     };
@@ -42,7 +45,9 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         };
         rows.push(vec![node.id(), node.kind().to_owned(), verdict.to_owned(), reason]);
     }
-    println!("{} for the run date {}\n", plan.pipeline, plan.run_date);
-    print!("{}", table::render(&["node", "kind", "would", "because"], &rows, &[]));
-    exit
+    let nodes = table::render(&["node", "kind", "would", "because"], &rows, &[]);
+    match output::print(&format!("{} for the run date {}\n\n{nodes}", plan.pipeline, plan.run_date)) {
+        Exit::Done => exit,
+        unprinted => unprinted,
+    }
 }

@@ -1,10 +1,12 @@
 //! From arguments to a plan, or to problems shown and an exit code.
 
+use std::path::Path;
+
 use chrono::NaiveDate;
 
 use super::arguments::{Global, Target};
 use super::complain;
-use crate::config::{Loaded, RunDate, load};
+use crate::config::{Environment, Loaded, Project, RunDate, load, load_environment};
 use crate::plan::{Plan, resolve};
 use crate::problem::{Code, Exit, Problem};
 
@@ -24,10 +26,26 @@ fn run_date(target: &Target, loaded: &Loaded) -> Result<NaiveDate, Exit> {
     let Some(text) = &target.run_date else {
         return Ok(loaded.environment.run_date.unwrap_or(RunDate::Today).resolve());
     };
+    parse_run_date(text)
+}
+
+/// The value of `--run-date`.
+pub fn parse_run_date(text: &str) -> Result<NaiveDate, Exit> {
     RunDate::parse(text).map(RunDate::resolve).ok_or_else(|| {
         let message = format!("--run-date: expected a date such as 2011-12-10, `today` or `yesterday`, found `{text}`");
         complain::error(Code::BadArgument, &message, None)
     })
+}
+
+/// The project around the working directory and its environment; where there is none, what goes without saying.
+pub fn around(environment: &str, global: &Global) -> Result<(Project, Environment), Exit> {
+    // Any file of the working directory finds the project around it.
+    let project = Project::find(Path::new("pipeline.yaml"), global.project.as_deref());
+    if !project.root.join("configs").is_dir() {
+        return Ok((project, Environment::default()));
+    }
+    let environment = load_environment(&project, environment).map_err(|located| complain::problems(&located))?;
+    Ok((project, environment))
 }
 
 /// A problem with the arguments, such as a selection.

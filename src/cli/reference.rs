@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use crate::config::{PipelineSpec, PseudonymSpec};
+use crate::config::{PipelineSpec, PseudonymSpec, S3Spec};
 use crate::stages::{self, Kind};
 
 /// The first sentence of a kind's documentation.
@@ -173,11 +173,17 @@ fn relocate(value: &mut Value, name: &str) {
 
 /// The JSON Schema of environments.
 pub fn environment_schema() -> Value {
-    let mut pseudonyms = schema_for!(PseudonymSpec).to_value();
-    let definitions = pseudonyms.as_object_mut().and_then(|schema| {
-        schema.remove("$schema");
-        schema.remove("$defs")
-    });
+    let mut definitions = serde_json::Map::new();
+    let mut block = |mut schema: Value| {
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("$schema");
+            let own = schema.remove("$defs");
+            definitions.extend(own.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
+        }
+        schema
+    };
+    let pseudonyms = block(schema_for!(PseudonymSpec).to_value());
+    let s3 = block(schema_for!(S3Spec).to_value());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Environment",
@@ -190,9 +196,15 @@ pub fn environment_schema() -> Value {
                 "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2}|today|yesterday)$"
             },
             "pseudonyms": pseudonyms,
+            "s3": s3,
             "artifacts": {
                 "description": "Where run artifacts, tables and models are kept; target/patronage by default.",
                 "type": "string"
+            },
+            "keep_runs": {
+                "description": "Of how many runs of a pipeline the artifacts are kept; 30 by default.",
+                "type": "integer",
+                "minimum": 1
             }
         },
         "additionalProperties": { "type": ["string", "number", "boolean"] },

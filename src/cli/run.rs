@@ -1,89 +1,104 @@
 //! `patronage run`
 
-use super::arguments::{Format, Global, Level, Progress, Run};
+use super::arguments::{Global, Run};
 use super::signals::{self, Stopped};
-use super::{complain, project};
+use super::{complain, guarded, output, project};
 use crate::events::Listeners;
-use crate::observe::{log, openlineage, progress};
+use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
-use crate::run::{self, Finished, Options};
+use crate::run::{self, Finished, Options, RunError};
 use crate::stages::contract::Cancel;
 use crate::storage::local;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use tracing::level_filters::LevelFilter;
 
-pub fn run(command: &Run, global: &Global) -> Exit {
-    let live = live(global);
-    start_log(global, live.as_ref());
+pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit {
+    let mut told = false;
+    let exit = guarded(|| match start(command, global, live, &mut told) {
+        Ok(exit) | Err(exit) => exit,
+    });
+    if !told {
+        scheduler::tell_unstarted(&command.target.pipeline, exit as u8, &complain::told());
+    }
+    exit
+}
+
+/// Runs; `told` is set once schedulers have been told of the whole run.
+fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Result<Exit, Exit> {
     let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     if threads == 0 {
-        return complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None);
+        return Err(complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None));
     }
-    let memory_limit_bytes = match command.memory_limit.as_deref().map(parse_size) {
-        None => None,
-        Some(Some(bytes)) => Some(bytes),
-        Some(None) => {
-            return complain::error(
-                Code::BadArgument,
-                "--memory-limit: expected a size such as `4GiB` or `512MiB`",
-                None,
-            );
-        }
-    };
+    let memory = MemoryLimit::of_process(memory_limit(command)?);
     set_threads(threads);
-    let (loaded, plan) = match project::plan(&command.target, global) {
-        Ok(planned) => planned,
-        Err(exit) => return exit,
+    let runtime = project::runtime()?;
+    let cancel = Cancel::default();
+    let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+    let (loaded, plan) = project::plan(&command.target, global)?;
+    let options = options(command, plan.run_date, threads, memory);
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let directory = run::artifacts_root(&loaded).join(&run_id);
+    let listeners = listeners(live, &directory, &plan.pipeline);
+    let outcome = runtime.block_on(run::run(&loaded, plan, &options, &run_id, &listeners, &cancel));
+    // Threads that do not stop must not hold the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(finished) => {
+            *told = true;
+            Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref()))
+        }
+        Err(error) => {
+            discard(&directory);
+            let exit = match error {
+                RunError::Selection(problem) => project::refuse(&problem),
+                RunError::Node(failure) => complain::error(failure.code, &failure.message, None),
+            };
+            Err(stopped.exit().unwrap_or(exit))
+        }
+    }
+}
+
+fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
+    let refuse = || {
+        let message = "--memory-limit: expected a size such as `4GiB` or `512MiB`";
+        complain::error(Code::BadArgument, message, None)
     };
-    let options = Options {
+    command.memory_limit.as_deref().map(|text| parse_size(text).ok_or_else(refuse)).transpose()
+}
+
+fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: MemoryLimit) -> Options {
+    Options {
         select: command.selection.select.clone(),
         exclude: command.selection.exclude.clone(),
         full_refresh: command.selection.full_refresh,
         fail_fast: command.fail_fast,
         threads,
-        memory_limit_bytes,
+        memory,
+        changes_nothing: false,
         arguments: serde_json::json!({
-            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": plan.run_date,
+            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,
             "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+            "memory_limit": command.memory_limit, "junit": command.junit,
         }),
-    };
-    let runtime = match project::runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
-    let run_id = uuid::Uuid::now_v7().to_string();
-    let directory = run::artifacts_root(&loaded).join(&run_id);
-    let (outcome, stopped) = runtime.block_on(async {
-        let cancel = Cancel::default();
-        let stopped = signals::listen(cancel.clone());
-        let mut listeners = Listeners::default();
-        // Live lines first, so that a finished node's is gone when the log says that it is done.
-        if let Some(live) = &live {
-            listeners.add(Arc::new(progress::ProgressListener::new(live.clone())));
-        }
-        listeners.add(Arc::new(log::LogListener::new(live.is_some())));
-        // The listener must find the run's directory; if it cannot be made, the run will say so.
-        let _ = std::fs::create_dir_all(&directory);
-        let lineage = openlineage::OpenLineage::create(
-            &directory.join("events.ndjson"),
-            format!("patronage://{}", plan.pipeline),
-        );
-        listeners.add(Arc::new(lineage));
-        (run::run(&loaded, plan, &options, &run_id, &listeners, &cancel).await, stopped)
-    });
-    // Threads that do not stop must not hold the process.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(finished) => conclude(&finished, &stopped, &loaded, command.junit.as_deref()),
-        Err(error) => {
-            discard(&directory);
-            complain::error(error.code(), &error.to_string(), None)
-        }
     }
+}
+
+/// Who hears of the run.
+fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> Listeners {
+    let mut listeners = Listeners::default();
+    let log = log::LogListener::new(live.is_some());
+    // Live lines first, so that a finished node's is gone when the log says that it is done.
+    if let Some(live) = live {
+        listeners.add(Arc::new(progress::ProgressListener::new(live)));
+    }
+    listeners.add(Arc::new(log));
+    // The listener must find the run's directory; if it cannot be made, the run will say so.
+    let _ = std::fs::create_dir_all(directory);
+    let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), format!("patronage://{pipeline}"));
+    listeners.add(Arc::new(lineage));
+    listeners
 }
 
 /// Leaves nothing of a run that could not start. Only what is empty goes.
@@ -103,13 +118,16 @@ fn discard(directory: &Path) {
 /// Prints the summary, tells the scheduler, and chooses the exit code.
 fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Loaded, junit_file: Option<&Path>) -> Exit {
     let shown = finished.directory.strip_prefix(&loaded.project.root).unwrap_or(&finished.directory);
-    print!("{}", summary(&finished.report, &shown.display().to_string()));
+    let printed = output::print(&summary(&finished.report, &shown.display().to_string()));
     for failure in &finished.failures {
         complain::error(failure.code, &failure.message, None);
     }
     let exit = match stopped.exit() {
         Some(exit) => exit,
-        None => worst(finished),
+        None => match worst(finished) {
+            Exit::Done => printed,
+            failed => failed,
+        },
     };
     let unwritten = junit_file.and_then(|file| write_junit(finished, file).err());
     let exit = match unwritten {
@@ -121,7 +139,7 @@ fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Load
         }
         None => exit,
     };
-    crate::observe::scheduler::tell(&finished.report, exit as u8);
+    scheduler::tell(&finished.report, exit as u8);
     exit
 }
 
@@ -137,42 +155,12 @@ fn worst(finished: &Finished) -> Exit {
     exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(Exit::Done)
 }
 
-/// Live lines, where they are wanted and can be drawn.
-fn live(global: &Global) -> Option<progress::Live> {
-    // Whoever asks for JSON has a program read it, which live lines would confuse.
-    let wanted = global.progress == Progress::Auto && matches!(global.log_format, Format::Text);
-    wanted.then(progress::Live::on_stderr).flatten()
-}
-
-fn start_log(global: &Global, live: Option<&progress::Live>) {
-    let level = match global.log_level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-    };
-    let format = match global.log_format {
-        Format::Text => log::Format::Text,
-        Format::Json => log::Format::Json,
-    };
-    let color = std::io::stderr().is_terminal();
-    let started = match live {
-        Some(live) => log::init(level, format, color, live.writer()),
-        None => log::init(level, format, color, std::io::stderr),
-    };
-    if let Err(error) = started {
-        complain::error(Code::BadArgument, &format!("failed to start the log: {error}"), None);
-    }
-}
-
 /// Sets the size of the thread pools of polars and of our kernels, before either is used.
 fn set_threads(threads: usize) {
-    if std::env::var_os("POLARS_MAX_THREADS").is_none() {
-        // Safe: no other thread of this process exists yet that could read the environment.
-        #[expect(unsafe_code, reason = "polars takes its thread count from the environment only")]
-        unsafe {
-            std::env::set_var("POLARS_MAX_THREADS", threads.to_string());
-        }
+    // Safe: no other thread of this process exists yet that could read the environment.
+    #[expect(unsafe_code, reason = "polars takes its thread count from the environment only")]
+    unsafe {
+        std::env::set_var("POLARS_MAX_THREADS", threads.to_string());
     }
     if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
         tracing::warn!("the thread pool exists already; --threads has no effect");

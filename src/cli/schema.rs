@@ -1,7 +1,7 @@
 //! `patronage schema`
 
 use super::arguments::{Schema, SchemaOf};
-use super::reference;
+use super::{output, reference};
 use crate::problem::Exit;
 
 pub fn run(command: &Schema) -> Exit {
@@ -9,6 +9,5 @@ pub fn run(command: &Schema) -> Exit {
         SchemaOf::Pipeline => reference::pipeline_schema().to_value(),
         SchemaOf::Environment => reference::environment_schema(),
     };
-    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
-    Exit::Done
+    output::print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
 }

@@ -1,13 +1,19 @@
 //! `patronage show`
 
-use polars::prelude::{AnyValue, DataFrame};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use polars::prelude::{AnyValue, DataFrame, IntoLazy, LazyFrame};
+use tokio::runtime::Runtime;
 
 use super::arguments::{Global, Show};
-use super::{complain, project, table};
-use crate::plan::{Plan, Work};
+use super::{complain, output, project, table};
+use crate::observe::MemoryLimit;
+use crate::plan::{Node, Plan, Work};
 use crate::problem::{Code, Exit, nearest};
-use crate::run::{Options, prepare, source, state::table_file};
-use crate::storage::scan;
+use crate::run::source::Inspected;
+use crate::run::{NodeFailure, Options, damage, from_panic, prepare, source, state::table_file, texts};
+use crate::stages::contract::Cancel;
+use crate::storage::{Format, scan};
 use crate::table::{Class, TableSchema};
 
 const MASK: &str = "•••";
@@ -29,14 +35,15 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         full_refresh: false,
         fail_fast: false,
         threads: 1,
-        memory_limit_bytes: None,
+        memory: MemoryLimit::default(),
+        changes_nothing: true,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options)) {
+    let prepared = match runtime.block_on(prepare(&loaded, &plan, &options, &Cancel::default())) {
         Ok(prepared) => prepared,
         Err(problem) => return project::refuse(&problem),
     };
@@ -47,18 +54,19 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         return complain::error(Code::Bug, "the port does not exist", None);
     };
     let tables = prepared.state.tables(&node.name, &decision.key);
-    // Where rows were set aside for what other rows are, the rest of a source lies in a table of its own.
+    // Of text files, and where rows were set aside for what other rows are, a source has a table of its own.
     let has_own_table = table_file(&tables, port).is_file();
-    let frame = match (&node.work, prepared.sources.get(&feed.node)) {
-        (Work::Source { .. }, _) if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
-        (Work::Source { spec, entry }, Some(inspected)) => {
-            source::frame(spec, &entry.raw, &node.checks, inspected, plan.run_date)
-        }
-        (Work::Source { .. }, None) => Err(prepared
-            .broken
-            .get(&feed.node)
-            .cloned()
-            .unwrap_or_else(|| crate::run::NodeFailure::new(Code::SourceMissing, "the source cannot be read"))),
+    let inspected = prepared.sources.get(&feed.node);
+    let frame = match &node.work {
+        Work::Source { .. } if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
+        Work::Source { .. } => match inspected {
+            Some(inspected) => of_source(&plan, node, inspected, command.rows, &runtime),
+            None => Err(prepared
+                .broken
+                .get(&feed.node)
+                .cloned()
+                .unwrap_or_else(|| NodeFailure::new(Code::SourceMissing, "the source cannot be read"))),
+        },
         _ if decision.done => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
         _ => {
             let message = format!("`{}` has no current output: {}", node.name, decision.reason);
@@ -66,14 +74,39 @@ pub fn run(command: &Show, global: &Global) -> Exit {
             return complain::error(Code::BadArgument, &message, Some(&help));
         }
     };
-    let rows = u32::try_from(command.rows).unwrap_or(u32::MAX);
-    match frame.and_then(|frame| Ok(frame.limit(rows).collect()?)) {
-        Ok(frame) => {
-            print!("{}", render(&frame, schema, command.unmask));
-            Exit::Done
-        }
+    match frame.and_then(|frame| first(frame, node, inspected, command.rows)) {
+        Ok(frame) => output::print(&render(&frame, schema, command.unmask)),
         Err(failure) => complain::error(failure.code, &failure.message, None),
     }
+}
+
+/// The rows of a source that stages see; of text files the first only.
+fn of_source(
+    plan: &Plan,
+    node: &Node,
+    inspected: &Inspected,
+    rows: usize,
+    runtime: &Runtime,
+) -> Result<LazyFrame, NodeFailure> {
+    let Work::Source { spec, entry } = &node.work else {
+        return Err(NodeFailure::new(Code::Bug, "the node is no source"));
+    };
+    if inspected.format == Format::Parquet {
+        return source::frame(spec, &entry.raw, &node.checks, inspected, plan.run_date);
+    }
+    let first = texts::first_rows(spec, &entry.raw, &node.checks, inspected, plan.run_date, rows);
+    runtime.block_on(first).map(IntoLazy::lazy)
+}
+
+/// The first rows; of a source whose files are damaged, what is wrong with them.
+fn first(frame: LazyFrame, node: &Node, inspected: Option<&Inspected>, rows: usize) -> Result<DataFrame, NodeFailure> {
+    let limit = u32::try_from(rows).unwrap_or(u32::MAX);
+    let collected = catch_unwind(AssertUnwindSafe(|| frame.limit(limit).collect()));
+    let first = collected.map_or_else(|panic| Err(from_panic(panic.as_ref())), |collected| Ok(collected?));
+    first.map_err(|failure| match (&node.work, inspected) {
+        (Work::Source { entry, .. }, Some(inspected)) => damage::of_source(inspected, &entry.raw).unwrap_or(failure),
+        _ => failure,
+    })
 }
 
 /// Everything that can be shown: sources, stages and their ports. A publication is no table of its own.

@@ -1,10 +1,11 @@
 //! `patronage synthesize`
 
 use super::arguments::Synthesize;
-use super::complain;
+use super::{complain, output, project, signals};
 use crate::problem::{Code, Exit};
 use crate::report::format::thousands;
-use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize};
+use crate::stages::contract::Cancel;
+use crate::synthesize::{Factors, Options, Summary, SynthesizeError, synthesize_unless};
 
 pub fn run(command: &Synthesize) -> Exit {
     if command.threads == Some(0) {
@@ -24,17 +25,23 @@ pub fn run(command: &Synthesize) -> Exit {
         threads: command.threads.unwrap_or(0),
         factors,
     };
-    match synthesize(&options, &command.out, command.force) {
-        Ok(summary) => {
-            tell(command, &summary);
-            Exit::Done
+    let runtime = match project::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let cancel = Cancel::default();
+    let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+    match synthesize_unless(&options, &command.out, command.force, &|| cancel.is_set()) {
+        Ok(summary) => output::print(&told(command, &summary)),
+        Err(error) => {
+            let exit = complain::error(code(&error), &format!("failed to {error}"), None);
+            stopped.exit().filter(|_| matches!(error, SynthesizeError::Stopped)).unwrap_or(exit)
         }
-        Err(error) => complain::error(code(&error), &format!("failed to {error}"), None),
     }
 }
 
-fn tell(command: &Synthesize, summary: &Summary) {
-    println!(
+fn told(command: &Synthesize, summary: &Summary) -> String {
+    let made = format!(
         "{}: {} transactions of {} customers and {} products, {} to {}",
         command.out.display(),
         thousands(summary.rows),
@@ -43,13 +50,14 @@ fn tell(command: &Synthesize, summary: &Summary) {
         command.from,
         command.to
     );
-    println!(
+    let beside = format!(
         "{} orders and {} returns; {} bad rows, listed in {}",
         thousands(summary.orders),
         thousands(summary.returns),
         thousands(summary.bad_rows),
         command.out.join("truth/bad_rows.parquet").display()
     );
+    format!("{made}\n{beside}\n")
 }
 
 fn code(error: &SynthesizeError) -> Code {
@@ -61,5 +69,6 @@ fn code(error: &SynthesizeError) -> Code {
         | SynthesizeError::PeriodTooLong { .. }
         | SynthesizeError::BadFactor { .. }
         | SynthesizeError::NotEmpty { .. } => Code::BadArgument,
+        SynthesizeError::Stopped => Code::Interrupted,
     }
 }

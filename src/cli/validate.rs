@@ -1,11 +1,11 @@
 //! `patronage validate`
 
 use super::arguments::{Global, Validate};
-use super::{complain, project};
+use super::{complain, output, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
-use crate::run::{entry, source};
+use crate::run::{entry, places, source};
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -22,9 +22,13 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Ok(pseudonyms) => pseudonyms,
             Err(problem) => return project::refuse(&problem),
         };
+        let places = match places::places(&loaded, &plan) {
+            Ok(places) => places,
+            Err(problem) => return project::refuse(&problem),
+        };
         for node in &plan.nodes {
             let Work::Source { spec, entry } = &node.work else { continue };
-            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root);
+            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places);
             if let Err(failure) = runtime.block_on(inspected) {
                 let message = format!("source `{}`: {}", node.name, failure.message);
                 exit = complain::error(failure.code, &message, None);
@@ -33,10 +37,7 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
     }
     if exit == Exit::Done && command.rendered {
         return match yaml::render(&loaded.document.tree) {
-            Ok(text) => {
-                print!("{text}");
-                Exit::Done
-            }
+            Ok(text) => output::print(&text),
             Err(error) => complain::error(Code::Bug, &format!("failed to write the pipeline as YAML: {error}"), None),
         };
     }
@@ -46,14 +47,14 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             let word = if word == "publish" { "publication" } else { word };
             format!("{count} {word}{}", if count == 1 { "" } else { "s" })
         };
-        println!(
-            "{} is valid: {}, {}, {}, for the run date {}",
+        return output::print(&format!(
+            "{} is valid: {}, {}, {}, for the run date {}\n",
             loaded.document.file,
             count("source"),
             count("stage"),
             count("publish"),
             plan.run_date
-        );
+        ));
     }
     exit
 }

@@ -3,9 +3,9 @@
 use chrono::{Days, NaiveDate, Utc};
 use indexmap::IndexMap;
 
-use super::PseudonymSpec;
-use super::pseudonyms;
 use super::yaml::{Node, Resolver, Value};
+use super::{PseudonymSpec, S3Spec};
+use super::{pseudonyms, s3};
 use crate::problem::{Code, Problem};
 
 /// A run date as it may be written.
@@ -47,15 +47,25 @@ pub struct Environment {
     pub run_date: Option<RunDate>,
     /// The key of pseudonyms, and where it is referred to: `file:line:column`.
     pub pseudonyms: Option<(PseudonymSpec, String)>,
+    /// How S3 is reached, and where that is said: `file:line:column`.
+    pub s3: Option<(S3Spec, String)>,
 }
 
 /// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
 const ARTIFACTS: &str = "target/patronage";
+/// How many runs are remembered unless `keep_runs` says otherwise.
+const KEEP_RUNS: usize = 30;
 
 impl Environment {
     /// The directory of run artifacts, tables and models, relative to the project.
     pub fn artifacts(&self) -> &str {
         self.values.get("artifacts").map_or(ARTIFACTS, String::as_str)
+    }
+
+    /// How many runs of a pipeline keep their artifacts.
+    pub fn keep_runs(&self) -> usize {
+        let given = self.values.get("keep_runs").and_then(|text| text.parse().ok());
+        given.filter(|count| *count > 0).unwrap_or(KEEP_RUNS)
     }
 
     /// Reads the tree of an environment file, whose `${env.…}` are filled in.
@@ -70,6 +80,13 @@ impl Environment {
             if name == "pseudonyms" {
                 match pseudonyms::read(node) {
                     Ok(spec) => environment.pseudonyms = Some((spec, String::new())),
+                    Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
+                }
+                continue;
+            }
+            if name == "s3" {
+                match s3::read(node) {
+                    Ok(spec) => environment.s3 = Some((spec, String::new())),
                     Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
                 }
                 continue;
@@ -92,6 +109,12 @@ impl Environment {
                 let message = format!("expected a date such as `2011-12-10`, `today` or `yesterday`, found `{text}`");
                 problems.push(Problem::new(Code::BadDuration, message).at(["run_date"]));
             }
+        }
+        if let Some(text) = environment.values.get("keep_runs")
+            && text.parse::<usize>().ok().is_none_or(|count| count == 0)
+        {
+            let message = format!("expected a whole number of at least 1, found `{text}`");
+            problems.push(Problem::new(Code::BadValue, message).at(["keep_runs"]));
         }
         (environment, problems)
     }

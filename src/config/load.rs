@@ -1,6 +1,7 @@
 //! From files to specs.
 
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use schemars::schema_for;
 
@@ -64,7 +65,7 @@ impl Document {
 
     fn at(&self, mark: Mark, problem: Problem) -> Located {
         // What stands there may be a key that was written by mistake, so the line is not shown.
-        let secret = problem.place.path.first() == Some(&Step::from("pseudonyms"));
+        let secret = ["pseudonyms", "s3"].iter().any(|key| problem.place.path.first() == Some(&Step::from(*key)));
         let text = if secret { String::new() } else { self.text.clone() };
         Located { file: self.file.clone(), text, line: mark.line, column: mark.column, problem }
     }
@@ -141,10 +142,15 @@ pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Ve
     let empty = Environment::default();
     let mut problems = yaml::interpolate(&mut document.tree, &empty);
     let (mut environment, more) = Environment::from_tree(name, &document.tree);
+    let place_of = |path: &[&str]| {
+        let Located { file, line, column, .. } = document.locate(Problem::new(Code::BadSecret, "").at(path.to_vec()));
+        format!("{file}:{line}:{column}")
+    };
     if let Some((_, place)) = &mut environment.pseudonyms {
-        let key = Problem::new(Code::BadSecret, "").at(["pseudonyms", "key", "secret"]);
-        let Located { file, line, column, .. } = document.locate(key);
-        *place = format!("{file}:{line}:{column}");
+        *place = place_of(&["pseudonyms", "key", "secret"]);
+    }
+    if let Some((_, place)) = &mut environment.s3 {
+        *place = place_of(&["s3"]);
     }
     problems.extend(more);
     if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }
@@ -153,8 +159,8 @@ pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Ve
 fn read(path: &Path, what: &str) -> Result<Document, Vec<Located>> {
     let refused = |message: String| vec![nowhere(path, Problem::new(Code::FileMissing, message))];
     let bytes = std::fs::read(path).map_err(|error| refused(format!("the {what} cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| refused(format!("the {what} is not UTF-8 text")))?;
     let file = path.display().to_string();
+    let text = String::from_utf8(bytes).map_err(|error| vec![not_text(&file, what, &error)])?;
     match yaml::parse(&text) {
         Ok(tree) => Ok(Document { file, text, tree }),
         Err(failures) => Err(failures
@@ -168,6 +174,17 @@ fn read(path: &Path, what: &str) -> Result<Document, Vec<Located>> {
             })
             .collect()),
     }
+}
+
+/// At the first byte that is part of no character.
+fn not_text(file: &str, what: &str, error: &FromUtf8Error) -> Located {
+    let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let before = String::from_utf8_lossy(before);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let problem = Problem::new(Code::YamlSyntax, format!("the {what} is not UTF-8 text"));
+    Located { file: file.to_owned(), text, line, column, problem }
 }
 
 fn nowhere(path: &Path, problem: Problem) -> Located {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{CheckSpec, Tolerance};
 use super::unit_tests::TestSpec;
-use super::{EntryAction, OnEntry};
+use super::{CsvSpec, EntryAction, OnEntry, SourceFormat};
 use crate::table::Class;
 
 /// A pipeline: sources under contract, stages, and what is published.
@@ -45,9 +45,15 @@ pub struct PipelineSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
-    /// A Parquet file, a glob, or a directory (Hive-partitioned or flat); local or `s3://…`.
+    /// A file, a glob, or a directory (Hive-partitioned or flat); local or `s3://…`.
     #[schemars(length(min = 1))]
     pub path: String,
+    /// How the files are written; else it is what the path ends with (`.csv`, `.ndjson`, `.jsonl`), or Parquet.
+    #[serde(default)]
+    pub format: Option<SourceFormat>,
+    /// The dialect of CSV files.
+    #[serde(default)]
+    pub csv: Option<CsvSpec>,
     /// The column that says when a row became known. Rows at or after the run date's midnight (UTC) are never read.
     #[serde(default)]
     pub event_time: Option<String>,

@@ -3,7 +3,8 @@
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
-use super::yaml::{self, Node, Value};
+use super::secret::{SecretRef, written_out};
+use super::yaml::{self, Node};
 use crate::problem::{Code, Problem};
 
 /// The key that pseudonyms are made with, and its version.
@@ -17,41 +18,10 @@ pub struct PseudonymSpec {
     pub key: SecretRef,
 }
 
-/// A reference to a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecretRef {
-    /// The file or the environment variable that holds it.
-    pub secret: Secret,
-}
-
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Secret {
-    /// A file, relative to the project; a line break at the end of a text is not part of it.
-    File(#[schemars(length(min = 1))] String),
-    /// An environment variable.
-    Env(#[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))] String),
-}
-
 /// Reads the `pseudonyms` of an environment; problems are placed below it and repeat no text that could be a key.
 pub fn read(node: &Node) -> Result<PseudonymSpec, Vec<Problem>> {
-    let not_a_reference = |place: &[&str]| {
-        let problem = Problem::new(Code::BadSecret, "expected a reference to a secret, not a secret");
-        let help = "write `key: {secret: {file: …}}` or `key: {secret: {env: …}}`, and keep the key out of this file";
-        Err(vec![problem.help(help).at(place.iter().copied())])
-    };
-    let is_scalar = |node: &Node| !matches!(node.value, Value::Mapping(_) | Value::Null);
-    if let Some(key) = node.get("key") {
-        if is_scalar(key) {
-            return not_a_reference(&["key"]);
-        }
-        if let Some(secret) = key.get("secret")
-            && is_scalar(secret)
-        {
-            return not_a_reference(&["key", "secret"]);
-        }
+    if let Some(problem) = written_out(node, "key") {
+        return Err(vec![problem]);
     }
     let problems = yaml::validate(node, schema_for!(PseudonymSpec).as_value());
     if !problems.is_empty() {

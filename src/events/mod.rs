@@ -39,6 +39,8 @@ pub enum Event {
         node: NodeRef,
         code: &'static str,
         message: String,
+        /// It did not fail: the run was to stop.
+        interrupted: bool,
         elapsed: Duration,
     },
     /// Something it needs failed.
@@ -53,6 +55,8 @@ pub enum Event {
     RunFinished {
         run_id: String,
         success: bool,
+        /// Whether it was stopped from outside.
+        interrupted: bool,
         elapsed: Duration,
     },
 }

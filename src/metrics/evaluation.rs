@@ -21,6 +21,9 @@ pub struct Evaluation {
     /// Figures of parts of the rows: a segment, a tenth, the decisions at a threshold.
     #[serde(default)]
     pub slices: Vec<Slice>,
+    /// What the model found, a sentence in plain words; empty where its measures say it all.
+    #[serde(default)]
+    pub finds: String,
     /// What to be wary of, each a sentence in plain words.
     #[serde(default)]
     pub watch: Vec<String>,
@@ -166,8 +169,13 @@ impl Evaluation {
         self.measures.iter().find(|measure| measure.name == self.headline)
     }
 
-    /// One sentence in plain words: what the model reaches, and whether that beats its baseline.
+    /// In plain words: what the model reaches, whether that beats its baseline, and what it found.
     pub fn sentence(&self) -> String {
+        let judgement = self.judgement();
+        if self.finds.is_empty() { judgement } else { format!("{judgement} {}", self.finds) }
+    }
+
+    fn judgement(&self) -> String {
         let Some(measure) = self.headline() else {
             if self.baseline.is_empty() {
                 return format!(

@@ -1,12 +1,15 @@
 //! Listeners to run events: the log and live lines on stderr, and OpenLineage. Nothing else prints during a run.
 
+mod cgroup;
+mod limit;
 pub mod log;
 mod memory;
 pub mod openlineage;
 pub mod progress;
 pub mod scheduler;
 
-pub use memory::{memory_bytes, peak_memory_bytes};
+pub use limit::{MemoryLimit, Pressure};
+pub use memory::peak_memory_bytes;
 
 /// Rows in a second, on average; none while the time is too short to tell.
 fn rate(rows: u64, elapsed: std::time::Duration) -> Option<u64> {

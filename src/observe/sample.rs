@@ -44,9 +44,15 @@ pub fn events() -> Vec<Event> {
             node: customers,
             code: "stage_failed",
             message: "column `spend`\nis \u{1b}[31mmissing".to_owned(),
+            interrupted: false,
             elapsed,
         },
         Event::NodeBlocked { node: node("stage.scores", "scores"), because: "stage.customers failed".to_owned() },
-        Event::RunFinished { run_id: RUN_ID.to_owned(), success: false, elapsed: Duration::from_millis(1_500) },
+        Event::RunFinished {
+            run_id: RUN_ID.to_owned(),
+            success: false,
+            interrupted: false,
+            elapsed: Duration::from_millis(1_500),
+        },
     ]
 }

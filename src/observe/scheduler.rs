@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::report::Report;
 
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -9,30 +11,49 @@ const XCOM: &str = "/airflow/xcom";
 /// Kubernetes cuts what is longer.
 const TERMINATION_BYTES_MAX: usize = 4096;
 
-/// Writes both where they exist. Neither can fail the run.
+/// Tells of a run. Nothing that goes wrong here can fail it.
 pub fn tell(report: &Report, exit: u8) {
-    let failed: Vec<&str> = report
-        .nodes
-        .iter()
-        .filter(|node| node.status == crate::report::NodeStatus::Error)
-        .filter_map(|node| node.reason.as_deref())
-        .collect();
-    let value = serde_json::json!({
+    let failed = report.nodes.iter().filter(|node| node.status == crate::report::NodeStatus::Error);
+    let failures: Vec<&str> = failed.filter_map(|node| node.reason.as_deref()).collect();
+    let value = json!({
         "pipeline": report.pipeline,
         "run_id": report.run_id,
         "run_date": report.run_date,
         "exit_code": exit,
         "unchanged": report.unchanged(),
         "publications": report.publications,
-        "failures": failed,
+        "failures": failures,
     });
+    both(&value, &termination(exit, &failures));
+}
+
+/// Tells of a run that could not start: the same keys, null where nothing is known.
+pub fn tell_unstarted(pipeline: &Path, exit: u8, failures: &[String]) {
+    let value = json!({
+        "pipeline": pipeline.file_stem().and_then(|name| name.to_str()),
+        "run_id": null,
+        "run_date": null,
+        "exit_code": exit,
+        "unchanged": false,
+        "publications": [],
+        "failures": failures,
+    });
+    both(&value, &termination(exit, failures));
+}
+
+fn termination(exit: u8, failures: &[impl AsRef<str>]) -> String {
+    let failures: Vec<&str> = failures.iter().map(AsRef::as_ref).collect();
+    format!("patronage: exit code {exit}\n{}\n", failures.join("\n"))
+}
+
+/// Writes both where they exist.
+fn both(value: &Value, text: &str) {
     if Path::new(XCOM).is_dir() {
         write(&Path::new(XCOM).join("return.json"), value.to_string().as_bytes());
     }
     let log = Path::new(TERMINATION_LOG);
     if log.exists() {
-        let text = format!("patronage: exit code {exit}\n{}\n", failed.join("\n"));
-        write(log, clip(&text, TERMINATION_BYTES_MAX).as_bytes());
+        write(log, clip(text, TERMINATION_BYTES_MAX).as_bytes());
     }
 }
 

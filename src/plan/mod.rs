@@ -2,6 +2,7 @@
 //! data is read.
 
 mod checks;
+mod doubtful;
 mod entry;
 mod fingerprint;
 mod graph;
@@ -11,6 +12,8 @@ mod resolve;
 mod select;
 mod source;
 mod unit_tests;
+
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
@@ -23,7 +26,7 @@ pub use entry::Entry;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
 pub use resolve::resolve;
 pub use select::{Facts, select};
-pub use unit_tests::{Cell, Expected, Given, UnitTest, day_after, series};
+pub use unit_tests::{Cell, Expected, Given, UnitTest, series};
 
 /// A pipeline for one run date, in an order in which it can run.
 pub struct Plan {
@@ -104,6 +107,15 @@ impl Node {
     pub fn is_stage(&self) -> bool {
         matches!(self.work, Work::Stage(_))
     }
+
+    /// Whether the pipeline says of its rows that they never change over time.
+    fn is_declared_static(&self) -> bool {
+        match &self.work {
+            Work::Source { spec, .. } => spec.fixed,
+            Work::Stage(work) => work.with.get("static").is_some_and(|fixed| *fixed == true),
+            Work::Publish { .. } => false,
+        }
+    }
 }
 
 impl Plan {
@@ -134,6 +146,27 @@ impl Plan {
     /// The schema at an output port.
     pub fn schema(&self, feed: &Feed) -> Option<&TableSchema> {
         self.nodes.get(feed.node)?.outputs.get(feed.port).map(|(_, schema)| schema)
+    }
+
+    /// The tables that feed `index`, directly or not, and that the pipeline declares `static`: names, ascending. What
+    /// is judged on them is as honest as the declaration.
+    pub fn static_inputs(&self, index: usize) -> Vec<String> {
+        let feeds = |index: usize| match self.nodes.get(index).map(|node| &node.work) {
+            Some(Work::Stage(work)) => work.inputs.iter().flat_map(|(_, feeds)| feeds).map(|feed| feed.node).collect(),
+            _ => vec![],
+        };
+        let mut above: BTreeSet<usize> = BTreeSet::new();
+        let mut open: Vec<usize> = feeds(index);
+        while let Some(one) = open.pop() {
+            if above.insert(one) {
+                open.extend(feeds(one));
+            }
+        }
+        let nodes = above.into_iter().filter_map(|index| self.nodes.get(index));
+        let mut names: Vec<String> =
+            nodes.filter(|node| node.is_declared_static()).map(|node| node.name.clone()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Nodes that need `index`, directly or not, itself excluded.

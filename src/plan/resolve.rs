@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
+use super::doubtful::{self, Wrong};
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
 use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
@@ -70,6 +71,8 @@ struct Built {
     index: usize,
     kind: &'static Kind,
     stage: Box<dyn Stage>,
+    /// What is wrong with its parameters, placed in the stage; they are told already.
+    wrong: Vec<Problem>,
 }
 
 fn duplicate_names(loaded: &Loaded) -> Vec<Problem> {
@@ -101,21 +104,35 @@ fn build_stages(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Built> {
             continue;
         };
         match build(kind, spec, tree) {
-            Ok(stage) => built.push(Built { index, kind, stage }),
-            Err(more) => problems.extend(more.into_iter().map(|problem| in_stage(index, problem))),
+            Ok(stage) => built.push(Built { index, kind, stage, wrong: vec![] }),
+            Err(wrong) => {
+                let wrong = match wrong {
+                    Wrong::Unreadable(wrong) => wrong,
+                    Wrong::Doubtful(wrong, stage) => {
+                        built.push(Built { index, kind, stage, wrong: wrong.clone() });
+                        wrong
+                    }
+                };
+                problems.extend(wrong.into_iter().map(|problem| in_stage(index, problem)));
+            }
         }
     }
     built
 }
 
-fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn Stage>, Vec<Problem>> {
+fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn Stage>, Wrong> {
     let schema = (kind.schema)();
     let under_with = |problem: Problem| problem.under("with");
     match tree.get("with") {
         Some(with) => {
             let problems = yaml::validate(with, schema.as_value());
             if !problems.is_empty() {
-                return Err(problems.into_iter().map(under_with).collect());
+                let readable = doubtful::read(kind, &spec.with, &problems);
+                let problems = problems.into_iter().map(under_with).collect();
+                return Err(match readable {
+                    Some(stage) => Wrong::Doubtful(problems, stage),
+                    None => Wrong::Unreadable(problems),
+                });
             }
         }
         None => {
@@ -124,15 +141,16 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
                 let names: Vec<String> =
                     required.iter().filter_map(|name| Some(format!("`{}`", name.as_str()?))).collect();
                 let message = format!("`with` is missing; a {} stage needs {}", kind.name, names.join(", "));
-                return Err(vec![Problem::new(Code::MissingKey, message)]);
+                return Err(Wrong::Unreadable(vec![Problem::new(Code::MissingKey, message)]));
             }
         }
     }
     let with = if spec.with.is_null() { serde_json::json!({}) } else { spec.with.clone() };
-    let stage =
-        (kind.build)(with).map_err(|error| vec![under_with(Problem::new(Code::BadValue, error.to_string()))])?;
+    let unreadable =
+        |error: serde_json::Error| Wrong::Unreadable(vec![under_with(Problem::new(Code::BadValue, error.to_string()))]);
+    let stage = (kind.build)(with).map_err(unreadable)?;
     let problems = stage.check();
-    if problems.is_empty() { Ok(stage) } else { Err(problems) }
+    if problems.is_empty() { Ok(stage) } else { Err(Wrong::Doubtful(problems, stage)) }
 }
 
 /// Adds a source with the schema that its contract gives.
@@ -183,7 +201,14 @@ fn add_stage(
     problems: &mut Vec<Problem>,
 ) {
     let Some(spec) = loaded.spec.stages.get(index) else { return };
+    let wrong = built.as_ref().map(|one| one.wrong.clone()).unwrap_or_default();
     match built.map(|one| connect(plan, loaded, spec, one, broken)) {
+        // Its schema rests on what is made up.
+        Some(found) if !wrong.is_empty() => {
+            broken.insert(spec.id.clone());
+            let found = doubtful::independent(found.err().unwrap_or_default(), &wrong);
+            problems.extend(found.into_iter().map(|problem| in_stage(index, problem)));
+        }
         Some(Ok(node)) => plan.nodes.push(node),
         Some(Err(more)) => {
             broken.insert(spec.id.clone());

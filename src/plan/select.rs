@@ -4,7 +4,7 @@
 //! `stage:kmeans`, `tag:x`, `source:name`, `state:modified`, `result:error`; `*` stands for any
 //! letters; a space between terms joins what they select, a comma keeps what both do.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use globset::Glob;
 
@@ -14,29 +14,35 @@ use crate::problem::{Code, Problem, nearest};
 /// What `state:` and `result:` ask about.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// Names of nodes whose definition differs from the last run's.
+    /// Ids of nodes whose definition differs from the last run's.
     pub modified: HashSet<String>,
-    /// Names of nodes by their result in the last run, such as `error`.
-    pub results: Vec<(String, String)>,
+    /// Results of nodes in the last run, such as `error`, by id.
+    pub results: HashMap<String, String>,
 }
 
-/// The selected nodes, ascending; all without expressions. Publications follow their stage.
+/// The selected nodes, ascending; all without expressions. Publications follow their stage; where one is selected
+/// itself, by its state or result, its stage comes with it.
 pub fn select(plan: &Plan, select: &[String], exclude: &[String], facts: &Facts) -> Result<Vec<usize>, Problem> {
     let mut chosen: BTreeSet<usize> = if select.is_empty() {
         (0..plan.nodes.len()).filter(|index| !is_publish(plan, *index)).collect()
     } else {
         union(plan, select, facts)?
     };
-    for index in union(plan, exclude, facts)? {
-        chosen.remove(&index);
+    let publications: BTreeSet<usize> = (0..plan.nodes.len()).filter(|index| is_publish(plan, *index)).collect();
+    let upstream = |index: &usize| plan.nodes.get(*index).map(|node| node.upstream.clone()).unwrap_or_default();
+    let fed: Vec<usize> = chosen.intersection(&publications).flat_map(upstream).collect();
+    chosen.extend(fed);
+    let excluded = union(plan, exclude, facts)?;
+    chosen.retain(|index| !excluded.contains(index));
+    for index in publications.difference(&excluded) {
+        if upstream(index).iter().all(|up| chosen.contains(up)) {
+            chosen.insert(*index);
+        } else {
+            chosen.remove(index);
+        }
     }
     if chosen.is_empty() {
         return Err(Problem::new(Code::BadSelection, "the selection is empty"));
-    }
-    for (index, node) in plan.nodes.iter().enumerate() {
-        if is_publish(plan, index) && node.upstream.iter().all(|up| chosen.contains(up)) {
-            chosen.insert(index);
-        }
     }
     Ok(chosen.into_iter().collect())
 }
@@ -110,6 +116,11 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
             plan.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.work, Work::Publish { .. }) && keep(node));
         kept.map(|(index, _)| index).collect()
     };
+    // What a run made of a publication is asked for like what it made of a stage.
+    let with_publications = |keep: &dyn Fn(&str) -> bool| -> BTreeSet<usize> {
+        let kept = plan.nodes.iter().enumerate().filter(|(_, node)| keep(&node.id()));
+        kept.map(|(index, _)| index).collect()
+    };
     let (method, value) = core.split_once(':').unwrap_or(("", core));
     let glob = Glob::new(value)
         .map_err(|error| Problem::new(Code::BadSelection, format!("`{core}`: {error}")))?
@@ -119,11 +130,9 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
         "stage" => where_(&|node| node.is_stage() && glob.is_match(node.kind())),
         "source" => where_(&|node| !node.is_stage() && glob.is_match(&node.name)),
         "tag" => where_(&|node| node.tags.iter().any(|tag| glob.is_match(tag))),
-        "state" if value == "modified" => return Ok(where_(&|node| facts.modified.contains(&node.name))),
+        "state" if value == "modified" => return Ok(with_publications(&|id| facts.modified.contains(id))),
         "result" => {
-            let has =
-                |node: &super::Node| facts.results.iter().any(|(name, result)| *name == node.name && result == value);
-            return Ok(where_(&has));
+            return Ok(with_publications(&|id| facts.results.get(id).is_some_and(|result| result == value)));
         }
         _ => {
             let problem =

@@ -1,6 +1,6 @@
 //! The schema of a source, from its contract.
 
-use crate::config::SourceSpec;
+use crate::config::{SourceFormat, SourceSpec, Tolerance};
 use crate::problem::{Code, Problem};
 use crate::table::{Column, TableSchema, parse_type, type_name};
 use polars::prelude::DataType;
@@ -18,6 +18,7 @@ pub fn schema(spec: &SourceSpec) -> Result<TableSchema, Vec<Problem>> {
             }
         }
     }
+    problems.extend(of_format(spec, &columns));
     let schema = TableSchema {
         columns,
         key: spec.key.clone(),
@@ -38,6 +39,39 @@ pub fn schema(spec: &SourceSpec) -> Result<TableSchema, Vec<Problem>> {
         }
     }
     if problems.is_empty() { Ok(schema) } else { Err(problems) }
+}
+
+/// What cannot be said of files of this format, or not be in them.
+fn of_format(spec: &SourceSpec, columns: &[Column]) -> Vec<Problem> {
+    let format = spec.file_format();
+    let bad = |message: String| Problem::new(Code::BadValue, message);
+    let mut problems = Vec::new();
+    match &spec.csv {
+        Some(_) if format != SourceFormat::Csv => {
+            let problem = bad("`csv` says how CSV is written, but the source is not CSV".to_owned());
+            problems.push(problem.help("say `format: csv` too").at(["csv"]).at_key());
+        }
+        Some(csv) if csv.delimiter == csv.quote => {
+            problems.push(bad(format!("`{}` cannot be both delimiter and quote", csv.quote)).at(["csv", "quote"]));
+        }
+        _ => {}
+    }
+    for column in columns {
+        if format == SourceFormat::Csv && matches!(column.dtype, DataType::List(_)) {
+            let message = format!("`{}` is {}, and a field of CSV is no list", column.name, type_name(&column.dtype));
+            let problem = Problem::new(Code::WrongColumnType, message).at(["columns", &column.name]);
+            problems.push(problem.help("newline JSON and Parquet have lists"));
+        }
+    }
+    let headless = spec.csv.as_ref().is_some_and(|csv| !csv.header);
+    if (headless || format == SourceFormat::Ndjson) && spec.reordered_columns != Tolerance::Allow {
+        let message = if headless { "a CSV without a header has" } else { "newline JSON has" };
+        problems.push(bad(format!("{message} no order of columns to compare")).at(["reordered_columns"]));
+    }
+    if headless && spec.extra_columns != Tolerance::Allow {
+        problems.push(bad("a CSV without a header cannot have further columns".to_owned()).at(["extra_columns"]));
+    }
+    problems
 }
 
 fn missing(schema: &TableSchema, name: &str) -> Option<Problem> {

@@ -106,13 +106,13 @@ codes! {
     SourceStale = "R201", InputMissing, "a table is stale",
         "The newest value of a `freshness` check's column is further before the run date than its `max_age`. Nothing was published. Check that the upstream job has run, then run again.";
     ContractBroken = "R202", CheckFailed, "a source breaks its contract",
-        "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, or further or reordered ones are not allowed. Nothing was published. Change the files or the contract.";
+        "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, further or reordered ones are not allowed, or values are not of their column's type. Nothing was published. Change the files or the contract; docs/bad-input.md says what is read as what.";
     CheckFailed = "R203", CheckFailed, "a check failed",
         "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
     TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
-        "The file is not Parquet, is cut off, or is damaged. Write it again.";
+        "The file is not of its format, is cut off, encrypted or damaged. Write it again; docs/bad-input.md lists what is found. Of a model: its files are not those that its version names, so it scores nobody. Fit it again for its run date with --full-refresh, or remove its directory.";
     RunMissing = "R205", InputMissing, "no such run",
         "A run is named by its directory, its id or the start of it, its run date (the newest finished run of it), or `last`, `last~1` and so on. Runs are looked for in the environment's `artifacts`, target/patronage by default.";
     StageFailed = "R210", StageFailed, "a stage failed",
@@ -124,15 +124,25 @@ codes! {
     Interrupted = "R213", Interrupted, "the run was interrupted",
         "SIGINT or SIGTERM stopped the run; its artifacts are complete. Run again to do only what is missing.";
     MemoryLimit = "R214", StageFailed, "the memory limit would be exceeded",
-        "The stage would need more memory than --memory-limit allows, and was not started. Raise the limit or reduce the data.";
+        "The run would need, or needed, more memory than --memory-limit or the container allows. The message says which. Nothing was published after it. Do not retry as it is: raise the limit, use fewer --threads, or reduce the data. See docs/reliability.md.";
     LocalIo = "R220", LocalIo, "the local disk refuses",
         "A local file could not be read or written: the disk is full, read-only or the path is not permitted.";
     TransientStorage = "R221", Transient, "storage failed for the moment",
         "The object store did not answer properly even after retries. Run again later.";
-    PublishConflict = "R222", CheckFailed, "another run published first",
-        "Two runs published the same run date at once. The other one won; nothing of this run was published. Run again if yours should replace it.";
+    PublishConflict = "R222", Transient, "another run published first",
+        "Two runs published the same run date at once, and not the same rows. The other one won; nothing of this run was published or left behind. Run again if yours should replace it. Had both published the same, this run would have ended well.";
+    StorageDenied = "R226", Configuration, "S3 denies access",
+        "No credentials were found, they are wrong, or they do not permit the request. Credentials come from the `AWS_*` variables, a profile, a role, or `s3: {credentials: …}` in the environment file. Reading needs s3:GetObject and s3:ListBucket; publishing s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload as well. See docs/s3.md.";
+    BucketMissing = "R227", Configuration, "there is no such bucket",
+        "The server that was asked has no bucket of that name. Check the address, and the endpoint and region of the environment.";
+    StorageRefused = "R228", Configuration, "S3 refuses the request",
+        "The server understood the request and will not take it, now or later: it is for another region, the certificate is not trusted, or the server lacks something that is needed. The message says what the server said. See docs/s3.md.";
     Bug = "R230", Bug, "an internal error",
         "Something that should be impossible happened. Please report it.";
+    PublishedDamaged = "R240", CheckFailed, "published data is not what was published",
+        "`patronage verify` read a published dataset back and found files that are missing, damaged or do not belong there; the message names each, and how to mend it. Missing files, manifests and markers are mended by running the pipeline for that date again; damaged bytes by running it with --full-refresh, which compares checksums; files of others are yours to move. See docs/reliability.md.";
+    NotPublished = "R241", InputMissing, "nothing was published",
+        "`patronage verify` found no version of this publication for this run date, or no dataset at all. Check the path, the environment (--env) and the run date, and that the run has ended.";
 }
 
 impl Code {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::evaluation::{Evaluation, Verdict};
+use crate::metrics::evaluation::{Evaluation, Fact, Verdict};
 use crate::metrics::profile::ColumnProfile;
 use crate::report::format;
 
@@ -119,6 +119,9 @@ pub struct SourceReport {
     pub watermark: Option<NaiveDate>,
     /// Rows set aside by checks of that severity.
     pub quarantined_rows: u64,
+    /// Rows at or after the run date, which no stage sees.
+    #[serde(default)]
+    pub later_rows: u64,
 }
 
 /// The outcome of one check.
@@ -202,8 +205,15 @@ pub struct ModelReport {
     #[serde(default)]
     pub family: String,
     pub version: Option<String>,
+    /// The run date that it was fitted for, which is an earlier one where it is only applied.
+    #[serde(default)]
+    pub fitted_for: Option<NaiveDate>,
     /// `fit_apply`, `fit` or `apply`.
     pub mode: String,
+    /// The tables above it that the pipeline declares `static`, so that they feed the evaluation without saying
+    /// when their rows were known.
+    #[serde(default)]
+    pub static_inputs: Vec<String>,
     pub evaluation: Evaluation,
     /// Of the headline measure; none where there is no such measure or no baseline for it.
     pub verdict: Option<Verdict>,
@@ -226,11 +236,48 @@ impl ModelReport {
             kind: kind.into(),
             family: String::new(),
             version,
+            fitted_for: None,
             mode: mode.into(),
+            static_inputs: vec![],
             verdict: headline.map(|measure| measure.verdict()),
             sentence: evaluation.sentence(),
             evaluation,
         }
+    }
+
+    /// A model that this run did not evaluate: it is that of an earlier run date.
+    pub fn unevaluated(
+        stage: impl Into<String>,
+        kind: impl Into<String>,
+        version: String,
+        fitted_for: Option<NaiveDate>,
+        mode: impl Into<String>,
+    ) -> ModelReport {
+        let kind = kind.into();
+        let of = fitted_for.map(|date| format!(" fitted for {date}")).unwrap_or_default();
+        let sentence = format!(
+            "The {kind} model{of} was not evaluated in this run. Its card, the README.md beside its files, has the \
+             evaluation of the run that fitted it."
+        );
+        let evaluation = Evaluation {
+            target: String::new(),
+            model: kind.clone(),
+            baseline: String::new(),
+            finds: String::new(),
+            headline: String::new(),
+            measures: vec![],
+            facts: vec![Fact::new("evaluated", "not in this run")],
+            charts: vec![],
+            slices: vec![],
+            watch: vec![],
+        };
+        let report = ModelReport::new(stage, kind, Some(version), mode, evaluation);
+        ModelReport { sentence, fitted_for, ..report }
+    }
+
+    /// Whether it was applied without being evaluated.
+    pub fn is_unevaluated(&self) -> bool {
+        self.mode == "apply" && self.evaluation.measures.is_empty()
     }
 
     /// Says to which family its stage kind belongs.

@@ -101,7 +101,12 @@ fn published(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
 fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
     let row = |model: &ModelReport| {
         let Some(Measure { name, model: reached, baseline, .. }) = model.evaluation.headline() else {
-            return vec![Cell::Left(model.stage.clone()), Cell::Left("not evaluated".to_owned())];
+            let mut said = "not evaluated".to_owned();
+            if model.is_unevaluated() {
+                said.push_str(" in this run");
+                said.extend(model.fitted_for.map(|date| format!(", fitted for {date}")));
+            }
+            return vec![Cell::Left(model.stage.clone()), Cell::Left(said)];
         };
         let beside = match baseline {
             Some(baseline) => format!("baseline {}", estimate(baseline)),
@@ -115,8 +120,10 @@ fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
         ]
     };
     // What only describes (RFM scores) has nothing to be judged by.
-    let judged = |model: &&ModelReport| !(model.evaluation.measures.is_empty() && model.evaluation.baseline.is_empty());
-    models.iter().filter(judged).map(row).collect()
+    let only_describes = |model: &ModelReport| {
+        model.evaluation.measures.is_empty() && model.evaluation.baseline.is_empty() && !model.is_unevaluated()
+    };
+    models.iter().filter(|model| !only_describes(model)).map(row).collect()
 }
 
 /// `0.762 [0.745, 0.779]`, or the value alone.
@@ -205,6 +212,18 @@ Took 3.42 s, 512 MB of memory at its peak, 2 threads
 Artifacts in target/patronage/latest
 ";
         assert_eq!(summary(&sample::report(), "target/patronage/latest"), text);
+    }
+
+    #[test]
+    fn a_model_that_was_only_applied_is_listed() {
+        let mut report = sample::report();
+        let fitted_for = "2011-12-03".parse().ok();
+        report.models = vec![
+            report.models.remove(0),
+            ModelReport::unevaluated("leaves", "logistic", "2011-12-03-0badcafe".to_owned(), fitted_for, "apply"),
+        ];
+        let text = summary(&report, "target");
+        assert!(text.contains("\n  leaves    not evaluated in this run, fitted for 2011-12-03\n"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The artifacts of a run: `manifest.json`, `run_results.json`, `report.json`, `report.html`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,23 +11,26 @@ use serde_json::{Value, json};
 use super::failure::NodeFailure;
 use super::results::{NodeResult, document};
 use super::schedule::Run;
-use super::state::{Aside, CheckResult, Last};
+use super::state::{Aside, CheckResult, Last, fitted_for};
 use super::warnings::{self, Warning};
 use super::{Options, Prepared, changes, drift, measures};
 use crate::config::Loaded;
 use crate::plan::{Node, Plan, Work};
+use crate::problem::Code;
 use crate::report::{
     CheckReport, Edge, ModelReport, NodeReport, NodeStatus, PortRows, Report, SetAside, SourceReport, html, render_json,
 };
 use crate::stages;
 use crate::storage::local;
 
-/// Writes the artifacts of one run. Trouble with them never fails the run: it is logged.
+/// Writes the artifacts of one run. Trouble with them stops nothing, but it is told at the end.
 pub struct Artifacts {
     directory: PathBuf,
     run_id: String,
     arguments: Value,
     started: DateTime<Utc>,
+    /// Why what was last written is not whole, by what it is of.
+    trouble: Mutex<BTreeMap<&'static str, NodeFailure>>,
 }
 
 impl Artifacts {
@@ -44,8 +49,9 @@ impl Artifacts {
             run_id: run_id.to_owned(),
             arguments: options.arguments.clone(),
             started,
+            trouble: Mutex::default(),
         };
-        let manifest = manifest(loaded, plan, prepared, run_id, started);
+        let manifest = manifest(loaded, plan, prepared, options, run_id, started);
         local::write_atomic(&directory.join("manifest.json"), pretty(&manifest).as_bytes())?;
         artifacts.results(&[]);
         Ok(artifacts)
@@ -67,9 +73,8 @@ impl Artifacts {
         self.write_results(results, elapsed);
         self.write_json(report);
         self.write("report.html", &html::render(report));
-        if let Err(error) = measures::write(&self.directory.join("report.parquet"), report) {
-            tracing::warn!("failed to write report.parquet: {error}");
-        }
+        let measures = measures::write(&self.directory.join("report.parquet"), report);
+        self.note("report.parquet", measures.map_err(NodeFailure::from));
         report.report_seconds = Some(clock.elapsed().as_secs_f64());
         self.write_json(report);
     }
@@ -77,14 +82,31 @@ impl Artifacts {
     fn write_json(&self, report: &Report) {
         match render_json(report) {
             Ok(json) => self.write("report.json", &json),
-            Err(error) => tracing::warn!("failed to render report.json: {error}"),
+            Err(error) => self.note("report.json", Err(NodeFailure::new(Code::Bug, error.to_string()))),
         }
     }
 
-    fn write(&self, name: &str, text: &str) {
-        if let Err(error) = local::write_atomic(&self.directory.join(name), text.as_bytes()) {
-            tracing::warn!("failed to {error}");
-        }
+    /// What could not be written, if anything.
+    pub fn trouble(&self) -> Option<NodeFailure> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.values().next().cloned()
+    }
+
+    fn write(&self, name: &'static str, text: &str) {
+        let written = local::write_atomic(&self.directory.join(name), text.as_bytes());
+        self.note(name, written.map_err(NodeFailure::from));
+    }
+
+    /// Remembers trouble until the same is written well.
+    fn note(&self, what: &'static str, written: Result<(), NodeFailure>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => trouble.remove(what),
+            Err(failure) => {
+                tracing::warn!("{what}: {}", failure.message);
+                trouble.insert(what, failure)
+            }
+        };
     }
 
     /// Records each node's last state, for reasons and for `state:` and `result:`.
@@ -99,9 +121,7 @@ impl Artifacts {
                 Last { definition: node.definition.clone(), parts, result: result.word().to_owned() },
             );
         }
-        if let Err(error) = state.write_last(&last) {
-            tracing::warn!("failed to {error}");
-        }
+        self.note("state", state.write_last(&last).map_err(NodeFailure::from));
     }
 
     /// The content of the report.
@@ -149,7 +169,14 @@ fn pretty(value: &Value) -> String {
     text
 }
 
-fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, started: DateTime<Utc>) -> Value {
+fn manifest(
+    loaded: &Loaded,
+    plan: &Plan,
+    prepared: &Prepared,
+    options: &Options,
+    run_id: &str,
+    started: DateTime<Utc>,
+) -> Value {
     let nodes: Vec<Value> = plan
         .nodes
         .iter()
@@ -180,6 +207,7 @@ fn manifest(loaded: &Loaded, plan: &Plan, prepared: &Prepared, run_id: &str, sta
             "run_date": plan.run_date,
             "environment": loaded.environment.name,
             "file": loaded.document.file,
+            "memory_limit_bytes": options.memory.bytes(),
         },
         "config": loaded.rendered,
         "nodes": nodes,
@@ -278,6 +306,7 @@ fn source_report(result: &NodeResult, plan: &Plan) -> Option<SourceReport> {
         rows: source.rows,
         watermark: meta.watermark,
         quarantined_rows: source.quarantined,
+        later_rows: source.later,
     })
 }
 
@@ -301,9 +330,17 @@ fn check_reports(result: &NodeResult, artifacts: &str) -> Vec<CheckReport> {
 fn model_report(result: &NodeResult, plan: &Plan) -> Option<ModelReport> {
     let node = plan.nodes.get(result.node)?;
     let meta = result.meta.as_ref()?;
-    let evaluation = meta.evaluation.clone()?;
     let version = meta.model.as_ref().map(|model| model.version.clone());
+    let fitted = version.as_deref().and_then(fitted_for);
     let mode = meta.model.as_ref().map_or("fit_apply", |model| model.mode.as_str());
-    let report = ModelReport::new(node.name.clone(), node.kind().to_owned(), version, mode.to_owned(), evaluation);
+    let mut report = match (&meta.evaluation, version) {
+        (Some(evaluation), version) => ModelReport::new(&node.name, node.kind(), version, mode, evaluation.clone()),
+        (None, Some(version)) => ModelReport::unevaluated(&node.name, node.kind(), version, fitted, mode),
+        (None, None) => return None,
+    };
+    report.fitted_for = fitted;
+    if !report.evaluation.measures.is_empty() {
+        report.static_inputs = plan.static_inputs(result.node);
+    }
     Some(report.of_family(stages::kind(node.kind()).map_or("", |kind| kind.family)))
 }

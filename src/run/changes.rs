@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use chrono::NaiveDate;
-
 use super::history;
+use super::state::fitted_for;
 use crate::report::{Change, ModelReport, Report};
 
 /// A figure that is compared from run to run.
@@ -61,9 +60,4 @@ fn figures(report: &Report) -> Vec<Figure> {
         }));
     }
     figures
-}
-
-/// The run date that a version begins with.
-fn fitted_for(version: &str) -> Option<NaiveDate> {
-    version.get(..10)?.parse().ok()
 }

@@ -1,12 +1,13 @@
 //! Whether a source's files keep its contract: the columns that are missing, extra, of another type, in another
-//! order or there twice.
+//! order or there twice, and the values that are not of their column's type.
 
 use super::failure::NodeFailure;
 use super::state::CheckResult;
 use crate::checks::difference;
-use crate::config::{Severity, SourceSpec, Tolerance};
+use crate::config::{Severity, SourceFormat, SourceSpec, Tolerance};
 use crate::problem::{Code, nearest};
-use crate::storage::{Footer, SourceFile, scan};
+use crate::storage::text::Found;
+use crate::storage::{Footer, Location, SourceFile, scan};
 use crate::table::{TableSchema, type_name};
 
 /// Differences that a message names at most.
@@ -23,13 +24,13 @@ pub fn compare(
     let (mut wrong, mut extra, mut reordered) = (Vec::new(), Vec::new(), Vec::new());
     for (file, footer) in files.iter().zip(footers) {
         let located = |trouble: String| format!("{}: {trouble}", file.location);
-        wrong.extend(unusable(schema, file, footer).into_iter().map(located));
+        wrong.extend(unusable(spec, schema, file, footer).into_iter().map(located));
         extra.extend(beyond(spec, footer).map(located));
         reordered.extend(out_of_order(schema, footer).map(located));
     }
     let mut results = vec![result("columns", Severity::Error, &wrong)];
     for (name, tolerance, found) in
-        [("extra_columns", spec.extra_columns, extra), ("reordered_columns", spec.reordered_columns, reordered)]
+        [(EXTRA_COLUMNS, spec.extra_columns, extra), ("reordered_columns", spec.reordered_columns, reordered)]
     {
         results.extend(tolerance.severity().map(|severity| result(name, severity, &found)));
         if tolerance == Tolerance::Error {
@@ -41,6 +42,82 @@ pub fn compare(
     }
     Err(NodeFailure { checks: results, ..NodeFailure::new(Code::ContractBroken, few(&wrong)) })
 }
+
+/// Judges what was found when the files' rows were read. What breaks the contract is a failure.
+pub fn values(spec: &SourceSpec, schema: &TableSchema, found: &[Found]) -> Result<Vec<CheckResult>, NodeFailure> {
+    let mut wrong: Vec<String> = Vec::new();
+    let mut extra = Vec::new();
+    for file in found {
+        wrong.extend(unlike_rows(spec, file));
+        wrong.extend(unread(schema, &file.location, &file.unread));
+        let names: Vec<String> = file
+            .extra
+            .iter()
+            .filter(|name| !spec.columns.contains_key(*name))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        if !names.is_empty() {
+            let columns = names.join(", ");
+            extra.push(format!("{}: it has columns that the contract does not: {columns}", file.location));
+        }
+    }
+    wrong.extend(never_there(schema, found));
+    let mut results = vec![result("values", Severity::Error, &wrong)];
+    if spec.file_format() == SourceFormat::Ndjson {
+        results.extend(spec.extra_columns.severity().map(|severity| result(EXTRA_COLUMNS, severity, &extra)));
+        if spec.extra_columns == Tolerance::Error {
+            wrong.extend(extra);
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(results);
+    }
+    let code = if found.iter().any(Found::is_damaged) { Code::CorruptFile } else { Code::ContractBroken };
+    Err(NodeFailure { checks: results, ..NodeFailure::new(code, few(&wrong)) })
+}
+
+/// Values that are not of their column's type, counted in the schema's order.
+pub fn unread(schema: &TableSchema, location: &Location, counts: &[u64]) -> Vec<String> {
+    let columns = schema.columns.iter().zip(counts).filter(|(_, rows)| **rows > 0);
+    let told = columns.map(|(column, count)| {
+        format!("{location}: its column `{}` is not {} in {}", column.name, type_name(&column.dtype), rows(*count))
+    });
+    told.collect()
+}
+
+/// Rows that are none of the format.
+fn unlike_rows(spec: &SourceSpec, found: &Found) -> Vec<String> {
+    let headless = spec.csv.as_ref().is_some_and(|csv| !csv.header);
+    let ragged = if headless {
+        "another number of fields than the contract"
+    } else {
+        "another number of fields than the header"
+    };
+    let (is, has) = (|count| if count == 1 { "is" } else { "are" }, |count| if count == 1 { "has" } else { "have" });
+    let sentences = [
+        (found.ragged, format!("{} {} {ragged}", rows(found.ragged), has(found.ragged))),
+        (found.quoting, format!("{} {} not quoted as CSV is", rows(found.quoting), is(found.quoting))),
+        (found.encoding, format!("{} {} no text in UTF-8", rows(found.encoding), is(found.encoding))),
+        (found.objects, format!("{} {} no JSON object with each key once", rows(found.objects), is(found.objects))),
+    ];
+    let told = sentences.into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(_, sentence)| format!("{}: {sentence}", found.location)).collect()
+}
+
+/// Columns that no row of any file has, where there are rows: their names may be misspelt.
+fn never_there(schema: &TableSchema, found: &[Found]) -> Vec<String> {
+    let missing = schema.columns.iter().enumerate().filter(|(index, _)| {
+        found.iter().any(|file| file.rows > 0) && found.iter().all(|file| file.seen.get(*index) == Some(&false))
+    });
+    missing.map(|(_, column)| format!("no row has a column `{}`", column.name)).collect()
+}
+
+fn rows(count: u64) -> String {
+    format!("{count} row{}", if count == 1 { "" } else { "s" })
+}
+
+/// The name of the result that tells of columns that the contract does not have.
+pub const EXTRA_COLUMNS: &str = "extra_columns";
 
 fn result(check: &str, severity: Severity, found: &[String]) -> CheckResult {
     CheckResult {
@@ -61,25 +138,26 @@ fn few(all: &[String]) -> String {
 }
 
 /// Columns without which, or in the type in which, the file cannot be read as declared.
-fn unusable(schema: &TableSchema, file: &SourceFile, footer: &Footer) -> Vec<String> {
+fn unusable(spec: &SourceSpec, schema: &TableSchema, file: &SourceFile, footer: &Footer) -> Vec<String> {
     let mut troubles = Vec::new();
     for column in &schema.columns {
         let partition = file.partitions.iter().any(|(name, _)| *name == column.name);
         let found = footer.columns.iter().find(|one| one.name == column.name);
         match found {
-            None if partition => {}
+            None if partition || may_lack(spec, &column.name, footer) => {}
             None => {
                 let names = footer.columns.iter().map(|one| one.name.as_str());
                 let near = nearest(&column.name, names).map(|near| format!(" (there is `{near}`)"));
                 troubles.push(format!("it has no column `{}`{}", column.name, near.unwrap_or_default()));
             }
-            Some(found) if scan::compatible(&found.data_type, &column.dtype) => {}
-            Some(found) => troubles.push(format!(
-                "its column `{}` is {}, but the contract says {}",
-                column.name,
-                found.data_type,
-                type_name(&column.dtype)
-            )),
+            Some(found) => match &found.data_type {
+                Some(data_type) if !scan::compatible(data_type, &column.dtype) => troubles.push(format!(
+                    "its column `{}` is {data_type}, but the contract says {}",
+                    column.name,
+                    type_name(&column.dtype)
+                )),
+                _ => {}
+            },
         }
     }
     for (index, column) in footer.columns.iter().enumerate() {
@@ -89,6 +167,12 @@ fn unusable(schema: &TableSchema, file: &SourceFile, footer: &Footer) -> Vec<Str
         }
     }
     troubles
+}
+
+/// In newline JSON a key without a value may be left out, and of a file without rows nothing is known.
+fn may_lack(spec: &SourceSpec, name: &str, footer: &Footer) -> bool {
+    let nullable = spec.columns.get(name).is_some_and(|column| column.nullable);
+    spec.file_format() == SourceFormat::Ndjson && (nullable || footer.columns.is_empty())
 }
 
 fn beyond(spec: &SourceSpec, footer: &Footer) -> Option<String> {
@@ -119,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::storage::Location;
-    use crate::storage::footer::Column as FooterColumn;
+    use crate::storage::footer::{Column as FooterColumn, Times};
     use crate::table::Column;
 
     fn told(names: &[&str], extra_columns: &str) -> Result<Vec<CheckResult>, NodeFailure> {
@@ -127,12 +211,21 @@ mod tests {
             "path": "lake/orders.parquet", "columns": {"id": "int64", "amount": "float64"},
             "extra_columns": extra_columns, "reordered_columns": "warn",
         });
-        let column =
-            |name: &str, data_type: DataType| FooterColumn { name: name.to_owned(), data_type, nullable: false };
+        let column = |name: &str, data_type: DataType| FooterColumn {
+            name: name.to_owned(),
+            data_type: Some(data_type),
+            nullable: false,
+        };
         let columns =
             names.iter().map(|name| column(name, if *name == "amount" { DataType::Float64 } else { DataType::Int64 }));
         let location = Location::parse("lake/orders.parquet", std::path::Path::new("/project")).unwrap();
-        let footer = Footer { location: location.clone(), size: 1, rows: 1, columns: columns.collect() };
+        let footer = Footer {
+            location: location.clone(),
+            size: 1,
+            rows: Some(1),
+            columns: columns.collect(),
+            times: Times::default(),
+        };
         let file = SourceFile { location, size: 1, identity: String::new(), partitions: vec![] };
         let declared = |name: &str, dtype| Column::new(name, dtype);
         let schema = TableSchema {

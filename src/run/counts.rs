@@ -13,7 +13,11 @@ pub type Counts = BTreeMap<String, u64>;
 
 impl State {
     fn history(&self, node: &str) -> PathBuf {
-        self.root.join("state").join("rows").join(&self.pipeline).join(node)
+        self.all_counts().join(node)
+    }
+
+    pub(super) fn all_counts(&self) -> PathBuf {
+        self.root.join("state").join("rows").join(&self.pipeline)
     }
 
     /// Records the rows of a node's tables; the last execution for a run date counts.

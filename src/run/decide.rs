@@ -81,7 +81,7 @@ fn parts(
         Work::Source { spec, entry } => {
             // The path is not part of it: the files' identities are.
             serde_json::json!({
-                "event_time": spec.event_time, "key": spec.key, "static": spec.fixed,
+                "format": spec.file_format(), "csv": spec.csv, "event_time": spec.event_time, "key": spec.key, "static": spec.fixed,
                 "columns": spec.columns, "extra_columns": spec.extra_columns,
                 "reordered_columns": spec.reordered_columns, "checks": node.check_specs,
                 "pseudonymized": entry.pseudonymized, "dropped": entry.dropped,

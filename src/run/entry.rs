@@ -39,6 +39,11 @@ impl Entering {
         frame.with_columns(self.columns.iter().map(|name| self.column(name)).collect::<Vec<_>>())
     }
 
+    /// Whether stages see the columns as the files have them.
+    pub fn changes_nothing(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// What tells the key from others, for the cache key; none where nothing is replaced.
     pub fn digest(&self) -> Option<String> {
         self.pseudonyms.as_ref().map(Pseudonyms::digest)

@@ -109,8 +109,8 @@ fn of_source(source: &SourceReport, run_date: NaiveDate) -> Vec<Row> {
     let id = format!("source.{}", source.name);
     let age = source.watermark.map(|watermark| (run_date - watermark).num_days() as f64);
     let age = age.map(|days| Row::new(&id, ALL, "watermark_age_days", days));
-    let size = [("files", source.files), ("bytes", source.bytes)];
-    size.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)).into_iter().chain(age).collect()
+    let counts = [("files", source.files), ("bytes", source.bytes), ("later_rows", source.later_rows)];
+    counts.map(|(measure, count)| Row::new(&id, ALL, measure, count as f64)).into_iter().chain(age).collect()
 }
 
 fn of_publication(publication: &PublicationReport) -> Vec<Row> {

@@ -8,6 +8,7 @@ mod changes;
 mod checks;
 mod contract;
 mod counts;
+pub mod damage;
 pub mod decide;
 pub mod diff;
 mod drift;
@@ -16,6 +17,7 @@ mod failure;
 mod given;
 pub mod history;
 mod measures;
+pub mod places;
 mod profile;
 mod progress;
 mod publish;
@@ -24,6 +26,8 @@ mod schedule;
 pub mod source;
 mod stage;
 pub mod state;
+pub mod texts;
+mod tidy;
 pub mod unit_tests;
 mod warnings;
 mod watch;
@@ -38,14 +42,19 @@ use chrono::Utc;
 
 use crate::config::Loaded;
 use crate::events::{Event, Listeners};
+use crate::observe::MemoryLimit;
 use crate::plan::{self, Facts, Plan, Work};
 use crate::problem::{Code, Problem};
 use crate::report::Report;
+use crate::stages::Failure;
 use crate::stages::contract::Cancel;
+use crate::storage::Places;
+use crate::storage::local::Presence;
 use decide::Decision;
 pub use failure::NodeFailure;
 pub use results::NodeResult;
 use source::Inspected;
+pub use stage::from_panic;
 use state::State;
 
 /// How to run.
@@ -56,7 +65,9 @@ pub struct Options {
     pub full_refresh: bool,
     pub fail_fast: bool,
     pub threads: usize,
-    pub memory_limit_bytes: Option<u64>,
+    pub memory: MemoryLimit,
+    /// It only looks: nothing is cleaned up, and others need not know of it.
+    pub changes_nothing: bool,
     /// The command line, for the artifacts.
     pub arguments: serde_json::Value,
 }
@@ -66,7 +77,6 @@ pub struct Finished {
     pub report: Report,
     pub directory: PathBuf,
     pub failures: Vec<NodeFailure>,
-    pub interrupted: bool,
 }
 
 /// What is known before anything runs.
@@ -77,18 +87,29 @@ pub struct Prepared {
     pub broken: BTreeMap<usize, NodeFailure>,
     pub decisions: Vec<Decision>,
     pub selected: Vec<usize>,
+    /// As long as this lives, other runs know of it and clean up nothing. None where there are no locks, or nothing
+    /// is changed.
+    pub presence: Option<Presence>,
+    pub places: Places,
 }
 
-/// Looks at the sources and decides what would run.
-pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<Prepared, Problem> {
+/// Looks at the sources and decides what would run. Once the run is to stop, what was not looked at yet counts as
+/// interrupted.
+pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &Cancel) -> Result<Prepared, Problem> {
     let state = State { root: artifacts_root(loaded), pipeline: plan.pipeline.clone() };
     let selected = plan::select(plan, &options.select, &options.exclude, &facts(plan, &state))?;
     let pseudonyms = entry::pseudonyms(loaded, plan)?;
+    let presence = if options.changes_nothing { None } else { tidy::enter(loaded, &plan.pipeline) };
+    let places = places::places(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         let Work::Source { spec, entry } = &node.work else { continue };
-        match source::inspect(spec, entry, pseudonyms.as_ref(), &loaded.project.root).await {
+        let inspected = tokio::select! {
+            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places) => inspected,
+            () = watch::until_cancelled(cancel) => Err(NodeFailure::from(Failure::Cancelled)),
+        };
+        match inspected {
             Ok(inspected) => {
                 sources.insert(index, inspected);
             }
@@ -99,9 +120,12 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options) -> Result<
     }
     let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
-        publish::decide(node, plan.run_date, &loaded.project.root, decision).await;
+        tokio::select! {
+            () = publish::decide(node, plan.run_date, &places, decision) => {}
+            () = watch::until_cancelled(cancel) => {}
+        }
     }
-    Ok(Prepared { state, sources, broken, decisions, selected })
+    Ok(Prepared { state, sources, broken, decisions, selected, presence, places })
 }
 
 /// The directory of artifacts, tables and models.
@@ -113,9 +137,8 @@ pub fn artifacts_root(loaded: &Loaded) -> PathBuf {
 fn facts(plan: &Plan, state: &State) -> Facts {
     let last = state.last();
     let changed = |node: &&plan::Node| last.get(&node.id()).is_none_or(|last| last.definition != node.definition);
-    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(|node| node.name.clone()).collect();
-    let results =
-        last.iter().filter_map(|(id, last)| Some((id.split_once('.')?.1.to_owned(), last.result.clone()))).collect();
+    let modified: HashSet<String> = plan.nodes.iter().filter(changed).map(plan::Node::id).collect();
+    let results = last.iter().map(|(id, last)| (id.clone(), last.result.clone())).collect();
     Facts { modified, results }
 }
 
@@ -130,7 +153,7 @@ pub async fn run(
 ) -> Result<Finished, RunError> {
     let started = Utc::now();
     let clock = Instant::now();
-    let prepared = prepare(loaded, &plan, options).await.map_err(RunError::Selection)?;
+    let prepared = prepare(loaded, &plan, options, cancel).await.map_err(RunError::Selection)?;
     let directory = prepared.state.root.join(run_id);
     let artifacts = artifacts::Artifacts::create(&directory, loaded, &plan, &prepared, options, run_id, started)?;
     listeners.emit(&Event::RunStarted {
@@ -142,7 +165,6 @@ pub async fn run(
     let run = schedule::Run {
         plan: Arc::new(plan),
         prepared: Arc::new(prepared),
-        root: loaded.project.root.clone(),
         directory: directory.clone(),
         run_id: run_id.to_owned(),
         options: options.clone(),
@@ -152,15 +174,19 @@ pub async fn run(
     };
     let results = schedule::execute(&run, &artifacts).await;
     let elapsed = clock.elapsed();
-    let failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
+    let mut failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();
+    tidy::leave(&directory);
     artifacts.remember(&run, &results);
     let making = Instant::now();
     let mut report = artifacts.report(&run, &results, loaded, started, elapsed);
     artifacts.finish(&mut report, &results, elapsed, making);
+    // Whoever waits for the artifacts must not take their absence for a success.
+    failures.extend(artifacts.trouble());
     warnings::emit(&run, &report);
     let success = failures.is_empty() && !cancel.is_set();
-    listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, elapsed });
-    Ok(Finished { report, directory, failures, interrupted: cancel.is_set() })
+    let interrupted = cancel.is_set() && failures.iter().all(|failure| failure.code == Code::Interrupted);
+    listeners.emit(&Event::RunFinished { run_id: run_id.to_owned(), success, interrupted, elapsed });
+    Ok(Finished { report, directory, failures })
 }
 
 /// Why a run could not start.
@@ -170,13 +196,4 @@ pub enum RunError {
     Selection(Problem),
     #[error(transparent)]
     Node(#[from] NodeFailure),
-}
-
-impl RunError {
-    pub fn code(&self) -> Code {
-        match self {
-            RunError::Selection(problem) => problem.code,
-            RunError::Node(failure) => failure.code,
-        }
-    }
 }

@@ -9,44 +9,67 @@ use super::decide::Decision;
 use super::failure::NodeFailure;
 use super::state::{State, table_file};
 use crate::config::SnapshotChoice;
-use crate::plan::{Node, Plan, Work};
+use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
-use crate::storage::publish::{NewFile, Request, State as Partition, newest, publish, repair, verify};
+use crate::stages::contract::Cancel;
+use crate::storage::publish::{
+    Commit, NewFile, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
+};
 use crate::storage::scan::RowCounter;
-use crate::storage::{Location, scan};
-use crate::table::{AS_OF, TableSchema, type_name};
+use crate::storage::{Kind, Location, Places, StorageError, scan};
+use crate::table::{AS_OF, Column, TableSchema, type_name};
 
 /// The column that says which run a row belongs to.
 const RUN_DATE: &str = "run_date";
 
 /// Where a publication happens.
 pub struct At<'a> {
-    /// What relative paths start from.
-    pub root: &'a Path,
+    pub places: &'a Places,
     pub run_id: &'a str,
     /// For the file until it is published.
     pub scratch: &'a Path,
     /// Counts the rows that are written.
     pub rows: &'a RowCounter,
+    /// Once it is set, nothing is published any more.
+    pub cancel: &'a Cancel,
+    /// Trust nothing that was published before without reading it.
+    pub full_refresh: bool,
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
-pub async fn decide(node: &Node, run_date: chrono::NaiveDate, root: &Path, decision: &mut Decision) {
+pub async fn decide(node: &Node, run_date: chrono::NaiveDate, places: &Places, decision: &mut Decision) {
     let Work::Publish { spec, .. } = &node.work else { return };
-    let commit = match Location::parse(&spec.to, root) {
-        Ok(to) => newest(&to, Some(run_date)).await,
+    let found = match places.location(&spec.to) {
+        Ok(to) => held(&to, run_date, &decision.key).await,
         Err(error) => Err(error),
     };
-    decision.reason = match commit {
-        Ok(Some(commit)) if commit.key == decision.key.0 => {
-            decision.done = true;
-            "the partition holds the same already".to_owned()
-        }
-        Ok(Some(_)) => "the partition holds something else".to_owned(),
-        Ok(None) => "the partition was never published".to_owned(),
-        Err(_) => "the dataset cannot be looked at now".to_owned(),
+    let (done, reason) = match found {
+        Ok(Held::Same(Partition::Whole)) => (true, "the partition holds the same already"),
+        Ok(Held::Same(Partition::Unfinished)) => (false, "an earlier run did not finish the partition"),
+        Ok(Held::Same(Partition::Damaged(_))) => (false, "files of the partition are missing or damaged"),
+        Ok(Held::Other) => (false, "the partition holds something else"),
+        Ok(Held::Nothing) => (false, "the partition was never published"),
+        Err(_) => (false, "the dataset cannot be looked at now"),
     };
+    decision.done = done;
+    decision.reason = reason.to_owned();
+}
+
+/// What a partition holds.
+enum Held {
+    /// What would be published, in this state.
+    Same(Partition),
+    Other,
+    Nothing,
+}
+
+async fn held(to: &Location, run_date: chrono::NaiveDate, key: &Key) -> Result<Held, StorageError> {
+    Ok(match newest(to, Some(run_date)).await? {
+        Some(commit) if commit.key == key.0 => Held::Same(verify(to, &commit).await?),
+        Some(_) => Held::Other,
+        None => Held::Nothing,
+    })
 }
 
 /// Publishes unless the newest commit of the date holds the same.
@@ -60,55 +83,98 @@ pub async fn run(
 ) -> Result<PublicationReport, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
     let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
-    let to = Location::parse(&spec.to, at.root)?;
-    let report = |rows: u64, files: usize, bytes: u64, changed: bool| PublicationReport {
+    let to = at.places.location(&spec.to)?;
+    let report = |commit: &Commit, changed: bool| PublicationReport {
         name: node.name.clone(),
         to: spec.to.clone(),
-        rows,
-        files: files as u64,
-        bytes,
+        rows: commit.rows(),
+        files: commit.files.len() as u64,
+        bytes: commit.files.iter().map(|file| file.bytes).sum(),
         changed,
     };
-    if let Some(commit) = newest(&to, Some(plan.run_date)).await?.filter(|commit| commit.key == own.key.0) {
-        let size = || commit.files.iter().map(|file| file.bytes).sum();
-        match verify(&to, &commit).await? {
-            Partition::Whole => return Ok(report(commit.rows(), commit.files.len(), size(), false)),
-            Partition::Unfinished => {
-                repair(&to, plan.run_date, at.run_id, Utc::now()).await?;
-                return Ok(report(commit.rows(), commit.files.len(), size(), false));
-            }
-            // What is missing is published again.
-            Partition::Damaged(_) => {}
-        }
+    if let Some(commit) = standing(&to, plan.run_date, own, at).await? {
+        return Ok(report(&commit, false));
     }
     let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
     let source = table_file(&state.tables(&producer.name, key), port);
     let file = at.scratch.join(format!("{}.parquet", node.name));
-    let rows = {
-        let (file, schema, snapshots, run_date) = (file.clone(), schema.clone(), spec.snapshots, plan.run_date);
-        let counter = at.rows.clone();
-        let write = move || -> Result<u64, NodeFailure> {
-            let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
-            Ok(scan::write_parquet_counted(frame, &file, &counter)?)
-        };
-        tokio::task::spawn_blocking(write).await.map_err(|error| NodeFailure::new(Code::Bug, error.to_string()))??
-    };
+    let rows = write(&source, &file, schema, spec.snapshots, plan.run_date, at).await?;
+    let cancel = at.cancel.clone();
     let request = Request {
-        to,
+        to: to.clone(),
         run_date: plan.run_date,
         run_id: at.run_id.to_owned(),
         key: own.key.0.clone(),
         created_at: Utc::now(),
         schema: described(schema),
         files: vec![NewFile { path: file.clone(), rows }],
+        stop: Stop::when(move || cancel.is_set()),
     };
     let published = publish(&request).await;
     // The copy has served, whether it was published or not.
     let _ = std::fs::remove_file(&file);
-    let commit = published?.commit;
-    Ok(report(commit.rows(), commit.files.len(), commit.files.iter().map(|file| file.bytes).sum(), true))
+    match published {
+        Ok(published) => Ok(report(&published.commit, true)),
+        // Who was faster may have published the same.
+        Err(error) if error.kind() == Kind::Conflict => match standing(&to, plan.run_date, own, at).await? {
+            Some(commit) => Ok(report(&commit, false)),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The newest commit of the date, if it holds what would be published and is whole; what a crash left undone is done.
+async fn standing(
+    to: &Location,
+    run_date: chrono::NaiveDate,
+    own: &Decision,
+    at: &At<'_>,
+) -> Result<Option<Commit>, NodeFailure> {
+    let same = async || -> Result<Option<Commit>, StorageError> {
+        Ok(newest(to, Some(run_date)).await?.filter(|commit| commit.key == own.key.0))
+    };
+    let Some(commit) = same().await? else { return Ok(None) };
+    let state = verify(to, &commit).await?;
+    // What is missing or damaged is published again.
+    if matches!(state, Partition::Damaged(_)) || (at.full_refresh && content_damage(to, &commit).await?) {
+        return Ok(None);
+    }
+    if state == Partition::Whole {
+        return Ok(Some(commit));
+    }
+    match repair(to, run_date, at.run_id, Utc::now()).await {
+        Err(error) if error.kind() == Kind::Conflict => match same().await? {
+            Some(commit) => Ok(Some(commit)),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(Some(commit)),
+    }
+}
+
+/// Writes the rows as they are to be published; returns their number.
+async fn write(
+    source: &Path,
+    file: &Path,
+    schema: &TableSchema,
+    snapshots: SnapshotChoice,
+    run_date: chrono::NaiveDate,
+    at: &At<'_>,
+) -> Result<u64, NodeFailure> {
+    let (source, copy, schema, counter) = (source.to_owned(), file.to_owned(), schema.clone(), at.rows.clone());
+    let write = move || -> Result<u64, NodeFailure> {
+        let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
+        Ok(scan::write_parquet_counted(frame, &copy, &counter)?)
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
+    if written.is_err() {
+        let _ = std::fs::remove_file(file);
+    }
+    written
 }
 
 /// Key first, then `run_date`, then the rest; times in UTC.
@@ -123,29 +189,36 @@ fn publishable(
     } else {
         frame.filter(col(AS_OF).eq(lit(run_date)))
     };
-    let mut columns: Vec<Expr> = schema.key.iter().map(|name| column(schema, name)).collect();
-    columns.push(lit(run_date).cast(DataType::Date).alias(RUN_DATE));
-    let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
-    columns.extend(rest.map(|one| column(schema, &one.name)));
-    frame.select(columns)
+    let of = |column: Option<&Column>| match column {
+        Some(column) => published_column(column),
+        None => lit(run_date).cast(DataType::Date).alias(RUN_DATE),
+    };
+    frame.select(in_order(schema).into_iter().map(of).collect::<Vec<_>>())
 }
 
-fn column(schema: &TableSchema, name: &str) -> Expr {
-    match schema.column(name).map(|column| &column.dtype) {
-        Some(DataType::Datetime(..)) => col(name).cast(DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))),
+/// The columns of a published file, in its order; none stands for `run_date`.
+fn in_order(schema: &TableSchema) -> Vec<Option<&Column>> {
+    let key = schema.key.iter().filter_map(|name| schema.column(name)).map(Some);
+    let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
+    key.chain([None]).chain(rest.map(Some)).collect()
+}
+
+fn published_column(column: &Column) -> Expr {
+    let name = column.name.as_str();
+    match column.dtype {
+        DataType::Datetime(..) => col(name).cast(DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))),
         _ => col(name),
     }
 }
 
-/// The columns as the commit records them, with their privacy classes.
+/// The columns as the commit records them, in the order of the file, with their privacy classes.
 fn described(schema: &TableSchema) -> Vec<serde_json::Value> {
-    let of = |column: &crate::table::Column| {
-        serde_json::json!({
+    let of = |column: Option<&Column>| match column {
+        Some(column) => serde_json::json!({
             "name": column.name, "type": type_name(&column.dtype), "class": column.class,
             "key": schema.key.contains(&column.name),
-        })
+        }),
+        None => serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }),
     };
-    let mut columns: Vec<serde_json::Value> = schema.columns.iter().map(of).collect();
-    columns.push(serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }));
-    columns
+    in_order(schema).into_iter().map(of).collect()
 }

@@ -1,12 +1,13 @@
 //! The order of execution: a node starts when what it needs is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::artifacts::Artifacts;
 use super::failure::NodeFailure;
@@ -14,7 +15,7 @@ use super::progress::Progress;
 use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
-use super::{Options, Prepared, publish, source, stage};
+use super::{Options, Prepared, damage, publish, source, stage};
 use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
@@ -22,12 +23,14 @@ use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
 use crate::storage::scan::RowCounter;
 
+/// Where a run keeps what it needs for a moment only, in its directory.
+pub const SCRATCH: &str = "scratch";
+
 /// Everything that a run is made of.
 #[derive(Clone)]
 pub struct Run {
     pub plan: Arc<Plan>,
     pub prepared: Arc<Prepared>,
-    pub root: PathBuf,
     pub directory: PathBuf,
     pub run_id: String,
     pub options: Options,
@@ -47,98 +50,134 @@ pub(super) type Outcome = (usize, chrono::DateTime<Utc>, Duration, Result<Done, 
 
 /// Executes the selected nodes; the results are in the order in which they ended.
 pub async fn execute(run: &Run, artifacts: &Artifacts) -> Vec<NodeResult> {
-    let mut open: BTreeSet<usize> = run.prepared.selected.iter().copied().collect();
-    let mut finished: BTreeMap<usize, bool> = BTreeMap::new();
-    let mut results: Vec<NodeResult> = Vec::new();
-    let mut working: JoinSet<Outcome> = JoinSet::new();
-    let mut running: BTreeSet<usize> = BTreeSet::new();
-    let watch = Watch::new(run.cancel.clone(), run.options.memory_limit_bytes);
+    let mut board = Board {
+        run,
+        open: run.prepared.selected.iter().copied().collect(),
+        finished: BTreeMap::new(),
+        results: Vec::new(),
+        working: JoinSet::new(),
+        running: HashMap::new(),
+    };
+    let watch = Watch::new(run.cancel.clone(), run.options.memory.clone());
     loop {
-        let stopping =
-            run.cancel.is_set() || (run.options.fail_fast && results.iter().any(|result| result.failure.is_some()));
-        let mut progressed = false;
-        for index in open.clone() {
-            let Some(node) = run.plan.nodes.get(index) else { continue };
-            match readiness(run, node, &open, &finished, &results, working.len()) {
-                Readiness::Wait => continue,
-                _ if stopping => {
-                    open.remove(&index);
-                    results.push(blocked(run, index, node, "the run was stopped"));
-                    finished.insert(index, false);
-                }
-                Readiness::Blocked(by) => {
-                    open.remove(&index);
-                    results.push(blocked(run, index, node, &by));
-                    finished.insert(index, false);
-                }
-                Readiness::Unselected(why) => {
-                    open.remove(&index);
-                    let mut result = blocked(run, index, node, &why);
-                    result.failure = Some(NodeFailure::new(Code::BadSelection, why));
-                    results.push(result);
-                    finished.insert(index, false);
-                }
-                Readiness::Ready => {
-                    open.remove(&index);
-                    match skip(run, index, node) {
-                        Some(result) => {
-                            results.push(result);
-                            finished.insert(index, true);
-                        }
-                        None => {
-                            running.insert(index);
-                            start(run, index, node, &mut working);
-                        }
-                    }
-                }
-            }
-            progressed = true;
-        }
-        if progressed {
-            artifacts.results(&results);
+        if board.advance() {
+            artifacts.results(&board.results);
             continue;
         }
         let joined = tokio::select! {
-            joined = working.join_next() => joined,
+            joined = board.working.join_next_with_id() => joined,
             () = run.progress.tell(&run.listeners) => continue,
             () = watch.until_given_up() => {
-                results.extend(running.iter().map(|index| settle(run, given_up(*index, &watch))));
+                board.give_up(&watch);
                 break;
             }
         };
         let Some(joined) = joined else { break };
-        let outcome = joined.unwrap_or_else(|error| {
-            (
-                usize::MAX,
-                Utc::now(),
-                Duration::ZERO,
-                Err(NodeFailure::new(Code::Bug, format!("a task was lost: {error}"))),
-            )
-        });
-        let result = settle(run, watch.explain(outcome));
-        running.remove(&result.node);
-        finished.insert(result.node, result.failure.is_none());
-        results.push(result);
-        artifacts.results(&results);
+        board.settle(joined, &watch);
+        artifacts.results(&board.results);
     }
-    // What was still waiting when the run gave up.
-    let never = open.iter().filter_map(|index| Some((*index, run.plan.nodes.get(*index)?)));
-    results.extend(never.map(|(index, node)| blocked(run, index, node, "the run was stopped")));
-    // A run that outgrew its limit between two stages has failed too.
-    let told = results.iter().any(|result| result.failure.is_some());
-    if let Some(failure) = watch.failure().filter(|_| !told)
-        && let Some(result) = results.iter_mut().find(|result| result.status == NodeStatus::Blocked)
-    {
-        result.message.clone_from(&failure.message);
-        result.failure = Some(failure);
-    }
-    artifacts.results(&results);
-    results
+    board.conclude(&watch);
+    artifacts.results(&board.results);
+    board.results
 }
 
-/// The outcome of a stage that did not stop in time.
-fn given_up(index: usize, watch: &Watch) -> Outcome {
-    watch.explain((index, Utc::now(), Duration::ZERO, Err(NodeFailure::from(crate::stages::Failure::Cancelled))))
+/// Where every node of a run stands.
+struct Board<'a> {
+    run: &'a Run,
+    /// Not started yet.
+    open: BTreeSet<usize>,
+    /// Ended: whether well.
+    finished: BTreeMap<usize, bool>,
+    results: Vec<NodeResult>,
+    working: JoinSet<Outcome>,
+    /// The node of each task.
+    running: HashMap<tokio::task::Id, usize>,
+}
+
+impl Board<'_> {
+    /// Starts, skips or blocks what can be; whether anything changed.
+    fn advance(&mut self) -> bool {
+        let run = self.run;
+        let failed = || self.results.iter().any(|result| result.failure.is_some());
+        let stopping = run.cancel.is_set() || (run.options.fail_fast && failed());
+        let mut changed = false;
+        for index in self.open.clone() {
+            let Some(node) = run.plan.nodes.get(index) else { continue };
+            let readiness = readiness(run, node, &self.open, &self.finished, &self.results, self.working.len());
+            let (result, well) = match readiness {
+                Readiness::Wait => continue,
+                _ if stopping => (blocked(run, index, node, "the run was stopped"), false),
+                Readiness::Blocked(by) => (blocked(run, index, node, &by), false),
+                Readiness::Unselected(why) => {
+                    let mut result = blocked(run, index, node, &why);
+                    result.failure = Some(NodeFailure::new(Code::BadSelection, why));
+                    (result, false)
+                }
+                Readiness::Ready => match skip(run, index, node) {
+                    Some(result) => (result, true),
+                    None => {
+                        self.open.remove(&index);
+                        self.running.insert(start(run, index, node, &mut self.working), index);
+                        changed = true;
+                        continue;
+                    }
+                },
+            };
+            self.open.remove(&index);
+            self.finished.insert(index, well);
+            self.results.push(result);
+            changed = true;
+        }
+        changed
+    }
+
+    /// Takes down what a task gave, or that it was lost.
+    fn settle(&mut self, joined: Result<(tokio::task::Id, Outcome), JoinError>, watch: &Watch) {
+        let (task, outcome) = match joined {
+            Ok((task, outcome)) => (task, outcome),
+            Err(error) => {
+                let index = self.running.get(&error.id()).copied().unwrap_or(usize::MAX);
+                (error.id(), (index, Utc::now(), Duration::ZERO, Err(NodeFailure::lost())))
+            }
+        };
+        self.running.remove(&task);
+        let result = settle(self.run, watch.explain(outcome));
+        self.finished.insert(result.node, result.failure.is_none());
+        self.results.push(result);
+    }
+
+    /// Leaves the nodes that do not stop.
+    fn give_up(&mut self, watch: &Watch) {
+        let mut running: Vec<usize> = self.running.values().copied().collect();
+        running.sort_unstable();
+        self.results.extend(running.into_iter().map(|index| settle(self.run, given_up(self.run, index, watch))));
+    }
+
+    /// Says what became of the nodes that never started.
+    fn conclude(&mut self, watch: &Watch) {
+        let run = self.run;
+        let never = self.open.iter().filter_map(|index| Some((*index, run.plan.nodes.get(*index)?)));
+        self.results.extend(never.map(|(index, node)| blocked(run, index, node, "the run was stopped")));
+        // A run that outgrew its limit between two stages has failed too.
+        let told = self.results.iter().any(|result| result.failure.is_some());
+        if let Some(failure) = watch.failure().filter(|_| !told)
+            && let Some(result) = self.results.iter_mut().find(|result| result.status == NodeStatus::Blocked)
+        {
+            result.message.clone_from(&failure.message);
+            result.failure = Some(failure);
+        }
+    }
+}
+
+/// The outcome of a node that did not stop in time.
+fn given_up(run: &Run, index: usize, watch: &Watch) -> Outcome {
+    let publishes = run.plan.nodes.get(index).is_some_and(|node| matches!(node.work, Work::Publish { .. }));
+    let failure = match publishes {
+        // A commit that was sent is not called back.
+        true => NodeFailure::new(Code::Interrupted, "the run was stopped while it published; it may be published"),
+        false => NodeFailure::from(crate::stages::Failure::Cancelled),
+    };
+    watch.explain((index, Utc::now(), Duration::ZERO, Err(failure)))
 }
 
 enum Readiness {
@@ -204,23 +243,24 @@ fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
     })
 }
 
-fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) {
+fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) -> tokio::task::Id {
     let node_ref = node_ref(run, node);
     run.listeners.emit(&Event::NodeStarted { node: node_ref.clone() });
     let rows = run.progress.start(index, node_ref);
     let run = run.clone();
     let is_publish = matches!(node.work, Work::Publish { .. });
-    working.spawn(async move {
+    let task = working.spawn(async move {
         let (started, clock) = (Utc::now(), Instant::now());
         let outcome = if is_publish {
             publication(&run, index, &rows).await
         } else {
             let blocking = run.clone();
             let work = tokio::task::spawn_blocking(move || tables(&blocking, index, rows));
-            work.await.unwrap_or_else(|error| Err(NodeFailure::new(Code::Bug, error.to_string())))
+            work.await.unwrap_or_else(|_| Err(NodeFailure::lost()))
         };
         (index, started, clock.elapsed(), outcome)
     });
+    task.id()
 }
 
 async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done, NodeFailure> {
@@ -228,7 +268,14 @@ async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done,
     let node = run.plan.nodes.get(index).ok_or_else(bug)?;
     let prepared = &run.prepared;
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
-    let at = publish::At { root: &run.root, run_id: &run.run_id, scratch: &run.directory, rows };
+    let at = publish::At {
+        places: &prepared.places,
+        run_id: &run.run_id,
+        scratch: &run.directory.join(SCRATCH),
+        rows,
+        cancel: &run.cancel,
+        full_refresh: run.options.full_refresh,
+    };
     publish::run(node, &run.plan, &prepared.state, &prepared.decisions, own, &at).await.map(Done::Published)
 }
 
@@ -252,6 +299,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
         sources: &prepared.sources,
         full_refresh: run.options.full_refresh,
         run_id: &run.run_id,
+        memory: &run.options.memory,
         context,
         rows,
     };
@@ -259,6 +307,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
         Work::Source { .. } => source::run(index, &around),
         _ => stage::run(index, &around),
     };
+    let done = done.map_err(|failure| damage::explain(index, &around, failure));
     done.map(|meta| Done::Tables(Box::new(meta)))
 }
 
@@ -296,6 +345,7 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
                     node,
                     code: failure.code.id(),
                     message: failure.message.clone(),
+                    interrupted: failure.code == Code::Interrupted,
                     elapsed,
                 });
             }

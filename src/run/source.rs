@@ -1,27 +1,31 @@
 //! Sources: which files they are, whether they keep their contract, and which rows are good.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, TimeDelta};
-use polars::prelude::{Expr, LazyFrame, col, lit};
+use chrono::NaiveDate;
+use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, lit};
 
 use super::checks::{Findings, Subject, examine, failure};
 use super::contract;
 use super::entry::Entering;
 use super::failure::NodeFailure;
-use super::stage::{Surroundings, compared};
+use super::stage::{Surroundings, compared, from_panic};
 use super::state::{Aside, CheckResult, Meta, OutputMeta, SourceMeta, State, table_file};
+use super::texts::{self, Typed};
 use crate::checks::{Check, Test};
 use crate::config::{Severity, SourceSpec};
 use crate::plan::{Entry, Node, Work};
 use crate::privacy::Pseudonyms;
 use crate::problem::Code;
-use crate::storage::{Footer, Location, SourceFile, footer, local, scan, sources};
-use crate::table::TableSchema;
+use crate::storage::{Footer, Format, Places, SourceFile, StorageError, footer, local, scan, sources, text};
+use crate::table::text::day_after;
+use crate::table::{TableSchema, midnight_us};
 
 /// A source's files, found to keep the contract's columns and types.
 #[derive(Debug, Clone)]
 pub struct Inspected {
+    pub format: Format,
     pub files: Vec<SourceFile>,
     pub footers: Vec<Footer>,
     /// What comparing them with the contract gave.
@@ -38,24 +42,28 @@ impl Inspected {
     }
 }
 
-/// Lists the files and reads their footers; no row is read.
+/// Lists the files and reads their footers, or the headers of text files; no row is judged.
 pub async fn inspect(
     spec: &SourceSpec,
     entry: &Entry,
     pseudonyms: Option<&Pseudonyms>,
-    root: &Path,
+    places: &Places,
 ) -> Result<Inspected, NodeFailure> {
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
-    let location = Location::parse(&spec.path, root).map_err(NodeFailure::source)?;
-    let files = sources::list(&location).await.map_err(NodeFailure::source)?;
-    let footers = footer::read_all(&files).await.map_err(NodeFailure::source)?;
+    let location = places.location(&spec.path).map_err(NodeFailure::source)?;
+    let format = texts::format(spec);
+    let files = sources::list(&location, &format).await.map_err(NodeFailure::source)?;
+    let footers = match &format {
+        Format::Parquet => footer::read_all(&files).await,
+        text => text::heads(&files, text).await,
+    };
+    let footers = footers.map_err(NodeFailure::source)?;
     let contract = contract::compare(spec, &entry.raw, &files, &footers)?;
-    Ok(Inspected { files, footers, contract, entering })
+    Ok(Inspected { format, files, footers, contract, entering })
 }
 
-/// The rows that downstream stages see: before the run date, without those that their own values set aside, with
-/// pseudonyms where there are to be any. `raw`: the columns as the files have them.
+/// The rows of Parquet files that downstream stages see. `raw`: the columns as the files have them.
 pub fn frame(
     spec: &SourceSpec,
     raw: &TableSchema,
@@ -63,7 +71,19 @@ pub fn frame(
     inspected: &Inspected,
     run_date: NaiveDate,
 ) -> Result<LazyFrame, NodeFailure> {
-    let mut frame = scan::scan(&inspected.files, &inspected.footers, raw)?;
+    let frame = scan::scan(&inspected.files, &inspected.footers, raw)?;
+    Ok(used(frame, spec, checks, inspected, run_date))
+}
+
+/// Those that go on of rows as the files have them: before the run date, without those that their own values set aside,
+/// with pseudonyms where there are to be any.
+pub(super) fn used(
+    mut frame: LazyFrame,
+    spec: &SourceSpec,
+    checks: &[Check],
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> LazyFrame {
     if let Some(time) = &spec.event_time {
         frame = frame.filter(col(time.as_str()).lt(moment(run_date)));
     }
@@ -72,7 +92,7 @@ pub fn frame(
             frame = frame.filter(failing.clone().not());
         }
     }
-    Ok(inspected.entering.rows(frame))
+    inspected.entering.rows(frame)
 }
 
 /// Microsecond precision, as the scan gives datetimes; a date compares as its midnight.
@@ -81,7 +101,8 @@ fn moment(run_date: NaiveDate) -> Expr {
 }
 
 /// Makes every check of a source and commits what was found. Rows that are set aside are written to the run's
-/// directory; where only a comparison with other rows tells them, the others are kept as a table of their own.
+/// directory. The others are kept as a table of their own where the files are no Parquet, or where only a comparison
+/// with other rows tells them.
 pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, "the source does not exist");
     let node = around.plan.nodes.get(index).ok_or_else(bug)?;
@@ -89,8 +110,14 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     let inspected = around.sources.get(&index).ok_or_else(bug)?;
     let decision = around.decisions.get(index).ok_or_else(bug)?;
     let (port, schema) = node.outputs.first().ok_or_else(bug)?;
-    let findings = check(node, spec, &entry.raw, inspected, around, index)?;
+    let directory = local::AtomicDirectory::create(&around.state.tables(&node.name, &decision.key))?;
     let mut results = inspected.contract.clone();
+    let typed = typed(spec, &entry.raw, inspected, around, directory.path(), &mut results)?;
+    let frame = match &typed {
+        Some(typed) => scan::read_parquet(&typed.table)?,
+        None => scan::scan(&inspected.files, &inspected.footers, &entry.raw)?,
+    };
+    let findings = check(node, spec, frame, inspected, around, index)?;
     results.extend(findings.results.iter().cloned());
     if let Some(failure) = failure(&results) {
         return Err(failure);
@@ -117,33 +144,97 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         bytes: inspected.files.iter().map(|file| file.size).sum(),
         rows: findings.rows,
         quarantined,
+        later: match &typed {
+            Some(typed) => typed.later,
+            None => later_rows(node, spec, &entry.raw, inspected, around.plan.run_date)?,
+        },
     });
-    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
-    let directory = local::AtomicDirectory::create(&around.state.tables(&node.name, &decision.key))?;
-    if findings.needs_row_numbers() {
-        let rows = scan::write_parquet(findings.kept(), &table_file(directory.path(), port))?;
-        meta.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+    if typed.is_some() || findings.needs_row_numbers() {
+        let rows = keep(&findings, inspected, typed.as_ref(), &table_file(directory.path(), port))?;
+        meta.outputs.push(OutputMeta::of_file(directory.path(), port, rows, schema)?);
     }
     State::write_meta(directory.path(), &meta)?;
-    directory.finish()?;
-    around.state.prune(&node.name, &decision.key);
+    // First, because nothing that fails once the account stands is done again.
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
+}
+
+/// How many rows wait for a later run date, or are wrong: only times are read, of row groups that have such rows.
+fn later_rows(
+    node: &Node,
+    spec: &SourceSpec,
+    raw: &TableSchema,
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> Result<u64, NodeFailure> {
+    let Some(time) = &spec.event_time else { return Ok(0) };
+    if let Some(seen) = seen(spec, node, inspected, run_date) {
+        let rows: u64 = inspected.footers.iter().filter_map(|footer| footer.rows).sum();
+        return Ok(rows.saturating_sub(seen.before + seen.without));
+    }
+    let later = col(time.as_str()).gt_eq(moment(run_date));
+    let later =
+        scan::scan(&inspected.files, &inspected.footers, raw)?.filter(later).select([len().cast(DataType::Int64)]);
+    let counted = catch_unwind(AssertUnwindSafe(|| Ok(later.collect_with_engine(Engine::Streaming)?.unwrap_single())));
+    let counted: DataFrame = counted.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))?;
+    let count = counted.columns().first().and_then(|column| column.i64().ok()?.get(0));
+    Ok(count.unwrap_or(0).unsigned_abs())
+}
+
+/// The rows of text files as a table; none of Parquet, which is read where it lies. What was found of their values goes
+/// to the results.
+fn typed(
+    spec: &SourceSpec,
+    raw: &TableSchema,
+    inspected: &Inspected,
+    around: &Surroundings<'_>,
+    directory: &Path,
+    results: &mut Vec<CheckResult>,
+) -> Result<Option<Typed>, NodeFailure> {
+    if inspected.format == Format::Parquet {
+        return Ok(None);
+    }
+    let reading = texts::table(spec, raw, inspected, around.plan.run_date, directory);
+    let typed = tokio::runtime::Handle::current().block_on(reading)?;
+    // The first lines tell less than all of them.
+    results.retain(|result| typed.results.iter().all(|found| found.check != result.check));
+    results.extend(typed.results.iter().cloned());
+    Ok(Some(typed))
+}
+
+/// Writes the rows that go on. A table of what was read that holds just those becomes it, else it is removed, since its
+/// columns are as they were before data entered.
+fn keep(
+    findings: &Findings<'_>,
+    inspected: &Inspected,
+    typed: Option<&Typed>,
+    table: &Path,
+) -> Result<u64, NodeFailure> {
+    let Some(Typed { table: typed, .. }) = typed else { return Ok(scan::write_parquet(findings.kept(), table)?) };
+    let moved = |error| NodeFailure::from(StorageError::io("move", typed.display(), &error));
+    if findings.kept == findings.rows && inspected.entering.changes_nothing() {
+        std::fs::rename(typed, table).map_err(moved)?;
+        return Ok(findings.rows);
+    }
+    let rows = scan::write_table(findings.kept(), table)?;
+    std::fs::remove_file(typed).map_err(moved)?;
+    Ok(rows)
 }
 
 fn check<'a>(
     node: &'a Node,
     spec: &'a SourceSpec,
-    raw: &TableSchema,
+    mut frame: LazyFrame,
     inspected: &Inspected,
     around: &Surroundings<'a>,
     index: usize,
 ) -> Result<Findings<'a>, NodeFailure> {
-    let mut frame = scan::scan(&inspected.files, &inspected.footers, raw)?;
     if let Some(time) = &spec.event_time {
         // Rows without a time are looked at, so that a check can find them, but never used.
         frame = frame.filter(col(time.as_str()).lt(moment(around.plan.run_date)).or(col(time.as_str()).is_null()));
     }
+    let known = seen(spec, node, inspected, around.plan.run_date);
     let subject = Subject {
         frame,
         entering: inspected.entering.clone(),
@@ -154,16 +245,17 @@ fn check<'a>(
         earlier: around.earlier_rows(index, "table"),
         passing: around.rows.clone(),
     };
-    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        examine(subject, |table, column| compared(around, table, column))
-    }));
-    checked.unwrap_or_else(|_| {
-        let message = format!("a file of `{}` is damaged: reading it panicked", node.name);
-        Err(NodeFailure::new(Code::CorruptFile, message))
-    })
+    if let Some(seen) = known {
+        return Ok(Findings::of_statistics(subject, seen));
+    }
+    let checked = catch_unwind(AssertUnwindSafe(|| examine(subject, |table, column| compared(around, table, column))));
+    checked.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
 }
 
-/// The midnight after a moment in microseconds.
-fn day_after(newest_us: i64) -> Option<NaiveDate> {
-    DateTime::from_timestamp_micros(newest_us)?.date_naive().checked_add_signed(TimeDelta::days(1))
+/// What a pass over the rows would find where there is nothing to check, if statistics tell it: rows in S3 are fetched
+/// only for what needs them.
+fn seen(spec: &SourceSpec, node: &Node, inspected: &Inspected, run_date: NaiveDate) -> Option<footer::Seen> {
+    let is_far = inspected.files.iter().all(|file| !file.location.is_local());
+    let time = spec.event_time.as_deref().filter(|_| is_far && node.checks.is_empty())?;
+    footer::seen_before(&inspected.footers, time, midnight_us(run_date))
 }

@@ -10,17 +10,21 @@ use super::card;
 use super::checks::{Findings, Subject, examine, failure};
 use super::decide::{Decision, stage_seed};
 use super::entry::Entering;
-use super::failure::NodeFailure;
+use super::failure::{NodeFailure, disk_trouble};
 use super::given::{self, Given};
 use super::profile;
 use super::source::{self, Inspected};
 use super::state::{Aside, CheckResult, Meta, ModelMeta, OutputMeta, State, table_file};
 use crate::checks::Check;
+use crate::crash;
+use crate::format;
+use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::observe::MemoryLimit;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
 use crate::storage::scan::RowCounter;
-use crate::storage::{StorageError, local, scan};
+use crate::storage::{Kind, StorageError, local, scan};
 use crate::table::Table;
 
 /// What a stage needs from the run around it.
@@ -33,6 +37,7 @@ pub struct Surroundings<'a> {
     pub full_refresh: bool,
     /// The run's id, which names its directory of artifacts.
     pub run_id: &'a str,
+    pub memory: &'a MemoryLimit,
     pub context: StageContext,
     /// Counts the rows that are written.
     pub rows: RowCounter,
@@ -56,12 +61,20 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     catch_unwind(AssertUnwindSafe(|| run_inner(index, around))).unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
 }
 
-/// A library's panic on damaged input is not distinguishable from a bug of ours.
+/// A library's panic on damaged input is not distinguishable from a bug of ours, but one over the disk is. What it
+/// said may quote a row.
 pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> NodeFailure {
-    let text =
-        panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    let line = text.as_deref().and_then(|text| text.lines().next()).unwrap_or("without a message");
-    NodeFailure::new(Code::StagePanicked, format!("the stage panicked: {line}"))
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    if let Some(kind) = text.and_then(disk_trouble) {
+        let how = match kind {
+            Kind::DiskFull => "the disk is full",
+            Kind::ReadOnly => "the file system is read-only",
+            _ => "the disk failed",
+        };
+        return NodeFailure::disk(kind, &format!("failed to write a table: {how}"));
+    }
+    let message = format!("the stage panicked{}", crash::place());
+    NodeFailure { by_engine: true, ..NodeFailure::new(Code::StagePanicked, message) }
 }
 
 fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
@@ -70,6 +83,7 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     let decision = around.decisions.get(index).ok_or_else(|| bug("the node was not decided on"))?;
     let Work::Stage(work) = &node.work else { return Err(bug("the node is not a stage")) };
     let inputs = inputs(node, work, decision, around)?;
+    within_memory(work, &inputs, around)?;
     let watermark = inputs.watermark();
     let mut context = around.context.clone();
     context.seed = stage_seed(around.plan.seed, &node.name);
@@ -78,16 +92,33 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     commit(index, work, outputs, watermark, around)
 }
 
+/// Refuses a stage that is known to need more memory than is left.
+fn within_memory(work: &StageWork, inputs: &Inputs, around: &Surroundings<'_>) -> Result<(), NodeFailure> {
+    let (Some(needed), Some(left)) = (work.stage.memory_bytes_min(inputs), inputs.memory_bytes) else { return Ok(()) };
+    if needed <= left {
+        return Ok(());
+    }
+    let message = format!(
+        "it holds its input in memory, at least {}, and only {} is left of {}; it was not started. Raise the limit, \
+         run fewer stages at once (--threads), or give it fewer rows or columns",
+        format::bytes(needed),
+        format::bytes(left),
+        around.memory.words()
+    );
+    Err(NodeFailure::new(Code::MemoryLimit, message))
+}
+
 fn inputs(
     node: &Node,
     work: &StageWork,
     decision: &Decision,
     around: &Surroundings<'_>,
 ) -> Result<Inputs, NodeFailure> {
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs { memory_bytes: around.memory.left_bytes(), ..Inputs::default() };
     for (port, feeds) in &work.inputs {
         let tables = feeds.iter().map(|feed| Ok(NamedTable { name: feed.name.clone(), table: table(feed, around)? }));
         inputs.ports.insert(port.clone(), tables.collect::<Result<_, NodeFailure>>()?);
+        inputs.rows.insert(port.clone(), feeds.iter().filter_map(|feed| rows(feed, around)).sum());
     }
     if work.stage.applies_earlier_model() {
         let missing = || {
@@ -95,7 +126,7 @@ fn inputs(
             NodeFailure::new(Code::EarlierModelMissing, message)
         };
         let version = decision.model.as_deref().ok_or_else(missing)?;
-        inputs.earlier = Some(around.state.model(&node.name, version).ok_or_else(missing)?);
+        inputs.earlier = Some(around.state.model(&node.name, version)?.ok_or_else(missing)?);
     }
     Ok(inputs)
 }
@@ -124,6 +155,15 @@ fn table(feed: &Feed, around: &Surroundings<'_>) -> Result<Table, NodeFailure> {
     Ok(Table { frame, schema: schema.clone(), watermark: meta.watermark })
 }
 
+/// The rows of a table that is there.
+fn rows(feed: &Feed, around: &Surroundings<'_>) -> Option<u64> {
+    let (node, decision) = (around.plan.nodes.get(feed.node)?, around.decisions.get(feed.node)?);
+    let (port, _) = node.outputs.get(feed.port)?;
+    let meta = around.state.meta(&node.name, &decision.key)?;
+    let of_table = meta.outputs.iter().find(|output| output.port == *port).map(|output| output.rows);
+    of_table.or_else(|| meta.source.map(|source| source.rows.saturating_sub(source.quarantined)))
+}
+
 /// The tables of an execution that were written, with what their checks found.
 #[derive(Default)]
 struct Written {
@@ -143,13 +183,16 @@ fn commit(
     let node = around.plan.nodes.get(index).ok_or_else(bug)?;
     let decision = around.decisions.get(index).ok_or_else(bug)?;
     let target = around.state.tables(&node.name, &decision.key);
-    around.state.make_room(&node.name, &decision.key, around.full_refresh)?;
     let directory = local::AtomicDirectory::create(&target)?;
     let written = write_tables(index, node, given::all(outputs.pieces, outputs.tables), directory.path(), around)?;
     let profiles = profile::of_execution(around.plan, node, directory.path(), &written.outputs, outputs.profile)?;
+    let mut evaluation = outputs.evaluation;
+    if let Some(evaluation) = &mut evaluation {
+        tell_static(evaluation, &around.plan.static_inputs(index));
+    }
     let model = match &outputs.model {
         Some(model) => {
-            let card = card::render(&node.name, model, outputs.evaluation.as_ref());
+            let card = card::render(&node.name, model, evaluation.as_ref());
             around.state.register(&node.name, model, &decision.key, &card)?;
             Some(ModelMeta { version: model.version(), mode: "fit_apply".to_owned() })
         }
@@ -161,7 +204,7 @@ fn commit(
         parts: decision.parts.clone(),
         outputs: written.outputs,
         watermark,
-        evaluation: outputs.evaluation,
+        evaluation,
         model,
         source: None,
         checks: written.checks,
@@ -169,11 +212,24 @@ fn commit(
         profiles,
     };
     State::write_meta(directory.path(), &meta)?;
-    directory.finish()?;
-    around.state.prune(&node.name, &decision.key);
+    // First, because nothing that fails once the outputs stand is done again.
     let counts = meta.outputs.iter().map(|output| (output.port.clone(), output.rows)).collect();
     around.state.record_rows(&node.name, around.plan.run_date, &counts)?;
+    around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
     Ok(meta)
+}
+
+/// Says of an evaluation which tables fed it on the pipeline's word alone.
+fn tell_static(evaluation: &mut Evaluation, tables: &[String]) {
+    if tables.is_empty() || evaluation.measures.is_empty() {
+        return;
+    }
+    let value = format!(
+        "{}: the pipeline says that the rows never change over time; if they do, the evaluation has seen the future",
+        tables.join(", ")
+    );
+    // After the first, which says what was evaluated.
+    evaluation.facts.insert(evaluation.facts.len().min(1), Fact::new("declared static", value));
 }
 
 /// Writes each table and makes its checks; a failed one of severity `error` fails them all. Then rows are set aside.
@@ -192,7 +248,7 @@ fn write_tables(
     for (place, ((port, schema), table)) in node.outputs.iter().zip(tables).enumerate() {
         let file = table_file(directory, port);
         let rows = table.write(port, schema, &file, &around.rows)?;
-        written.outputs.push(OutputMeta { port: port.clone(), rows, schema: schema.clone() });
+        written.outputs.push(OutputMeta::of_file(directory, port, rows, schema)?);
         let checks: Vec<&Check> = node.checks.iter().filter(|check| check.port == place).collect();
         if !checks.is_empty() {
             let subject = Subject {
@@ -220,7 +276,8 @@ fn write_tables(
         let aside = around.aside(&name);
         let rows = findings.set_aside(&around.state.root.join(&aside))?;
         written.aside.push(Aside { port: output.port.clone(), rows, file: aside });
-        output.rows = keep(findings, file)?;
+        let kept = keep(findings, file)?;
+        *output = OutputMeta::of_file(directory, &output.port, kept, &output.schema)?;
     }
     Ok(written)
 }

@@ -11,7 +11,7 @@ use crate::metrics::evaluation::Evaluation;
 use crate::metrics::profile::ColumnProfile;
 use crate::plan::{Key, KeyParts};
 use crate::stages::model::{Model, Signature};
-use crate::storage::{StorageError, local};
+use crate::storage::{Kind, StorageError, local};
 use crate::table::TableSchema;
 
 /// The directories under the environment's `artifacts`.
@@ -69,7 +69,23 @@ pub struct OutputProfile {
 pub struct OutputMeta {
     pub port: String,
     pub rows: u64,
+    /// The size of its file.
+    pub bytes: u64,
     pub schema: TableSchema,
+}
+
+impl OutputMeta {
+    /// A table that was written into a directory.
+    pub fn of_file(directory: &Path, port: &str, rows: u64, schema: &TableSchema) -> Result<OutputMeta, StorageError> {
+        let bytes = local::size(&table_file(directory, port))?;
+        Ok(OutputMeta { port: port.to_owned(), rows, bytes, schema: schema.clone() })
+    }
+
+    /// Whether its file is there in its size. Bytes that were changed in place are not found this way: reading
+    /// every table would cost what skipping the stage saves.
+    fn is_whole(&self, directory: &Path) -> bool {
+        local::size(&table_file(directory, &self.port)).is_ok_and(|bytes| bytes == self.bytes)
+    }
 }
 
 /// The model that an execution fitted or applied.
@@ -86,6 +102,9 @@ pub struct SourceMeta {
     pub bytes: u64,
     pub rows: u64,
     pub quarantined: u64,
+    /// Rows at or after the run date, which no stage sees.
+    #[serde(default)]
+    pub later: u64,
 }
 
 /// The result of one check.
@@ -140,12 +159,10 @@ struct Committed {
     key: String,
 }
 
-const META: &str = "_meta.json";
+pub(super) const META: &str = "_meta.json";
 const COMMITTED: &str = "_committed.json";
-/// Outputs of this many executions are kept for each node.
-const EXECUTIONS_KEPT: usize = 3;
-/// What is younger may be in use by another run, such as a backfill of another date.
-const IN_USE_MAX: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+/// The model card.
+const CARD: &str = "README.md";
 
 impl State {
     /// Where the outputs of an execution are.
@@ -154,14 +171,18 @@ impl State {
     }
 
     fn node(&self, node: &str) -> PathBuf {
-        self.root.join("tables").join(&self.pipeline).join(node)
+        self.all_tables().join(node)
+    }
+
+    pub(super) fn all_tables(&self) -> PathBuf {
+        self.root.join("tables").join(&self.pipeline)
     }
 
     /// What the execution with this key gave, if it was completed.
     pub fn meta(&self, node: &str, key: &Key) -> Option<Meta> {
         let directory = self.tables(node, key);
         let meta: Meta = read(&directory.join(META))?;
-        let whole = meta.outputs.iter().all(|output| table_file(&directory, &output.port).is_file());
+        let whole = meta.outputs.iter().all(|output| output.is_whole(&directory));
         (meta.parts.key() == *key && whole).then_some(meta)
     }
 
@@ -169,6 +190,7 @@ impl State {
     pub fn earlier(&self, node: &str, run_date: NaiveDate) -> Option<Meta> {
         let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
         executions
+            .filter(is_placed)
             .filter_map(|entry| {
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 let meta: Meta = read(&entry.path().join(META))?;
@@ -192,61 +214,52 @@ impl State {
         write(&self.last_file(), last)
     }
 
+    /// What runs of the pipeline share while they are alive.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.root.join("state").join(format!("{}.lock", self.pipeline))
+    }
+
     fn last_file(&self) -> PathBuf {
         self.root.join("state").join(format!("{}.json", self.pipeline))
     }
 
-    /// Moves a damaged output (or any, if forced) out of the way of a new one. A whole one stays:
-    /// another run may be reading it, and what would replace it is the same.
-    pub fn make_room(&self, node: &str, key: &Key, force: bool) -> Result<(), StorageError> {
-        let target = self.tables(node, key);
-        if !target.exists() || (!force && self.meta(node, key).is_some()) {
-            return Ok(());
-        }
-        let aside = target.with_extension(format!("old-{}", uuid::Uuid::now_v7().simple()));
-        let moved = std::fs::rename(&target, &aside);
-        let moved = moved.map_err(|error| StorageError::io("replace", target.display(), &error));
-        // What cannot be removed now is pruned later.
-        let _ = std::fs::remove_dir_all(&aside);
-        moved
-    }
-
-    /// Removes all but the newest executions of a node. `current` is never removed.
-    pub fn prune(&self, node: &str, current: &Key) {
-        let mut executions: Vec<(std::time::SystemTime, PathBuf)> = std::fs::read_dir(self.node(node))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.file_name().to_str() != Some(current.short()))
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > IN_USE_MAX))
-            .collect();
-        executions.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, path) in executions.into_iter().skip(EXECUTIONS_KEPT - 1) {
-            // What cannot be removed now is tried again next time.
-            let _ = std::fs::remove_dir_all(path);
-        }
+    /// Gives an execution's directory its name. Where one is there already, it stays if it is whole, unless forced:
+    /// what would replace it is the same.
+    pub fn place(
+        &self,
+        directory: local::AtomicDirectory,
+        node: &str,
+        key: &Key,
+        force: bool,
+    ) -> Result<(), StorageError> {
+        if force || self.meta(node, key).is_none() { directory.replace() } else { directory.finish().map(drop) }
     }
 
     fn models(&self, stage: &str) -> PathBuf {
-        self.root.join("models").join(&self.pipeline).join(stage)
+        self.all_models().join(stage)
     }
 
-    /// Registers a model under its version; the same version again changes nothing.
+    pub(super) fn all_models(&self) -> PathBuf {
+        self.root.join("models").join(&self.pipeline)
+    }
+
+    /// Registers a model under its version; the same version again changes nothing, unless it is damaged.
     pub fn register(&self, stage: &str, model: &Model, key: &Key, card: &str) -> Result<PathBuf, StorageError> {
-        let target = self.models(stage).join(model.version());
-        if target.join(COMMITTED).is_file() {
+        let version = model.version();
+        let target = self.models(stage).join(&version);
+        let committed: Option<Committed> = read(&target.join(COMMITTED));
+        if committed.is_some() && matches!(self.model(stage, &version), Ok(Some(_))) {
             return Ok(target);
         }
         let directory = local::AtomicDirectory::create(&target)?;
         for (name, content) in &model.files {
             local::write_atomic(&directory.path().join(name), content)?;
         }
-        write(&directory.path().join("signature.json"), &model.signature)?;
-        local::write_atomic(&directory.path().join("README.md"), card.as_bytes())?;
+        local::write_atomic(&directory.path().join(CARD), card.as_bytes())?;
         let committed = Committed { run_date: model.run_date, committed_at: Utc::now(), key: key.0.clone() };
         write(&directory.path().join(COMMITTED), &committed)?;
-        directory.finish()?;
+        // What is there is damaged.
+        directory.replace()?;
         Ok(target)
     }
 
@@ -254,10 +267,13 @@ impl State {
     pub fn earlier_version(&self, stage: &str, run_date: NaiveDate) -> Option<String> {
         let versions = std::fs::read_dir(self.models(stage)).into_iter().flatten().flatten();
         versions
+            .filter(is_placed)
             .filter_map(|entry| {
-                let committed: Committed = read(&entry.path().join(COMMITTED))?;
                 let version = entry.file_name().to_str()?.to_owned();
-                (committed.run_date < run_date).then_some((committed.run_date, committed.committed_at, version))
+                let fitted = fitted_for(&version).filter(|fitted| *fitted < run_date)?;
+                // A damaged one stands in its place too: no older one may step in for it unnoticed.
+                let committed: Option<Committed> = read(&entry.path().join(COMMITTED));
+                Some((fitted, committed.map(|committed| committed.committed_at), version))
             })
             .max()
             .map(|(_, _, version)| version)
@@ -265,25 +281,47 @@ impl State {
 
     /// What a registered model takes and gives, and what it was fitted on.
     pub fn signature(&self, stage: &str, version: &str) -> Option<Signature> {
-        read(&self.models(stage).join(version).join("signature.json"))
+        read(&self.models(stage).join(version).join(Model::SIGNATURE))
     }
 
-    /// Reads a registered model.
-    pub fn model(&self, stage: &str, version: &str) -> Option<Model> {
+    /// Reads a registered model; none if there is none of this version, an error if it is there and damaged.
+    pub fn model(&self, stage: &str, version: &str) -> Result<Option<Model>, StorageError> {
         let directory = self.models(stage).join(version);
-        let committed: Committed = read(&directory.join(COMMITTED))?;
-        let signature: Signature = read(&directory.join("signature.json"))?;
+        if !directory.exists() {
+            return Ok(None);
+        }
+        let failed = |error: std::io::Error| StorageError::io("read", directory.display(), &error);
+        let damaged = || {
+            let detail = "the model is damaged: its files are not those that its version names; fit it again for its \
+                          run date with --full-refresh, or remove the directory";
+            StorageError::new(Kind::Corrupt, "read", directory.display(), detail)
+        };
         let mut files = BTreeMap::new();
-        for entry in std::fs::read_dir(&directory).ok()?.flatten() {
-            let name = entry.file_name().to_str()?.to_owned();
-            if !name.starts_with('_') && name != "signature.json" && name != "README.md" {
-                files.insert(name, std::fs::read(entry.path()).ok()?);
+        for entry in std::fs::read_dir(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('_') && name != CARD {
+                files.insert(name, std::fs::read(entry.path()).map_err(failed)?);
             }
         }
-        let model = Model { run_date: committed.run_date, signature, files };
+        let signature = files.get(Model::SIGNATURE).and_then(|json| serde_json::from_slice(json).ok());
+        let signature: Signature = signature.ok_or_else(damaged)?;
+        let run_date = fitted_for(version).ok_or_else(damaged)?;
+        let model = Model { run_date, signature, files };
         // A damaged model must not score anyone.
-        (model.version() == version).then_some(model)
+        if model.version() == version { Ok(Some(model)) } else { Err(damaged()) }
     }
+}
+
+/// Whether a directory has its name: until it is whole, its name has a suffix.
+fn is_placed(entry: &std::fs::DirEntry) -> bool {
+    !entry.file_name().to_string_lossy().contains('.')
+}
+
+/// The run date that a model was fitted for, with which its version begins; none of directories that are being
+/// filled or removed, whose names go on after a dot.
+pub fn fitted_for(version: &str) -> Option<NaiveDate> {
+    version.get(..10).filter(|_| !version.contains('.'))?.parse().ok()
 }
 
 /// The file of a port's table.

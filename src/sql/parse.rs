@@ -2,21 +2,62 @@
 
 use sqlparser::ast::{Expr, Query, Statement};
 use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::problem::{Code, Problem};
 
 /// Deep enough for any query a person writes, shallow enough for the stack.
 const DEPTH_MAX: usize = 60;
 
+/// How many words and signs may stand between two commas or brackets: the tree of `a + b + c` is as deep as the
+/// chain is long, which the parser's own limit does not see.
+const CHAIN_MAX: usize = 1_000;
+
+/// How many set operations (`UNION` and its like) a query may have, for the same reason.
+const SETS_MAX: usize = 100;
+
+const DIALECT: GenericDialect = GenericDialect {};
+
+/// The words and signs of a text, if no tree that they make can be too deep.
+fn tokens(text: &str, what: &str) -> Result<Vec<TokenWithSpan>, Problem> {
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| syntax(&error.into(), text, what))?;
+    let (mut open, mut chain, mut sets) = (Vec::new(), 0, 0);
+    for TokenWithSpan { token, span } in &tokens {
+        let keyword = if let Token::Word(word) = token { word.keyword } else { Keyword::NoKeyword };
+        match (token, keyword) {
+            (Token::Whitespace(_), _) => {}
+            (Token::LParen | Token::LBracket | Token::LBrace, _) | (_, Keyword::CASE) => {
+                open.push(chain + 1);
+                chain = 0;
+            }
+            (Token::RParen | Token::RBracket | Token::RBrace, _) | (_, Keyword::END) => {
+                chain = open.pop().unwrap_or(chain);
+            }
+            (Token::Comma | Token::SemiColon, _) | (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE) => chain = 0,
+            (_, keyword) => {
+                chain += 1;
+                sets += usize::from(matches!(keyword, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT));
+            }
+        }
+        let message = match (chain > CHAIN_MAX, sets > SETS_MAX) {
+            (true, _) => format!("more than {CHAIN_MAX} words and signs stand here between two commas or brackets"),
+            (_, true) => format!("the query has more than {SETS_MAX} set operations"),
+            _ => continue,
+        };
+        let (line, column) = (span.start.line as usize, span.start.column as usize);
+        let problem = Problem::new(Code::SqlSyntax, message).help("`x IN (…)` says many alternatives briefly");
+        return Err(problem.within(line, column));
+    }
+    Ok(tokens)
+}
+
 /// Parses one scalar or aggregate expression.
 pub fn expression(text: &str) -> Result<Expr, Problem> {
-    let dialect = GenericDialect {};
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEPTH_MAX)
-        .try_with_sql(text)
-        .map_err(|error| syntax(&error, text, "expression"))?;
+    let tokens = tokens(text, "expression")?;
+    let mut parser = Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let expression = parser.parse_expr().map_err(|error| syntax(&error, text, "expression"))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
@@ -29,12 +70,9 @@ pub fn expression(text: &str) -> Result<Expr, Problem> {
 
 /// Parses one SELECT statement (CTEs and set operations included).
 pub fn query(text: &str) -> Result<Query, Problem> {
-    let dialect = GenericDialect {};
-    let statements = Parser::new(&dialect)
-        .with_recursion_limit(DEPTH_MAX)
-        .try_with_sql(text)
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| syntax(&error, text, "query"))?;
+    let tokens = tokens(text, "query")?;
+    let mut parser = Parser::new(&DIALECT).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let statements = parser.parse_statements().map_err(|error| syntax(&error, text, "query"))?;
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {
         (Some(Statement::Query(query)), None) => Ok(*query),
@@ -127,5 +165,13 @@ mod tests {
     fn deep_nesting_is_an_error_and_no_crash() {
         let text = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
         assert!(expression(&text).is_err());
+        assert!(expression(&format!("x IN ({})", "1, ".repeat(5_000) + "1")).is_ok());
+        assert!(expression(&format!("CASE {} END", "WHEN a = 1 THEN 2 ".repeat(1_000))).is_ok());
+        for chain in [" + 1", " + f(1, 2)", " IS NULL", "::bigint", " || CASE WHEN a THEN b END"] {
+            let problem = expression(&format!("a{}", chain.repeat(5_000))).unwrap_err();
+            assert!(problem.message.contains("more than 1000"), "{chain}: {problem:?}");
+        }
+        let union = |times| query(&format!("SELECT a, b FROM t{}", " UNION ALL SELECT a, b FROM t".repeat(times)));
+        assert!(union(100).is_ok() && union(101).is_err());
     }
 }

@@ -44,6 +44,12 @@ pub trait Stage: Send + Sync {
     /// `with` or `inputs`.
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>>;
 
+    /// What it holds in memory at once at the least, in bytes, where the rows of its inputs tell. A run that has less
+    /// left does not start it.
+    fn memory_bytes_min(&self, _inputs: &Inputs) -> Option<u64> {
+        None
+    }
+
     /// Does the work.
     fn run(&self, inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure>;
 }
@@ -138,6 +144,10 @@ pub struct Inputs {
     pub ports: BTreeMap<String, Vec<NamedTable>>,
     /// The model to apply, where the stage asked for one.
     pub earlier: Option<Model>,
+    /// The rows of the tables at each port, together.
+    pub rows: BTreeMap<String, u64>,
+    /// What is left of the run's memory, where that is limited; a stage that can do with less does so.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Inputs {
@@ -145,6 +155,12 @@ impl Inputs {
     pub fn one(&mut self, port: &str) -> Result<Table, Failure> {
         let table = self.ports.get_mut(port).and_then(|tables| tables.pop());
         table.map(|named| named.table).ok_or_else(|| Failure::bug(format!("the input `{port}` was not handed over")))
+    }
+
+    /// The rows at a port and the schema of its only table.
+    pub fn sized(&self, port: &str) -> Option<(u64, &TableSchema)> {
+        let tables = self.ports.get(port)?;
+        Some((*self.rows.get(port)?, &tables.first()?.table.schema))
     }
 
     /// Until when all is known: the earliest watermark of the inputs. What never changes over time holds nothing

@@ -1,7 +1,7 @@
 //! How the columns of a table are distributed: what a model remembers of its input, and what the
 //! report shows of a table.
 //!
-//! Keys, direct identifiers, labels, lists and versions of models are left out. Of sensitive columns,
+//! Keys, identifiers and their pseudonyms, labels, lists and versions of models are left out. Of sensitive columns,
 //! dates and times no more is told than how much is missing. All others, quasi-identifiers included, are
 //! told as aggregates of at least ten rows ([`crate::metrics::profile`]).
 
@@ -22,7 +22,7 @@ pub fn told(schema: &TableSchema) -> Vec<&Column> {
         let name = column.name.as_str();
         !schema.key.iter().any(|key| key == name)
             && name != AS_OF
-            && column.class != Class::DirectId
+            && !column.class.names_one()
             && column.role == Role::Plain
             && !matches!(column.dtype, DataType::List(_))
             // A model's version is another one every night, and says nothing of an entity.
@@ -96,6 +96,7 @@ mod tests {
             Column::new("id", DataType::Int64),
             Column::new(AS_OF, DataType::Int32),
             Column::new("mail", DataType::String).class(Class::DirectId),
+            Column::new("customer", DataType::String).class(Class::Pseudonym),
             Column::new("illness", DataType::String).class(Class::Sensitive),
             Column::new("country", DataType::String).class(Class::QuasiId),
             Column::new("orders", DataType::Int64),
@@ -112,6 +113,7 @@ mod tests {
             "id" => each().collect::<Vec<_>>(),
             AS_OF => each().map(|_| 1_i32).collect::<Vec<_>>(),
             "mail" => each().map(|row| format!("{row}@example.org")).collect::<Vec<_>>(),
+            "customer" => each().map(|row| format!("p1_{}", row % 2)).collect::<Vec<_>>(),
             "illness" => each().map(|row| (row % 4 > 0).then_some("flu")).collect::<Vec<_>>(),
             "country" => each().map(|row| if row < 12 { "GB" } else { "FR" }).collect::<Vec<_>>(),
             "orders" => each().map(|row| (row % 10 > 0).then_some(row % 5)).collect::<Vec<_>>(),

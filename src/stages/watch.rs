@@ -157,6 +157,7 @@ mod tests {
             facts: vec![],
             charts: vec![],
             slices: vec![],
+            finds: String::new(),
             watch: vec![],
         }
     }

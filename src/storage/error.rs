@@ -5,8 +5,10 @@ use std::fmt::Display;
 use std::io;
 
 use object_store::client::HttpError;
+use polars::prelude::PolarsError;
 
 use super::redact::redact;
+use super::s3;
 
 /// The kind of trouble, from which a caller chooses exit code and advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,8 +17,14 @@ pub enum Kind {
     NotFound,
     /// Bytes that are there but are not what they should be.
     Corrupt,
-    /// Credentials are missing or wrong, or access is denied.
+    /// The file system does not let this user.
     Permission,
+    /// S3 denies access, or nobody knows who is asking: credentials are missing, wrong or not enough.
+    Denied,
+    /// S3 has no bucket of that name.
+    BucketMissing,
+    /// S3 does not take the request and will not take it later: a wrong region or endpoint, above all.
+    Refused,
     /// The device or quota is full.
     DiskFull,
     /// The file system is mounted read-only.
@@ -25,6 +33,8 @@ pub enum Kind {
     Transient,
     /// Another run did it first.
     Conflict,
+    /// It was given up because the run was to stop.
+    Stopped,
     /// A location or request that can never work.
     Invalid,
     Other,
@@ -59,8 +69,24 @@ impl StorageError {
     }
 
     pub(crate) fn store(action: &'static str, location: impl Display, error: &object_store::Error) -> Self {
-        let (kind, detail) = classify(error);
+        let (kind, detail) = match error {
+            // Reads ask for the version that was listed.
+            object_store::Error::Precondition { .. } if action.starts_with("read") => {
+                (Kind::Transient, "it changed while it was read".to_owned())
+            }
+            error => classify(error),
+        };
         Self::new(kind, action, location, detail)
+    }
+
+    /// What polars failed at in an object store; none where it failed at something else.
+    pub fn of_polars(error: &PolarsError) -> Option<Self> {
+        // The error of the store has no bucket in it, that of polars has, but is its own cause's cause.
+        let below = cause::<object_store::Error>(error)?;
+        let text = error.to_string();
+        let address = text.split("(path: ").nth(1).and_then(|rest| rest.split(')').next());
+        let location = address.and_then(s3::bucket_of).unwrap_or_else(|| "a file".to_owned());
+        Some(Self::store("read", location, below))
     }
 }
 
@@ -77,42 +103,17 @@ fn io_kind(error: &io::Error) -> Kind {
 
 /// The kind and the shortest telling text: the operating system's words for local trouble.
 fn classify(error: &object_store::Error) -> (Kind, String) {
-    use object_store::Error as E;
     if let Some(io) = cause::<io::Error>(error)
         && cause::<HttpError>(error).is_none()
-        && !matches!(error, E::AlreadyExists { .. })
+        && !matches!(error, object_store::Error::AlreadyExists { .. })
     {
         return (io_kind(io), io.to_string());
     }
-    match error {
-        E::NotFound { .. } => (Kind::NotFound, "it does not exist".to_owned()),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => (Kind::Permission, error.to_string()),
-        E::AlreadyExists { .. } | E::Precondition { .. } => (Kind::Conflict, "it already exists".to_owned()),
-        E::InvalidPath { .. } => (Kind::Invalid, error.to_string()),
-        _ => by_text(error),
-    }
+    s3::classify(error)
 }
 
-/// S3 errors hide their status behind a private type, so what is left to go by is the text.
-fn by_text(error: &object_store::Error) -> (Kind, String) {
-    let text = error.to_string();
-    if text.contains("169.254.169.254") || text.contains("169.254.170.2") {
-        let detail = "no AWS credentials were found (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role)";
-        return (Kind::Permission, detail.to_owned());
-    }
-    let status = text.split("status code: ").nth(1).and_then(|rest| rest.get(..3));
-    let kind = match status.and_then(|digits| digits.parse::<u16>().ok()) {
-        Some(401 | 403) => Kind::Permission,
-        Some(404) => Kind::NotFound,
-        Some(408 | 429 | 500..=599) => Kind::Transient,
-        Some(_) => Kind::Other,
-        None if cause::<HttpError>(error).is_some() || text.contains("SlowDown") => Kind::Transient,
-        None => Kind::Other,
-    };
-    (kind, text)
-}
-
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+/// The first error of this type on the way down to the first cause.
+pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -125,6 +126,8 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 
 #[cfg(test)]
 mod tests {
+    use polars::io::cloud::PolarsObjectStoreError;
+
     use super::*;
 
     fn generic(source: impl Into<Box<dyn Error + Send + Sync>>) -> object_store::Error {
@@ -147,18 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn http_statuses_are_told_apart() {
-        for (status, kind) in [(503, Kind::Transient), (403, Kind::Permission), (404, Kind::NotFound)] {
-            let text = format!("Server returned non-2xx status code: {status} Oops: body");
-            assert_eq!(StorageError::store("read", "s3://b/x", &generic(text)).kind(), kind);
-        }
-    }
-
-    #[test]
-    fn the_metadata_address_means_missing_credentials() {
-        let text = "Error performing PUT http://169.254.169.254/latest/api/token in 3s";
-        let error = StorageError::store("read", "s3://b/x", &generic(text));
-        assert_eq!(error.kind(), Kind::Permission);
-        assert!(error.detail.contains("AWS_ACCESS_KEY_ID"));
+    fn what_polars_failed_at_in_a_store_is_found_below_its_error() {
+        let text = "Error performing GET http://s3/b/x in 3s - Server returned non-2xx status code: 503 Busy: ";
+        let below = PolarsObjectStoreError { base_url: "patronage://7.lake/x".into(), source: generic(text) };
+        let error = PolarsError::from(below);
+        let found = StorageError::of_polars(&error).unwrap();
+        assert_eq!((found.kind(), found.location.as_str()), (Kind::Transient, "s3://lake"));
+        let changed = object_store::Error::Precondition { path: "x".to_owned(), source: "412".into() };
+        let below = PolarsObjectStoreError { base_url: "patronage://7.lake/x".into(), source: changed };
+        let found = StorageError::of_polars(&PolarsError::from(below)).unwrap();
+        assert!(found.kind() == Kind::Transient && found.detail.contains("changed"), "{found}");
+        assert_eq!(StorageError::of_polars(&PolarsError::ComputeError("no".into())), None);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::path::{Component, Path as FilePath, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::local::DurableFileSystem;
-use super::{Kind, StorageError, s3};
+use super::places::Bucket;
+use super::{Kind, StorageError};
 
 /// A file, a directory or prefix, or a glob: local or in S3. Cheap to clone; clones and children share one client.
 #[derive(Clone)]
@@ -27,18 +28,13 @@ enum Root {
     Given(Arc<dyn ObjectStore>),
 }
 
-struct Bucket {
-    name: String,
-    client: OnceLock<Arc<dyn ObjectStore>>,
-}
-
 impl Location {
-    /// Reads `s3://bucket/prefix`, `file:///path`, an absolute path or a path relative to `root`
-    /// (the project's). Touches neither disk nor network.
-    ///
-    /// # Errors
-    /// [`Kind::Invalid`] for another scheme, a missing bucket, credentials in the address, or `..` in a key.
-    pub fn parse(text: &str, root: &FilePath) -> Result<Self, StorageError> {
+    /// [`super::Places::location`]: `root` is the project's, `bucket` gives the bucket of a name.
+    pub(super) fn read(
+        text: &str,
+        root: &FilePath,
+        bucket: impl FnOnce(&str) -> Arc<Bucket>,
+    ) -> Result<Self, StorageError> {
         let Some((scheme, rest)) = text.split_once("://") else {
             if text.trim().is_empty() {
                 return Err(invalid(text, "it is empty"));
@@ -46,7 +42,7 @@ impl Location {
             return Self::local(text, &root.join(text));
         };
         match scheme {
-            "s3" | "s3a" => Self::s3(text, rest),
+            "s3" | "s3a" => Self::s3(text, rest, bucket),
             "file" => {
                 let path = rest.strip_prefix("localhost").unwrap_or(rest);
                 if !path.starts_with('/') {
@@ -59,6 +55,12 @@ impl Location {
                 Err(invalid(&shown, "expected `s3://`, `file://` or a path"))
             }
         }
+    }
+
+    /// A location where nothing is said about S3.
+    #[cfg(test)]
+    pub fn parse(text: &str, root: &FilePath) -> Result<Self, StorageError> {
+        super::Places::of(root).location(text)
     }
 
     /// A location below `path` of a store made elsewhere, such as one in memory; `text` is how it is shown.
@@ -75,21 +77,19 @@ impl Location {
         Ok(Self { text: text.to_owned(), root: Root::Local, path })
     }
 
-    fn s3(text: &str, rest: &str) -> Result<Self, StorageError> {
-        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.contains(['@', ':']) {
-            let detail = "credentials belong in the AWS_* environment, not in an address";
+    fn s3(text: &str, rest: &str, bucket: impl FnOnce(&str) -> Arc<Bucket>) -> Result<Self, StorageError> {
+        let (name, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if name.contains(['@', ':']) {
+            let detail = "credentials belong in the AWS_* variables or the environment file, not in an address";
             return Err(invalid("s3://…", detail));
         }
         let key = key.trim_matches('/');
         let dotted = key.split('/').any(|segment| matches!(segment, "." | ".."));
-        if bucket.is_empty() || dotted || key.contains("//") {
+        if name.is_empty() || dotted || key.contains("//") {
             let detail = "expected `s3://bucket/prefix` without empty, `.` or `..` segments";
             return Err(invalid(text, detail));
         }
-        let bucket = Bucket { name: bucket.to_owned(), client: OnceLock::new() };
-        let root = Root::Bucket(Arc::new(bucket));
-        Ok(Self { text: text.to_owned(), root, path: key.to_owned() })
+        Ok(Self { text: text.to_owned(), root: Root::Bucket(bucket(name)), path: key.to_owned() })
     }
 
     /// What is below this location; `relative` has `/` between its segments.
@@ -119,14 +119,7 @@ impl Location {
         let store = match &self.root {
             Root::Local => Arc::new(DurableFileSystem::default()),
             Root::Given(store) => Arc::clone(store),
-            Root::Bucket(bucket) => match bucket.client.get() {
-                Some(client) => Arc::clone(client),
-                None => {
-                    let client =
-                        s3::bucket(&bucket.name).map_err(|error| StorageError::store("connect to", self, &error))?;
-                    Arc::clone(bucket.client.get_or_init(|| client))
-                }
-            },
+            Root::Bucket(bucket) => bucket.client()?,
         };
         Ok((store, path))
     }
@@ -145,8 +138,27 @@ impl Location {
     pub fn url(&self) -> String {
         match &self.root {
             Root::Local => format!("/{}", self.path),
-            Root::Bucket(bucket) => format!("s3://{}/{}", bucket.name, self.path),
+            Root::Bucket(bucket) => format!("s3://{}/{}", bucket.name(), self.path),
             Root::Given(_) => self.path.clone(),
+        }
+    }
+
+    /// Where polars finds a file: every scan of a source goes through this.
+    ///
+    /// # Errors
+    /// Those of [`Location::store`].
+    pub fn scanned(&self) -> Result<String, StorageError> {
+        match &self.root {
+            Root::Bucket(bucket) => Ok(format!("{}/{}", bucket.scanned()?, self.path)),
+            Root::Local | Root::Given(_) => Ok(self.url()),
+        }
+    }
+
+    /// From now on reads of this object in S3 give this version (ETag) or fail.
+    pub(super) fn only(&self, version: &str) -> Result<(), StorageError> {
+        match &self.root {
+            Root::Bucket(bucket) => bucket.only(self.store()?.1, version),
+            Root::Local | Root::Given(_) => Ok(()),
         }
     }
 
@@ -259,7 +271,6 @@ mod tests {
     #[test]
     fn debug_shows_the_address_alone() {
         let location = parse("s3://bucket/x").unwrap();
-        location.store().unwrap();
         assert_eq!(format!("{location:?}"), "Location(\"s3://bucket/x\")");
     }
 }

@@ -1,16 +1,19 @@
 //! The Parquet file of a table between stages, written piece by piece.
 
 use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use polars::io::parquet::write::BatchedWriter;
-use polars::prelude::{DataFrame, ParquetWriter, PolarsResult, Schema};
+use polars::prelude::{DataFrame, ParquetWriter, PolarsError, PolarsResult, Schema};
 
 use super::scan::{BETWEEN_STAGES, ROW_GROUP_ROWS};
 
 /// Collects pieces into row groups of a fixed size, so that the bytes depend on the rows alone.
 pub struct Writer {
-    file: BatchedWriter<File>,
+    file: BatchedWriter<Remembering>,
+    trouble: Trouble,
     waiting: DataFrame,
     rows: u64,
 }
@@ -21,8 +24,10 @@ impl Writer {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let file = ParquetWriter::new(File::create(path)?).with_compression(BETWEEN_STAGES).batched(schema)?;
-        Ok(Writer { file, waiting: DataFrame::empty_with_schema(schema), rows: 0 })
+        let trouble = Trouble::default();
+        let file = Remembering { file: BufWriter::new(File::create(path)?), trouble: Arc::clone(&trouble) };
+        let file = ParquetWriter::new(file).with_compression(BETWEEN_STAGES).batched(schema)?;
+        Ok(Writer { file, trouble, waiting: DataFrame::empty_with_schema(schema), rows: 0 })
     }
 
     /// Adds rows; whole row groups go to the file.
@@ -42,14 +47,55 @@ impl Writer {
             let rest = std::mem::take(&mut self.waiting);
             self.write(rest)?;
         }
-        self.file.finish()?;
+        let finished = self.file.finish().map(drop); // which flushes, too
+        self.told(finished)?;
         Ok(self.rows)
     }
 
     fn write(&mut self, mut group: DataFrame) -> PolarsResult<()> {
         self.rows += group.height() as u64;
         group.rechunk_mut_par();
-        self.file.write_batch(&group)
+        let written = self.file.write_batch(&group);
+        self.told(written)
+    }
+
+    /// An error as the file gave it, if it did.
+    fn told(&self, result: PolarsResult<()>) -> PolarsResult<()> {
+        result.map_err(|error| {
+            let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+            trouble.map_or(error, PolarsError::from)
+        })
+    }
+}
+
+type Trouble = Arc<Mutex<Option<io::Error>>>;
+
+/// A buffered file that remembers its first error: what a Parquet writer makes of it no longer says what it was. The
+/// buffer is for the footer, which comes a few bytes at a time.
+struct Remembering {
+    file: BufWriter<File>,
+    trouble: Trouble,
+}
+
+impl Remembering {
+    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let told = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            told
+        })
+    }
+}
+
+impl Write for Remembering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.remember(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.remember(flushed)
     }
 }
 
@@ -87,6 +133,20 @@ mod tests {
         assert!(whole == written(directory.path(), "b.parquet", pieces));
         let read = super::super::scan::read_parquet(&directory.path().join("b.parquet")).unwrap().collect().unwrap();
         assert!(read.equals_missing(&rows(0..last)));
+    }
+
+    /// Linux has a file that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        let few = rows(0..10);
+        let many = rows(0..ROW_GROUP_ROWS as i64);
+        for piece in [few, many] {
+            let mut writer = Writer::create(Path::new("/dev/full"), piece.schema()).unwrap();
+            let error = writer.add(piece).and_then(|()| writer.finish().map(drop)).unwrap_err();
+            let full = |error: &io::Error| error.kind() == io::ErrorKind::StorageFull;
+            assert!(matches!(&error, PolarsError::IO { error, .. } if full(error)), "{error:?}");
+        }
     }
 
     #[test]

@@ -1,14 +1,50 @@
 //! Removes credentials from error texts: S3 servers and HTTP clients quote requests back.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
 const LONGEST: usize = 600;
-const SECRETS: [&str; 4] =
-    ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+const SECRETS: [&str; 6] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_TOKEN",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SSE_CUSTOMER_KEY_BASE64",
+];
 const SIGNED: [&str; 3] = ["X-Amz-Signature=", "X-Amz-Credential=", "X-Amz-Security-Token="];
+
+/// Every secret that was read from a file or another variable. It is common to the process, because whatever error
+/// quotes one must not show it, whoever it belongs to.
+static READ: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// A secret: its `Debug` shows nothing of it, and neither does any error of storage.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    pub fn new(secret: String) -> Hidden {
+        READ.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.clone());
+        Hidden(secret)
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// `text` on one line, at most 600 characters, S3's XML cut to code and message, credentials starred out.
 pub(super) fn redact(text: &str) -> String {
-    let secrets = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
-    redact_with(text, secrets)
+    let variables = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
+    let read = READ.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    redact_with(text, variables.chain(read))
 }
 
 fn redact_with(text: &str, secrets: impl Iterator<Item = String>) -> String {
@@ -65,6 +101,13 @@ mod tests {
         let text = "PUT http://s3/b?X-Amz-Signature=abc123&x=1 with hunter22 failed";
         let out = redact_with(text, ["hunter22".to_owned()].into_iter());
         assert_eq!(out, "PUT http://s3/b?X-Amz-Signature=***&x=1 with *** failed");
+    }
+
+    #[test]
+    fn secrets_that_were_read_are_known() {
+        let secret = Hidden::new("read-from-a-file".to_owned());
+        assert_eq!(redact("GET with read-from-a-file failed"), "GET with *** failed");
+        assert_eq!(format!("{secret:?}"), "***");
     }
 
     #[test]

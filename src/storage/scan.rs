@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::datatypes::DataType as Arrow;
 use polars::prelude::{
     DataFrame, DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
-    ParquetWriteOptions, PlRefPath, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
+    ParquetWriteOptions, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
     UnifiedSinkArgs, UnionArgs, col, concat, lit,
 };
 
@@ -99,13 +99,34 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
                 normalized(value, &column.dtype).alias(name)
             })
             .collect();
-        frames.push(LazyFrame::scan_parquet(PlRefPath::new(file.location.url()), arguments())?.select(columns));
+        frames.push(whole(file)?.select(columns));
     }
     match frames.len() {
         1 => frames.pop().map_or_else(|| Ok(empty(schema)), Ok),
         0 => Ok(empty(schema)),
         _ => concat(frames, UnionArgs { rechunk: false, ..UnionArgs::default() }),
     }
+}
+
+/// A Parquet file as it is.
+fn whole(file: &SourceFile) -> PolarsResult<LazyFrame> {
+    let path = file.location.scanned().map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
+    LazyFrame::scan_parquet(PlRefPath::new(path), arguments())
+}
+
+/// Reads a file to its end: how many values of each column are not of the declared type, in the schema's order.
+pub fn unread(file: &SourceFile, footer: &Footer, schema: &TableSchema) -> PolarsResult<Vec<u64>> {
+    let frame = whole(file)?;
+    let there = |name: &str| footer.columns.iter().any(|column| column.name == name);
+    let columns: Vec<_> = schema.columns.iter().filter(|column| there(&column.name)).collect();
+    let lost = columns.iter().map(|column| {
+        let value = col(column.name.as_str());
+        let read = value.clone().cast(column.dtype.clone());
+        (read.is_null().and(value.is_not_null())).sum().cast(DataType::UInt64)
+    });
+    let counts = frame.select(lost.collect::<Vec<_>>()).collect_with_engine(Engine::Streaming)?.unwrap_single();
+    let count = |name: &str| counts.column(name).ok().and_then(|column| column.u64().ok()?.get(0)).unwrap_or(0);
+    Ok(schema.columns.iter().map(|column| if there(&column.name) { count(&column.name) } else { 0 }).collect())
 }
 
 fn empty(schema: &TableSchema) -> LazyFrame {
@@ -118,7 +139,8 @@ fn arguments() -> ScanArgsParquet {
 
 fn normalized(value: Expr, dtype: &DataType) -> Expr {
     match dtype {
-        DataType::Datetime(..) => value.cast(DataType::Datetime(TimeUnit::Microseconds, None)),
+        // Microseconds reach less far than coarser units; what is beyond them is an error, not null.
+        DataType::Datetime(..) => value.strict_cast(DataType::Datetime(TimeUnit::Microseconds, None)),
         other => value.strict_cast(other.clone()),
     }
 }
@@ -195,6 +217,6 @@ fn rows(path: &Path) -> PolarsResult<u64> {
     let file = std::fs::File::open(path)?;
     let metadata = parquet::file::metadata::ParquetMetaDataReader::new()
         .parse_and_finish(&file)
-        .map_err(|error| polars::prelude::PolarsError::ComputeError(error.to_string().into()))?;
+        .map_err(|error| PolarsError::ComputeError(error.to_string().into()))?;
     Ok(metadata.file_metadata().num_rows().unsigned_abs())
 }

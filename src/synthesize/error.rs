@@ -26,6 +26,8 @@ pub enum SynthesizeError {
     NotEmpty { path: PathBuf },
     #[error("start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
+    #[error("make all of the history: it was stopped, and nothing is written")]
+    Stopped,
     #[error("write {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("write {} as Parquet: {source}", path.display())]

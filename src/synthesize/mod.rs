@@ -66,18 +66,31 @@ pub struct Summary {
 /// # Errors
 /// Options that describe no history, a folder that is not empty, and failures to write.
 pub fn synthesize(options: &Options, out: &Path, force: bool) -> Result<Summary, SynthesizeError> {
+    synthesize_unless(options, out, force, &|| false)
+}
+
+/// [`synthesize`], until `stopped` says so; it is asked between chunks of customers.
+///
+/// # Errors
+/// Those of [`synthesize`], and [`SynthesizeError::Stopped`]; then nothing was written.
+pub fn synthesize_unless(
+    options: &Options,
+    out: &Path,
+    force: bool,
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Summary, SynthesizeError> {
     options.check()?;
     let staging = Staging::new(out, force)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
         .map_err(|error| SynthesizeError::Threads { threads: options.threads, reason: error.to_string() })?;
-    let summary = pool.install(|| write(options, staging.folder()))?;
+    let summary = pool.install(|| write(options, staging.folder(), stopped))?;
     staging.publish()?;
     Ok(summary)
 }
 
-fn write(options: &Options, folder: &Path) -> Result<Summary, SynthesizeError> {
+fn write(options: &Options, folder: &Path, stopped: &(dyn Fn() -> bool + Sync)) -> Result<Summary, SynthesizeError> {
     let world = World::new(options);
     let (mut output, encoders) = Output::create(folder)?;
     output.write_world(&world)?;
@@ -96,6 +109,9 @@ fn write(options: &Options, folder: &Path) -> Result<Summary, SynthesizeError> {
         );
         written?;
         ready = made;
+        if stopped() {
+            return Err(SynthesizeError::Stopped);
+        }
     }
     let mut summary = output.finish(&encoders)?;
     summary.customers = options.customers;

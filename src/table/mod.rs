@@ -3,6 +3,7 @@
 mod kinds;
 mod matrix;
 mod schema;
+pub mod text;
 
 use chrono::NaiveDate;
 use polars::prelude::LazyFrame;

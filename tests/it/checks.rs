@@ -456,3 +456,17 @@ fn a_source_may_refer_to_a_stage_and_waits_for_it() {
     let ran = project.run(0, &[]);
     assert_eq!(tests(&ran)["test.lines.references_item_in_names_item"].1, 2 + 300, "{:?}", tests(&ran));
 }
+
+/// Sales every 90 hours: the run date cuts some off, which the report counts.
+#[test]
+fn rows_at_or_after_the_run_date_are_counted() {
+    let project = Project::shop();
+    let ran = project.run(0, &["--run-date", "2024-05-01"]);
+    let source = ran.json("report.json")["sources"][0].clone();
+    // 2024-05-01 is 121 days, 2,904 hours, after 2024-01-01: the 33 sales at 0, 90, ... 2,880 hours are before it.
+    assert_eq!((&source["rows"], &source["later_rows"]), (&Value::from(33), &Value::from(7)));
+    let table = read_parquet(&ran.directory.join("report.parquet"));
+    let measures = table.column("measure").unwrap().str().unwrap().iter().collect::<Vec<_>>();
+    let row = measures.iter().position(|measure| *measure == Some("later_rows")).expect("a row of later rows");
+    assert_eq!(table.column("value").unwrap().f64().unwrap().get(row), Some(7.0));
+}

@@ -1,8 +1,11 @@
 //! Every command but `run`, and what each refuses.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::support::{Project, floats, hours_of_2024, integers, patronage, repository, texts};
+use serde_json::Value;
+
+use super::support::{Project, Said, floats, hours_of_2024, integers, patronage, program, repository, texts};
 
 #[test]
 fn help_is_quick() {
@@ -301,4 +304,36 @@ fn a_range_is_checked_and_may_quarantine_or_warn() {
     let told = |ran: &super::support::Ran| ran.said.stderr.matches("range amount min 0").count();
     let again = project.run(0, &[]);
     assert_eq!((told(&ran), told(&again)), (1, 1), "{}\n{}", ran.said.stderr, again.said.stderr);
+}
+
+/// As `patronage explain | head -0` does.
+#[test]
+fn who_has_seen_enough_may_leave() {
+    for arguments in [&["explain"][..], &["schema"], &["list", "sql"]] {
+        let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let said = Said::of(child.wait_with_output().unwrap()).ends(0);
+        assert_eq!(said.stderr, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn errors_are_objects_where_the_log_is_json() {
+    let project = Project::shop();
+    project.edit("stage: features", "stage: featurs");
+    let said = project.on_pipeline("validate", &["--log-format", "json"]).ends(78);
+    let lines: Vec<Value> = said.stderr.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let [problem] = lines.as_slice() else { panic!("one problem, not {lines:#?}") };
+    assert_eq!((&problem["code"], &problem["level"]), (&Value::from("P110"), &Value::from("ERROR")));
+    assert_eq!((&problem["file"], &problem["line"]), (&Value::from("pipeline.yaml"), &Value::from(18)));
+    assert_eq!(problem["help"], "did you mean `features`?");
+    let said = project.patronage(&["run", "pipeline.yaml", "--log-format", "json", "--threads", "0"]).ends(2);
+    let error: Value = serde_json::from_str(said.stderr.trim_end()).expect(&said.stderr);
+    assert_eq!(error["code"], "P151");
+}
+
+#[test]
+fn a_selection_that_run_refuses_is_helped() {
+    let said = Project::shop().on_pipeline("run", &["--select", "favourites"]).ends(2);
+    assert!(said.stderr.contains("did you mean `favorites`?"), "{}", said.stderr);
 }

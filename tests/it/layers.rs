@@ -14,6 +14,7 @@ use super::support::{files, repository};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Leaves.
     ("algorithms", &[]),
+    ("crash", &[]),
     ("events", &[]),
     ("format", &[]),
     ("metrics", &[]),
@@ -35,14 +36,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "checks", "config", "events", "format", "metrics", "observe", "plan", "privacy", "problem", "report",
-            "stages", "storage", "table",
+            "checks", "config", "crash", "events", "format", "metrics", "observe", "plan", "privacy", "problem",
+            "report", "stages", "storage", "table",
         ],
     ),
     (
         "cli",
         &[
             "config",
+            "crash",
             "events",
             "observe",
             "plan",

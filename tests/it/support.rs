@@ -80,9 +80,11 @@ impl Project {
         let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect(path);
         let project = Project::new(&read("pipelines/nightly.yaml"));
         project.write("configs/local.yaml", &read("configs/local.yaml"));
-        let data = project.path("data/transactions.parquet");
-        std::fs::create_dir_all(data.parent().expect("a parent")).expect("a directory");
-        std::fs::copy(repository().join("data/transactions.parquet"), data).expect("the data");
+        std::fs::create_dir_all(project.path("data")).expect("a directory");
+        for table in ["transactions", "products"] {
+            let file = format!("data/{table}.parquet");
+            std::fs::copy(repository().join(&file), project.path(&file)).expect("the data");
+        }
         project
     }
 
@@ -179,15 +181,20 @@ impl Ran {
     }
 }
 
-/// The Online Retail set of the UCI repository is not part of this one: `PATRONAGE_RETAIL` or a
-/// directory beside the repository has it, or the test says that it is skipped.
+/// The transactions of the Online Retail set of the UCI repository, which is not part of this one: `PATRONAGE_RETAIL`
+/// says where they are, or they lie in `data/external`. Where they are not, the test says that it is skipped. That a
+/// file which is named is not there is a mistake.
+#[track_caller]
 pub fn retail() -> Option<PathBuf> {
-    let beside = repository().join("../shared/data/online_retail/transactions.parquet");
-    let transactions = std::env::var_os("PATRONAGE_RETAIL").map_or(beside, Into::into);
-    if !transactions.is_file() {
-        eprintln!("skipped: {} does not exist", transactions.display());
+    if let Some(named) = std::env::var_os("PATRONAGE_RETAIL").map(PathBuf::from) {
+        assert!(named.is_file(), "PATRONAGE_RETAIL names {}, which does not exist", named.display());
+        return named.canonicalize().ok();
     }
-    transactions.canonicalize().ok()
+    let usual = repository().join("data/external/online_retail/transactions.parquet");
+    if !usual.is_file() {
+        eprintln!("skipped: neither PATRONAGE_RETAIL is set nor does {} exist", usual.display());
+    }
+    usual.canonicalize().ok()
 }
 
 pub fn read_parquet(path: &Path) -> DataFrame {
@@ -236,52 +243,7 @@ pub fn texts(name: &str, values: &[&str]) -> Column {
 }
 
 /// A small shop: two queries, features, a join, and one publication.
-pub const SHOP: &str = r#"name: shop
-sources:
-  sales:
-    path: ${lake}/sales.parquet
-    event_time: at
-    columns:
-      customer: {type: int64, class: direct_id}
-      item: string
-      at: datetime
-      amount: float64
-    checks:
-      - {not_null: [customer, at]}
-stages:
-  - id: kept
-    stage: sql
-    inputs: {sales: sales}
-    with: {query: SELECT * FROM sales WHERE amount <> 0}
-  - id: customers
-    stage: features
-    inputs: {events: kept}
-    tags: [people]
-    with:
-      entity: customer
-      time: at
-      snapshots: {every: 30d, count: 4}
-      features:
-        recency_days: DAYS_SINCE(MAX(at))
-        orders: COUNT(*)
-        spend: SUM(amount)
-        spend_30d: {expression: SUM(amount), last: 30d}
-        favorite: MODE(item)
-      labels:
-        buys_30d: {expression: COUNT(*) > 0, next: 30d}
-  - id: favorites
-    stage: sql
-    inputs: {sales: sales}
-    with:
-      query: SELECT customer, MIN(item) AS item FROM sales GROUP BY customer
-      key: [customer]
-  - id: scores
-    stage: scores
-    inputs: {entities: customers, tables: [favorites]}
-    with: {entity: customer}
-publish:
-  scores: {from: scores, to: "${warehouse}/scores"}
-"#;
+pub const SHOP: &str = include_str!("../cases/shop/pipeline.yaml");
 
 impl Project {
     /// [`SHOP`] with 40 sales of 7 customers in `data/sales.parquet`; run dates up to 2024-06-01 suit it.

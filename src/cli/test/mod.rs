@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::arguments::{Global, Test};
-use super::{complain, project};
+use super::{complain, output, project};
 use crate::config::Loaded;
 use crate::plan::{Facts, Plan, UnitTest, resolve, select};
 use crate::problem::{Code, Exit, Problem, nearest};
@@ -34,13 +34,11 @@ pub fn run(command: &Test, global: &Global) -> Exit {
     let mut cases = Vec::new();
     for test in tests {
         let case = Case { test, result: run_on_its_day(&loaded, &plan, test, &mut others) };
-        println!("{}", case.line());
-        if let Some(text) = details(&case.result.verdict) {
-            println!("{text}");
-        }
+        let details = details(&case.result.verdict).map(|text| text + "\n").unwrap_or_default();
+        output::print(&format!("{}\n{details}", case.line()));
         cases.push(case);
     }
-    println!("{}", summary(&cases));
+    output::print(&format!("{}\n", summary(&cases)));
     if let Some(path) = &command.junit
         && let Err(message) = write_junit(path, &plan.pipeline, &cases)
     {

@@ -21,7 +21,7 @@ mod validate;
 pub use export::{render, to_json};
 pub use interpolate::{Resolver, interpolate};
 pub use node::{Mark, Node, Style, Text, Value};
-pub use parse::{NESTING_MAX, NODES_MAX, ParseFailure, parse};
+pub use parse::{NESTING_MAX, NODES_MAX, ParseFailure, TEXT_BYTES_MAX, parse};
 pub use validate::validate;
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub const NESTING_MAX: usize = 64;
 /// name billions.
 pub const NODES_MAX: usize = 100_000;
 
+/// How many bytes the texts of a document may have together, aliases resolved: a long text can be named as often.
+pub const TEXT_BYTES_MAX: usize = 4 << 20;
+
 /// Why a text is not a document, and where. There is no tree yet that a place could point into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseFailure {
@@ -77,6 +80,7 @@ struct Open {
 pub(super) struct Measured {
     pub node: Node,
     nodes: usize,
+    bytes: usize,
     height: usize,
 }
 
@@ -85,6 +89,7 @@ struct Builder<'s> {
     open: Vec<Open>,
     anchors: HashMap<usize, Measured>,
     nodes: usize,
+    bytes: usize,
     root: Option<Node>,
     failures: Vec<ParseFailure>,
 }
@@ -92,7 +97,7 @@ struct Builder<'s> {
 impl<'s> Builder<'s> {
     fn new(source: &'s Source) -> Self {
         let (open, anchors, failures) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { source, open, anchors, nodes: 0, root: None, failures }
+        Self { source, open, anchors, nodes: 0, bytes: 0, root: None, failures }
     }
 
     fn read(&mut self, text: &str) {
@@ -131,7 +136,7 @@ impl<'s> Builder<'s> {
                     return Ok(());
                 }
                 let node = self.scalar(&text, style, anchor != 0, tag.as_deref(), span);
-                self.add(Measured { node, nodes: 1, height: 0 }, anchor, start)
+                self.add(Measured { node, nodes: 1, bytes: text.len(), height: 0 }, anchor, start)
             }
             Event::SequenceStart(anchor, tag) => self.begin(false, anchor, tag.as_deref(), start),
             Event::MappingStart(anchor, tag) => self.begin(true, anchor, tag.as_deref(), start),
@@ -167,6 +172,7 @@ impl<'s> Builder<'s> {
         let last = children.last().map_or(start, |child| child.node.end);
         let end = if span.is_empty() { last } else { mark(span.end) };
         let nodes = 1 + children.iter().map(|child| child.nodes).sum::<usize>();
+        let bytes = children.iter().map(|child| child.bytes).sum::<usize>();
         let height = 1 + children.iter().map(|child| child.height).max().unwrap_or(0);
         let children = children.into_iter().map(|child| child.node);
         let value = if mapping {
@@ -176,17 +182,21 @@ impl<'s> Builder<'s> {
         };
         // The children were counted one by one when they came.
         self.nodes -= nodes - 1;
-        self.add(Measured { node: Node { value, start, end }, nodes, height }, anchor, start)
+        self.bytes -= bytes;
+        self.add(Measured { node: Node { value, start, end }, nodes, bytes, height }, anchor, start)
     }
 
     fn add(&mut self, new: Measured, anchor: usize, at: Mark) -> Reading {
         self.nodes += new.nodes;
-        if self.nodes > NODES_MAX {
-            let message = format!("the document has more than {NODES_MAX} values");
-            return Err(Box::new(
-                ParseFailure::new(at, Code::YamlSyntax, message)
-                    .help("aliases (`*name`) count with all that they stand for"),
-            ));
+        self.bytes += new.bytes;
+        let too_large = match (self.nodes > NODES_MAX, self.bytes > TEXT_BYTES_MAX) {
+            (true, _) => Some(format!("the document has more than {NODES_MAX} values")),
+            (_, true) => Some(format!("the document has more than {} MiB of text", TEXT_BYTES_MAX >> 20)),
+            _ => None,
+        };
+        if let Some(message) = too_large {
+            let failure = ParseFailure::new(at, Code::YamlSyntax, message);
+            return Err(Box::new(failure.help("aliases (`*name`) count with all that they stand for")));
         }
         if self.open.len() + new.height > NESTING_MAX {
             return Err(Box::new(too_deep(at)));

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_yaml::Value as Yaml;
 
-use super::{Mark, NESTING_MAX, NODES_MAX, Node, Resolver, Value, interpolate, parse, render, to_json};
+use super::{Mark, NESTING_MAX, NODES_MAX, Node, Resolver, TEXT_BYTES_MAX, Value, interpolate, parse, render, to_json};
 use crate::problem::{Place, Problem, Step};
 
 fn failures(text: &str) -> Vec<String> {
@@ -189,6 +189,8 @@ fn hostile_documents_are_refused_soon() {
         bomb += &format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(", "));
     }
     assert!(failures(&bomb)[0].contains(&NODES_MAX.to_string()));
+    let long = format!("a: &a {}\nb:\n{}", "x".repeat(TEXT_BYTES_MAX / 100), "- *a\n".repeat(100));
+    assert!(failures(&long)[0].contains("more than 4 MiB of text"));
     let mut tower = String::from("a0: &a0 [x]\n");
     for level in 1..200 {
         tower += &format!("a{level}: &a{level} [*a{}]\n", level - 1);

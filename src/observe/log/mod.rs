@@ -116,7 +116,7 @@ impl Listener for LogListener {
             }
             Event::NodeProgress { node, rows, elapsed } => self.running(node, *rows, *elapsed),
             Event::NodeFinished { node, outputs, elapsed } => finished(node, outputs, *elapsed),
-            Event::NodeFailed { node, code, message, elapsed } => {
+            Event::NodeFailed { node, code, message, elapsed, .. } => {
                 let elapsed_seconds = seconds(*elapsed);
                 error!(node = node.id, kind = node.kind, elapsed_seconds, code, error = message, "failed");
             }
@@ -125,10 +125,13 @@ impl Listener for LogListener {
             }
             Event::Warning { node: Some(node), message } => warn!(node = node.id, "{message}"),
             Event::Warning { node: None, message } => warn!("{message}"),
-            Event::RunFinished { run_id, success: true, elapsed } => {
+            Event::RunFinished { run_id, success: true, elapsed, .. } => {
                 info!(run_id, elapsed_seconds = seconds(*elapsed), "finished");
             }
-            Event::RunFinished { run_id, success: false, elapsed } => {
+            Event::RunFinished { run_id, interrupted: true, elapsed, .. } => {
+                error!(run_id, elapsed_seconds = seconds(*elapsed), "the run was stopped");
+            }
+            Event::RunFinished { run_id, elapsed, .. } => {
                 error!(run_id, elapsed_seconds = seconds(*elapsed), "the run failed");
             }
         }

@@ -72,20 +72,25 @@ impl OpenLineage {
                 run.open.remove(&node.id);
                 vec![self.of_node(run, node, "COMPLETE", outputs, None)]
             }
+            Event::NodeFailed { node, interrupted: true, .. } => {
+                run.open.remove(&node.id);
+                vec![self.of_node(run, node, "ABORT", &[], None)]
+            }
             Event::NodeFailed { node, code, message, .. } => {
                 run.open.remove(&node.id);
                 run.failed.push(node.id.clone());
                 let message = format!("{code}: {message}");
                 vec![self.of_node(run, node, "FAIL", &[], Some(&message))]
             }
-            Event::RunFinished { success, .. } => {
+            Event::RunFinished { success, interrupted, .. } => {
                 // Who is still open was interrupted; every START needs its end.
                 let open = std::mem::take(&mut run.open);
                 let aborted = open.values().map(|node| self.of_node(run, node, "ABORT", &[], None));
                 let mut events: Vec<Value> = aborted.collect();
-                events.push(match success {
-                    true => self.of_run(run, "COMPLETE", None),
-                    false => self.of_run(run, "FAIL", Some(&run.why())),
+                events.push(match (success, interrupted) {
+                    (true, _) => self.of_run(run, "COMPLETE", None),
+                    (false, true) => self.of_run(run, "ABORT", Some(&run.why())),
+                    (false, false) => self.of_run(run, "FAIL", Some(&run.why())),
                 });
                 events
             }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate};
 use polars::prelude::{AnyValue, DataType, PolarsResult, Series, TimeUnit};
 use serde_json::Value;
 
 use crate::config::unit_tests::Written;
+use crate::table::text::{bounds, date, decimal, moment};
 use crate::table::type_name;
 
 /// A value of a table.
@@ -191,58 +192,6 @@ fn in_words(value: &Value) -> String {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a mapping".to_owned(),
     }
-}
-
-/// The smallest and the greatest value of an integer type.
-fn bounds(dtype: &DataType) -> Option<(i128, i128)> {
-    Some(match dtype {
-        DataType::Int8 => (i8::MIN.into(), i8::MAX.into()),
-        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
-        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
-        DataType::Int64 => (i64::MIN.into(), i64::MAX.into()),
-        DataType::UInt8 => (0, u8::MAX.into()),
-        DataType::UInt16 => (0, u16::MAX.into()),
-        DataType::UInt32 => (0, u32::MAX.into()),
-        DataType::UInt64 => (0, u64::MAX.into()),
-        _ => return None,
-    })
-}
-
-/// A date as it is written in a pipeline: chrono alone would take 2024-1-5 too.
-pub fn date(text: &str) -> Option<NaiveDate> {
-    if text.len() == 10 { text.parse().ok() } else { None }
-}
-
-fn moment(text: &str) -> Option<i64> {
-    if let Some(date) = date(text) {
-        return Some(crate::table::midnight_us(date));
-    }
-    let text = text.strip_suffix('Z').unwrap_or(text);
-    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
-    let parsed = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    parsed.map(|moment| moment.and_utc().timestamp_micros())
-}
-
-/// The digits of a decimal number; none where digits would be lost.
-fn decimal(text: &str, precision: usize, scale: usize) -> Option<i128> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text),
-    };
-    let (whole, rest) = digits.split_once('.').unwrap_or((digits, ""));
-    let rest = rest.trim_end_matches('0');
-    let all = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    if whole.is_empty() || !all(whole) || !all(rest) || rest.len() > scale {
-        return None;
-    }
-    let number: i128 = format!("{whole}{rest:0<scale$}").parse().ok()?;
-    let limit = 10_i128.checked_pow(u32::try_from(precision).ok()?)?;
-    (number < limit).then_some(sign * number)
-}
-
-/// The midnight after a moment in microseconds.
-pub fn day_after(us: i64) -> Option<NaiveDate> {
-    DateTime::from_timestamp_micros(us)?.date_naive().checked_add_days(Days::new(1))
 }
 
 #[cfg(test)]

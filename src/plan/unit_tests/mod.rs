@@ -15,7 +15,7 @@ use crate::config::yaml::{Node as Yaml, Value};
 use crate::problem::{Code, Problem};
 use crate::table::{AS_OF, Class, Column, TableSchema};
 
-pub use cell::{Cell, day_after, series};
+pub use cell::{Cell, series};
 
 /// A test of which everything is known but whether it passes.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Draft<'_> {
 
     fn run_date(&self, problems: &mut Vec<Problem>) -> NaiveDate {
         let Some(text) = &self.spec.run_date else { return self.plan.run_date };
-        cell::date(text).unwrap_or_else(|| {
+        crate::table::text::date(text).unwrap_or_else(|| {
             let message = format!("expected a date written YYYY-MM-DD, found `{text}`");
             problems.push(Problem::new(Code::BadDuration, message).at(["run_date"]));
             self.plan.run_date

@@ -61,6 +61,7 @@ fn read(sources: &[SourceReport], run_date: NaiveDate) -> Markup {
             th scope="row" { (parts::breakable(&clip(&source.name, CELL_MAX))) }
             td.n { (thousands(source.rows)) }
             td.n { (thousands(source.quarantined_rows)) }
+            td.n { (thousands(source.later_rows)) }
             td.n { (thousands(source.files)) }
             td.n { (bytes(source.bytes)) }
             td { (fresh(source.watermark, run_date)) }
@@ -71,6 +72,7 @@ fn read(sources: &[SourceReport], run_date: NaiveDate) -> Markup {
         Head::Text("Source"),
         Head::Number("Rows"),
         Head::Number("Set aside"),
+        Head::Number("Too late"),
         Head::Number("Files"),
         Head::Number("Size"),
         Head::Text("Newest event"),

@@ -68,7 +68,7 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
                     span.explain { (format::clip(&glossary::explain(&measure.name).0, CELL_MAX)) }
                 }
             }
-            td { (parts::mark(model.verdict, verdict_words(model.verdict))) }
+            td { (parts::mark(model.verdict, verdict(model))) }
             td.n { (parts::estimate(headline.map(|measure| &measure.model))) }
             td.n { (parts::estimate(headline.and_then(|measure| measure.baseline.as_ref()))) }
         }
@@ -77,6 +77,10 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
     let heads =
         [Head::Text("Model, and what decides"), Head::Text("Verdict"), Head::Number("Model"), Head::Number("Baseline")];
     parts::table("All models beside their baselines", &heads, &rows, models.len())
+}
+
+fn verdict(model: &ModelReport) -> &'static str {
+    if model.is_unevaluated() { "not evaluated in this run" } else { verdict_words(model.verdict) }
 }
 
 /// As many as fit, each within `share` bytes and what those before it have left.
@@ -146,7 +150,13 @@ fn watch(watch: &[String]) -> Markup {
 /// How the model came to be.
 fn made(model: &ModelReport) -> Markup {
     let version = model.version.as_deref().unwrap_or("none");
-    let own = [("stage kind", model.kind.as_str()), ("mode", model.mode.as_str()), ("version", version)];
+    let fitted_for = model.fitted_for.map_or_else(|| "not known".to_owned(), |date| date.to_string());
+    let own = [
+        ("stage kind", model.kind.as_str()),
+        ("mode", model.mode.as_str()),
+        ("version", version),
+        ("fitted for", &fitted_for),
+    ];
     let others = model.evaluation.facts.iter().skip(FACTS_SHOWN);
     let others = others.map(|fact| (fact.name.as_str(), fact.value.as_str()));
     html! {

@@ -144,8 +144,12 @@ pub fn of_recommender() -> Vec<Chart> {
 }
 
 pub fn of_segments() -> Vec<Chart> {
-    let sizes = [1_482.0, 1_240.0, 1_011.0, 605.0];
-    let bar = |(place, size): (usize, f64)| (format!("segment {}", place + 1), size);
+    let sizes = [
+        ("1: recent", 1_482.0),
+        ("2: average", 1_240.0),
+        ("3: lapsed, low orders 365d", 1_011.0),
+        ("4: high orders 365d, high spend 365d, high returns share 365d", 605.0),
+    ];
     vec![
         Chart::Line {
             title: "Silhouette by number of clusters".to_owned(),
@@ -157,17 +161,17 @@ pub fn of_segments() -> Vec<Chart> {
         Chart::Bars {
             title: "Sizes of the segments".to_owned(),
             unit: "rows".to_owned(),
-            bars: sizes.into_iter().enumerate().map(bar).collect(),
+            bars: sizes.map(|(name, size)| (name.to_owned(), size)).to_vec(),
         },
         Chart::Grid {
             title: "Means of the segments, shaded by how far they lie from those of all".to_owned(),
             rows_title: "segment".to_owned(),
             columns_title: "mean of".to_owned(),
             rows: names(&[
-                "1: 1,482 rows, 34.2 %",
-                "2: 1,240 rows, 28.6 %",
-                "3: 1,011 rows, 23.3 %",
-                "4: 605 rows, 13.9 %",
+                "1: recent (1,482 rows, 34.2 %)",
+                "2: average (1,240 rows, 28.6 %)",
+                "3: lapsed, low orders 365d (1,011 rows, 23.3 %)",
+                "4: high orders 365d, high spend 365d, high returns share 365d (605 rows, 13.9 %)",
             ]),
             columns: names(&["recency_days", "orders_365d", "spend_365d", "returns_share_365d"]),
             values: vec![

@@ -139,6 +139,7 @@ fn source() -> SourceReport {
         rows: 541_909,
         watermark: NaiveDate::from_ymd_opt(2011, 12, 10),
         quarantined_rows: 2_517,
+        later_rows: 12,
     }
 }
 

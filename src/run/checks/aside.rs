@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use polars::prelude::{
-    BooleanChunked, Column, DataType, Engine, Expr, Field, IntoColumn, LazyFrame, NewChunkedArray, PolarsResult,
-    StringChunked, col, len, lit,
+    BooleanChunked, Column, DataFrame, DataType, Engine, Expr, Field, IntoColumn, LazyFrame, NewChunkedArray,
+    PolarsResult, StringChunked, col, len, lit,
 };
 
-use super::{Findings, ROW, failing};
+use super::{Findings, KEPT, ROW, failing, newest, newest_of};
 use crate::checks::Check;
 use crate::config::Severity;
 use crate::run::failure::NodeFailure;
@@ -43,11 +43,12 @@ impl Findings<'_> {
         if self.needs_row_numbers() { frame.drop(polars::prelude::cols([ROW])) } else { frame }
     }
 
-    pub(super) fn count_kept(&self) -> Result<u64, NodeFailure> {
-        let counted = self.numbered().filter(self.goes_on()).select([len().cast(DataType::Int64)]);
-        let counted = counted.collect_with_engine(Engine::Streaming)?.unwrap_single();
-        let count = counted.columns().first().and_then(|column| column.i64().ok()?.get(0));
-        Ok(count.unwrap_or(0).unsigned_abs())
+    /// How many rows go on, and the greatest times among them.
+    pub(super) fn measure_kept(&self) -> Result<DataFrame, NodeFailure> {
+        let mut measures = vec![len().cast(DataType::Int64).alias(KEPT)];
+        measures.extend(newest_of(&self.subject).into_iter().map(|(name, column)| newest(col(column)).alias(name)));
+        let measured = self.numbered().filter(self.goes_on()).select(measures);
+        Ok(measured.collect_with_engine(Engine::Streaming)?.unwrap_single())
     }
 
     /// The rows, with their numbers where those are needed.

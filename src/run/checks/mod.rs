@@ -7,7 +7,7 @@ mod keys;
 mod tests;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, TimeUnit, col, len, lit};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, TimeUnit, col, len, lit, when};
 
 use super::entry::Entering;
 use super::failure::NodeFailure;
@@ -17,6 +17,7 @@ use crate::config::Severity;
 use crate::config::checks::RowBounds;
 use crate::format;
 use crate::problem::Code;
+use crate::storage::footer::Seen;
 use crate::storage::scan::{self, RowCounter};
 use crate::table::midnight_us;
 
@@ -46,7 +47,7 @@ pub struct Findings<'a> {
     pub rows: u64,
     /// Rows that go on.
     pub kept: u64,
-    /// The greatest value of [`Subject::time`], in microseconds.
+    /// The greatest value of [`Subject::time`] among the rows that go on, in microseconds.
     pub newest_us: Option<i64>,
     /// By check: the numbers of the rows that fail, ascending, where they are not told by the row alone.
     positions: Vec<Option<keys::Positions>>,
@@ -58,20 +59,17 @@ pub fn examine<'a>(
     table: impl Fn(&str, &str) -> Result<LazyFrame, NodeFailure>,
 ) -> Result<Findings<'a>, NodeFailure> {
     let found = one_pass(&subject)?;
-    let number = |name: &str| found.column(name).ok().and_then(|column| column.i64().ok()?.get(0));
-    let rows = number("_rows").unwrap_or(0).unsigned_abs();
+    let rows = integer(&found, ROWS).unwrap_or(0).unsigned_abs();
     let positions = keys::positions(&subject, rows, table)?;
-    let mut findings = Findings {
-        results: vec![],
-        rows,
-        kept: number("_kept").unwrap_or(0).unsigned_abs(),
-        newest_us: number("_newest"),
-        positions,
-        subject,
+    let mut findings = Findings { results: vec![], rows, kept: 0, newest_us: None, positions, subject };
+    // What single rows say of the rows that go on is too much where other rows have a say.
+    let going_on = if findings.needs_row_numbers() { Some(findings.measure_kept()?) } else { None };
+    let number = |name: &str| match &going_on {
+        Some(going_on) if going_on.column(name).is_ok() => integer(going_on, name),
+        _ => integer(&found, name),
     };
-    if findings.needs_row_numbers() {
-        findings.kept = findings.count_kept()?;
-    }
+    findings.kept = number(KEPT).unwrap_or(0).unsigned_abs();
+    findings.newest_us = number(NEWEST);
     for (index, check) in findings.subject.checks.iter().enumerate() {
         let (failed, told) = match &check.test {
             Test::Row(_) => (number(&format!("_c{index}")).unwrap_or(0).unsigned_abs(), None),
@@ -97,41 +95,56 @@ pub fn examine<'a>(
     Ok(findings)
 }
 
+/// Rows that are looked at, and those that go on; the greatest time of the latter.
+const ROWS: &str = "_rows";
+const KEPT: &str = "_kept";
+const NEWEST: &str = "_newest";
+
+fn integer(frame: &DataFrame, name: &str) -> Option<i64> {
+    frame.column(name).ok().and_then(|column| column.i64().ok()?.get(0))
+}
+
+/// The greatest times that are asked for, each with its column. A row that is set aside must not make a table fresh.
+fn newest_of<'a>(subject: &'a Subject<'_>) -> Vec<(String, &'a str)> {
+    let of_check = |(index, check): (usize, &&'a Check)| match &check.test {
+        Test::Freshness { column, .. } => Some((format!("_c{index}"), column.as_str())),
+        _ => None,
+    };
+    let checks = subject.checks.iter().enumerate().filter_map(of_check);
+    checks.chain(subject.time.map(|time| (NEWEST.to_owned(), time))).collect()
+}
+
+/// The greatest of some times, in microseconds.
+fn newest(times: Expr) -> Expr {
+    times.max().cast(DataType::Datetime(TimeUnit::Microseconds, None)).to_physical()
+}
+
 /// Counts, sums and maxima of everything that needs one row at a time.
 fn one_pass(subject: &Subject<'_>) -> Result<DataFrame, NodeFailure> {
-    let microseconds = || DataType::Datetime(TimeUnit::Microseconds, None);
-    let newest = |name: &str| col(name).max().cast(microseconds()).to_physical();
     let mut flags = Vec::new();
-    let mut read = vec![col("_kept")];
-    let mut measures = vec![len().cast(DataType::Int64).alias("_rows")];
+    let mut read = vec![col(KEPT)];
+    let mut measures = vec![len().cast(DataType::Int64).alias(ROWS)];
     let mut kept = subject.time.map_or(lit(true), |time| col(time).is_not_null());
     for (index, check) in subject.checks.iter().enumerate() {
         let name = format!("_c{index}");
-        match &check.test {
-            Test::Row(failing) => {
-                if check.severity == Severity::Quarantine {
-                    kept = kept.and(failing.clone().not());
-                }
-                // A column of its own, so that a constant condition has a value for every row.
-                flags.push(failing.clone().alias(&name));
-                read.push(col(&name));
-                measures.push(col(&name).cast(DataType::Int64).sum());
+        if let Test::Row(failing) = &check.test {
+            if check.severity == Severity::Quarantine {
+                kept = kept.and(failing.clone().not());
             }
-            Test::Freshness { column, .. } => {
-                flags.push(col(column.as_str()).alias(&name));
-                read.push(col(&name));
-                measures.push(newest(&name).alias(&name));
-            }
-            _ => {}
+            // A column of its own, so that a constant condition has a value for every row.
+            flags.push(failing.clone().alias(&name));
+            read.push(col(&name));
+            measures.push(col(&name).cast(DataType::Int64).sum());
         }
     }
-    flags.push(kept.alias("_kept"));
-    measures.push(col("_kept").cast(DataType::Int64).sum());
-    if let Some(time) = subject.time {
-        flags.push(col(time).alias("_newest"));
-        read.push(col("_newest"));
-        measures.push(newest("_newest").alias("_newest"));
+    for (name, column) in newest_of(subject) {
+        let used = when(kept.clone()).then(col(column)).otherwise(lit(polars::prelude::NULL));
+        flags.push(used.alias(&name));
+        read.push(col(&name));
+        measures.push(newest(col(&name)).alias(&name));
     }
+    flags.push(kept.alias(KEPT));
+    measures.push(col(KEPT).cast(DataType::Int64).sum());
     // Counted where nothing but what is asked for is left, so that no other column is read for it.
     let asked = subject.frame.clone().with_columns(flags).select(read);
     let frame = scan::counted(asked, &subject.passing).select(measures);
@@ -181,6 +194,20 @@ fn row_bounds(bounds: &RowBounds, rows: u64, earlier: Option<(NaiveDate, u64)>) 
     (u64::from(!wrong.is_empty()), (!wrong.is_empty()).then(|| wrong.join("; ")).or(remark))
 }
 
+impl<'a> Findings<'a> {
+    /// What there is to say of a table without checks, by the statistics of its files.
+    pub fn of_statistics(subject: Subject<'a>, seen: Seen) -> Findings<'a> {
+        Findings {
+            subject,
+            results: vec![],
+            rows: seen.before + seen.without,
+            kept: seen.before,
+            newest_us: seen.newest_us,
+            positions: vec![],
+        }
+    }
+}
+
 impl Findings<'_> {
     /// Whether a check of severity `quarantine` fails.
     pub fn sets_aside(&self) -> bool {
@@ -205,7 +232,7 @@ pub fn failure(results: &[CheckResult]) -> Option<NodeFailure> {
         _ => Code::CheckFailed,
     };
     let message: Vec<String> = broken.iter().map(|result| result.sentence()).collect();
-    Some(NodeFailure { code, message: message.join("; "), checks: results.to_vec() })
+    Some(NodeFailure { checks: results.to_vec(), ..NodeFailure::new(code, message.join("; ")) })
 }
 
 /// The number of a row, from 0, in the order of the frame.

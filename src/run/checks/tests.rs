@@ -164,3 +164,29 @@ fn an_empty_table_breaks_nothing_but_its_bounds() {
     let failed: Vec<u64> = findings.results.iter().map(|result| result.failed).collect();
     assert_eq!(failed, [0, 0, 1]);
 }
+
+/// Times that are set aside, one for itself and one for its key, make nothing fresh.
+#[test]
+fn the_newest_time_is_one_of_a_row_that_goes_on() {
+    let microseconds = DataType::Datetime(TimeUnit::Microseconds, None);
+    let times = Series::new("at".into(), [10_i64, 20, 30, 40]).cast(&microseconds).unwrap().into_column();
+    let keys = numbers("k", &[Some(1), Some(2), Some(1), Some(-1)]);
+    let newest = |checks: &[Check]| {
+        let subject = Subject {
+            frame: frame(vec![times.clone(), keys.clone()]),
+            passing: RowCounter::default(),
+            entering: Entering::default(),
+            time: Some("at"),
+            port: None,
+            checks: checks.iter().collect(),
+            run_date: day("2024-06-01"),
+            earlier: None,
+        };
+        examine(subject, |_, _| unreachable!("no other table is asked for")).unwrap().newest_us
+    };
+    let negative = || check(Severity::Quarantine, Test::Row(col("k").lt(lit(0))));
+    assert_eq!(newest(&[]), Some(40));
+    assert_eq!(newest(&[negative()]), Some(30));
+    assert_eq!(newest(&[negative(), check(Severity::Quarantine, Test::Unique(vec!["k".into()]))]), Some(20));
+    assert_eq!(newest(&[negative(), check(Severity::Warn, Test::Unique(vec!["k".into()]))]), Some(30));
+}

@@ -4,7 +4,7 @@ use polars::prelude::{DataFrame, DataType, Engine, Expr, JoinArgs, JoinType, Laz
 
 use super::side::{ManifestNode, Output, Side};
 use crate::report::diff::Entities;
-use crate::table::{AS_OF, Class, Column, Role, TableSchema};
+use crate::table::{AS_OF, Column, Role, TableSchema};
 
 /// Columns that are read at once: what bounds the memory.
 const COLUMNS_AT_ONCE: usize = 4;
@@ -180,7 +180,7 @@ fn comparable(column: &Column, schema: &TableSchema) -> bool {
     let kind = column.dtype.is_primitive_numeric()
         || matches!(column.dtype, DataType::Boolean | DataType::String | DataType::Decimal(..));
     let named = schema.key.contains(&column.name) || column.name == MODEL_VERSION;
-    kind && !named && column.role == Role::Plain && column.class != Class::DirectId
+    kind && !named && column.role == Role::Plain && !column.class.names_one()
 }
 
 fn count(expr: Expr) -> Expr {

@@ -11,10 +11,11 @@ use polars::prelude::{Column, DataFrame, DataType, IntoColumn, IntoLazy, SortMul
 use super::decide::stage_seed;
 use super::failure::NodeFailure;
 use super::stage::from_panic;
-use crate::plan::{Cell, Feed, Given, Plan, UnitTest, Work, day_after, series};
+use crate::plan::{Cell, Feed, Given, Plan, UnitTest, Work, series};
 use crate::problem::Code;
 use crate::stages::contract::Cancel;
 use crate::stages::{Inputs, NamedTable, StageContext};
+use crate::table::text::day_after;
 use crate::table::{AS_OF, Table, TableSchema};
 
 pub use compare::{Difference, Line};

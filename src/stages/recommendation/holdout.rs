@@ -95,6 +95,7 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
         facts,
         charts: charts(judged, &popular, &relevant, items),
         slices: vec![],
+        finds: String::new(),
         watch: vec![],
     };
     let narrow = coverage.and_then(|coverage| watch::narrow_lists(deciding, coverage));

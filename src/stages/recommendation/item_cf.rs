@@ -16,7 +16,7 @@ use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::metrics::profile::ColumnProfile;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::protocol::Protocol;
 use crate::table::{AS_OF, Column, TableSchema, midnight_us, type_name};
 
@@ -97,8 +97,11 @@ const NEIGHBORS: &str = "neighbors.parquet";
 #[derive(Serialize, Deserialize)]
 struct Fitted {
     items: usize,
-    parameters: ItemCf,
+    parameters: serde_json::Value,
 }
+
+/// The parameters that say how users are served and how lists are judged, and nothing of fitting.
+const SERVING: [&str; 3] = ["holdout", "top", "exclude_seen"];
 
 impl StageConfig for ItemCf {
     const KIND: &'static str = "item_cf";
@@ -175,7 +178,10 @@ impl Stage for ItemCf {
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
-        let earlier = inputs.earlier.take();
+        let earlier = match self.mode {
+            Mode::Apply => Some(Model::to_apply(inputs.earlier.take(), self, &SERVING)?),
+            Mode::Fit | Mode::FitApply => None,
+        };
         let table = inputs.one(PORT)?;
         let dtypes = self.id_types(&table.schema);
         let interactions = Interactions::read(table, &self.user, &self.item, &self.time)?;
@@ -288,9 +294,9 @@ impl ItemCf {
             ],
             profile: profile.to_vec(),
             rows: interactions.len(),
-            parameters: serde_json::to_value(self).unwrap_or_default(),
+            parameters: parameters(self)?,
         };
-        let fitted = Fitted { items: neighbors.items(), parameters: self.clone() };
+        let fitted = Fitted { items: neighbors.items(), parameters: signature.parameters.clone() };
         let mut model = Model::new(run_date, signature, &fitted)?;
         model
             .files

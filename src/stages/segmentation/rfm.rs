@@ -183,6 +183,7 @@ impl Scored {
                 center: None,
             }],
             slices: slices.collect(),
+            finds: String::new(),
             watch: vec![],
         }
     }

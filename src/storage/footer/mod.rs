@@ -1,7 +1,9 @@
 //! Parquet footers: schema and row count, from a few small reads.
 
+mod sound;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::ops::Range;
 
@@ -14,29 +16,34 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::{Kind, Location, SourceFile, StorageError};
+pub use times::{Seen, Times, seen_before};
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;
 /// Files read at the same time by [`read_all`].
 const CONCURRENCY: usize = 16;
 
-/// What a Parquet file says about itself.
+/// What a file says about itself: a Parquet file at its end, a text file in its first lines.
 #[derive(Debug, Clone)]
 pub struct Footer {
     pub location: Location,
     /// Size of the file in bytes.
     pub size: u64,
-    pub rows: u64,
+    /// Of a text file nobody knows before it is read.
+    pub rows: Option<u64>,
     /// Top-level columns, in the file's order.
     pub columns: Vec<Column>,
+    /// What the row groups' statistics say about columns of datetimes.
+    pub times: Times,
 }
 
 /// A top-level column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
-    /// Arrow's type, from the logical type or the Arrow schema that the writer left.
-    pub data_type: DataType,
+    /// Arrow's type, from the logical type or the Arrow schema that the writer left; none of what is a text until
+    /// it is read.
+    pub data_type: Option<DataType>,
     pub nullable: bool,
 }
 
@@ -52,14 +59,15 @@ pub async fn read(file: &SourceFile) -> Result<Footer, StorageError> {
         .map_err(|error: ParquetError| corrupt(error.to_string()))?;
     let columns = schema.fields().iter().map(|field| Column {
         name: field.name().clone(),
-        data_type: field.data_type().clone(),
+        data_type: Some(field.data_type().clone()),
         nullable: field.is_nullable(),
     });
     Ok(Footer {
         location: file.location.clone(),
         size: file.size,
-        rows: u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?,
+        rows: Some(u64::try_from(descriptor.num_rows()).map_err(|_| corrupt("its row count is negative".to_owned()))?),
         columns: columns.collect(),
+        times: Times::of(&metadata, &schema),
     })
 }
 
@@ -86,7 +94,12 @@ async fn metadata(file: &SourceFile) -> Result<ParquetMetaData, StorageError> {
         let (next, decoded) = decode(decoder, ranges, buffers).await.map_err(|error| corrupt(not_parquet(&error)))?;
         match decoded {
             DecodeResult::NeedsData(more) => (decoder, ranges) = (next, more),
-            DecodeResult::Data(metadata) => return within(metadata, file.size).map_err(corrupt),
+            DecodeResult::Data(metadata) => {
+                return match sound::complaint(&metadata, file.size) {
+                    None => Ok(metadata),
+                    Some(complaint) => Err(corrupt(complaint)),
+                };
+            }
             DecodeResult::Finished => return Err(corrupt("its footer is empty".to_owned())),
         }
     }
@@ -110,19 +123,4 @@ async fn decode(
 
 fn not_parquet(error: &ParquetError) -> String {
     format!("it is not a whole Parquet file: {error}")
-}
-
-/// A footer can outlive its data, for one in a file put together from parts: every column has to end inside.
-fn within(metadata: ParquetMetaData, size: u64) -> Result<ParquetMetaData, String> {
-    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-    for chunk in chunks {
-        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
-        let end = u64::try_from(start).ok().zip(u64::try_from(chunk.compressed_size()).ok());
-        let end = end.and_then(|(start, length)| start.checked_add(length));
-        if end.is_none_or(|end| end > size) {
-            let name = chunk.column_path().string();
-            return Err(format!("column `{name}` lies outside the file, which must be truncated"));
-        }
-    }
-    Ok(metadata)
 }

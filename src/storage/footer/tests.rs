@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::TimeUnit;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::*;
-use crate::storage::sources;
+use crate::storage::{Format, sources};
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -24,7 +24,7 @@ fn two_row_groups() -> WriterProperties {
 
 async fn footer(path: &Path) -> Result<Footer, StorageError> {
     let location = Location::parse(path.to_str().unwrap(), Path::new("/"))?;
-    let files = sources::list(&location).await?;
+    let files = sources::list(&location, &Format::Parquet).await?;
     Ok(read_all(&files).await?.remove(0))
 }
 
@@ -40,12 +40,33 @@ async fn schema_and_rows_are_read() {
     ];
     write(&path, columns, two_row_groups());
     let footer = footer(&path).await.unwrap();
-    assert_eq!(footer.rows, 5);
+    assert_eq!(footer.rows, Some(5));
     assert_eq!(footer.size, fs::metadata(&path).unwrap().len());
     let names: Vec<_> = footer.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["id", "at", "name"]);
-    assert_eq!(footer.columns[1].data_type, DataType::Timestamp(TimeUnit::Nanosecond, None));
+    assert_eq!(footer.columns[1].data_type, Some(DataType::Timestamp(TimeUnit::Nanosecond, None)));
     assert_eq!(footer.columns.iter().map(|c| c.nullable).collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[tokio::test]
+async fn statistics_tell_what_is_before_a_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("times.parquet");
+    let nanoseconds = vec![Some(5_999), None, Some(7_000), Some(9_001), None, None];
+    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(nanoseconds));
+    write(&path, vec![("at", times)], two_row_groups());
+    let footers = [footer(&path).await.unwrap()];
+    let seen = |moment| seen_before(&footers, "at", moment);
+    assert_eq!(seen(6), Some(Seen { before: 1, without: 3, newest_us: Some(5) }));
+    assert_eq!(seen(10), Some(Seen { before: 3, without: 3, newest_us: Some(9) }));
+    assert_eq!(seen(5), Some(Seen { before: 0, without: 3, newest_us: None }));
+    assert_eq!(seen(8), None, "the moment lies within a row group");
+    assert_eq!(seen_before(&footers, "on", 10), None);
+
+    let bare = dir.path().join("bare.parquet");
+    let properties = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None).build();
+    write(&bare, vec![("at", Arc::new(TimestampNanosecondArray::from(vec![5_999])))], properties);
+    assert_eq!(seen_before(&[footer(&bare).await.unwrap()], "at", 10), None, "there are no statistics");
 }
 
 #[tokio::test]

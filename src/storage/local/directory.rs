@@ -55,6 +55,30 @@ impl AtomicDirectory {
         self.place().map_err(|error| StorageError::io("write", self.target.display(), &error))
     }
 
+    /// Like [`AtomicDirectory::finish`], but what was staged wins: where the target is there already, each file takes
+    /// the place of its namesake, in the order of their names and `_…` last. Who reads an older file goes on reading it.
+    ///
+    /// # Errors
+    /// Those of the file system; what was staged is removed.
+    pub fn replace(mut self) -> Result<(), StorageError> {
+        let replaced = match self.place() {
+            Ok(Placed::Earlier) => self.place_files(),
+            placed => placed.map(drop),
+        };
+        replaced.map_err(|error| StorageError::io("write", self.target.display(), &error))
+    }
+
+    fn place_files(&self) -> io::Result<()> {
+        let Some(staged) = &self.staged else { return Ok(()) };
+        sync_tree(staged)?;
+        let mut names: Vec<_> = fs::read_dir(staged)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+        names.sort_by_key(|name| (name.as_encoded_bytes().starts_with(b"_"), name.clone()));
+        for name in names {
+            fs::rename(staged.join(&name), self.target.join(&name))?;
+        }
+        sync_directory(&self.target)
+    }
+
     fn place(&mut self) -> io::Result<Placed> {
         let Some(staged) = self.staged.clone() else {
             return Ok(Placed::Here);
@@ -116,6 +140,25 @@ mod tests {
         });
         assert_eq!(placed.iter().filter(|placed| **placed == Placed::Here).count(), 1);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_there_is_replaced_file_by_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("x");
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("a"), "old").unwrap();
+        let mut reader = fs::File::open(target.join("a")).unwrap();
+        let atomic = AtomicDirectory::create(&target).unwrap();
+        for name in ["_meta", "a", "b"] {
+            fs::write(atomic.path().join(name), "new").unwrap();
+        }
+        atomic.replace().unwrap();
+        for name in ["_meta", "a", "b"] {
+            assert_eq!(fs::read_to_string(target.join(name)).unwrap(), "new");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(io::read_to_string(&mut reader).unwrap(), "old");
     }
 
     #[test]

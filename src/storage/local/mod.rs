@@ -3,9 +3,11 @@
 mod directory;
 mod durable;
 mod file;
+mod lock;
 mod store;
 mod upload;
 
 pub use directory::{AtomicDirectory, Placed};
-pub use file::write_atomic;
+pub use file::{size, write_atomic};
+pub use lock::{Others, Presence, is_abandoned, is_old};
 pub use store::DurableFileSystem;

@@ -13,7 +13,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::file::{claim, replace, stage};
+use super::file::stage;
 use super::upload::LocalUpload;
 
 /// Reads and lists as `object_store` does; writes are synced before they get their name, and so is the name.
@@ -48,8 +48,8 @@ pub(super) fn store_error(error: io::Error, path: &FilePath) -> Error {
 fn put(target: &FilePath, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
     let staged = stage(target, |file| payload.iter().try_for_each(|chunk| file.write_all(chunk)))?;
     match mode {
-        PutMode::Create => claim(&staged, target),
-        _ => replace(&staged, target),
+        PutMode::Create => staged.claim(target),
+        _ => staged.replace(target),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A large file written in parts, under a hidden name until it is complete.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
-use super::durable::create_directories;
-use super::file::{parent, replace, staged_path};
+use super::file::Staged;
 use super::store::store_error;
 
 #[derive(Debug)]
 pub(super) struct LocalUpload {
-    file: Arc<File>,
-    staged: PathBuf,
+    staged: Arc<Staged>,
     target: PathBuf,
     offset: u64,
     done: bool,
@@ -24,14 +22,12 @@ pub(super) struct LocalUpload {
 
 impl LocalUpload {
     pub(super) fn start(target: &Path) -> io::Result<Self> {
-        let staged = staged_path(target)?;
-        create_directories(parent(&staged))?;
-        let file = Arc::new(File::create_new(&staged)?);
-        Ok(Self { file, staged, target: target.to_owned(), offset: 0, done: false })
+        let staged = Arc::new(Staged::create(target)?);
+        Ok(Self { staged, target: target.to_owned(), offset: 0, done: false })
     }
 }
 
-fn write_at(file: &File, data: &PutPayload, mut offset: u64) -> io::Result<()> {
+fn write_at(file: &fs::File, data: &PutPayload, mut offset: u64) -> io::Result<()> {
     for chunk in data {
         file.write_all_at(chunk, offset)?;
         offset += chunk.len() as u64;
@@ -44,19 +40,19 @@ impl MultipartUpload for LocalUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let offset = self.offset;
         self.offset += data.content_length() as u64;
-        let (file, target) = (Arc::clone(&self.file), self.target.clone());
+        let (staged, target) = (Arc::clone(&self.staged), self.target.clone());
         Box::pin(async move {
-            let write = move || write_at(&file, &data, offset);
+            let write = move || write_at(&staged.file, &data, offset);
             let written = tokio::task::spawn_blocking(write).await?;
             written.map_err(|error| store_error(error, &target))
         })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let file = Arc::clone(&self.file);
-        let (staged, target) = (self.staged.clone(), self.target.clone());
+        let (staged, target) = (Arc::clone(&self.staged), self.target.clone());
         tokio::task::spawn_blocking(move || {
-            file.sync_all().and_then(|()| replace(&staged, &target)).map_err(|error| store_error(error, &target))
+            let placed = staged.file.sync_all().and_then(|()| staged.replace(&target));
+            placed.map_err(|error| store_error(error, &target))
         })
         .await??;
         self.done = true;
@@ -65,7 +61,7 @@ impl MultipartUpload for LocalUpload {
 
     async fn abort(&mut self) -> Result<()> {
         self.done = true;
-        fs::remove_file(&self.staged).map_err(|error| store_error(error, &self.staged))
+        fs::remove_file(&self.staged.path).map_err(|error| store_error(error, &self.staged.path))
     }
 }
 
@@ -73,7 +69,7 @@ impl MultipartUpload for LocalUpload {
 impl Drop for LocalUpload {
     fn drop(&mut self) {
         if !self.done {
-            let _ = fs::remove_file(&self.staged);
+            let _ = fs::remove_file(&self.staged.path);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use object_store::PutMode;
 
-use super::check::check;
+use super::check::{arrived, check};
 use super::commit::{Commit, VERSION};
 use super::dataset::Dataset;
 use super::finish::finish;
@@ -78,7 +78,7 @@ impl<'a> Attempt<'a> {
         let Commit { run_date, sequence, run_id, .. } = &self.commit;
         for (index, source) in self.request.files.iter().enumerate() {
             let name = names::part(*run_date, index, *sequence, run_id);
-            staged.push(stage(self.dataset, name, source).await?);
+            staged.push(stage(self.dataset, name, source, &self.request.stop).await?);
         }
         self.commit.files = staged.iter().map(|staged| staged.file.clone()).collect();
         Ok(())
@@ -86,21 +86,26 @@ impl<'a> Attempt<'a> {
 
     async fn expose_and_commit(&self, staged: &mut [Staged]) -> Result<(), Failure> {
         let date = self.commit.run_date;
+        let stop = &self.request.stop;
         if self.superseded().await? {
             return Err(self.conflict().into());
         }
+        stop.check(&self.dataset.to)?;
         self.dataset.delete(&names::success(date)).await?;
         for staged in staged {
-            let completed = staged.upload.complete().await;
-            let location = || self.dataset.to.join(&staged.file.path);
-            completed.map_err(|error| StorageError::store("write", location(), &error))?;
+            if let Err(error) = staged.upload.complete().await
+                && !arrived(self.dataset, &staged.file).await
+            {
+                return Err(StorageError::store("write", self.dataset.to.join(&staged.file.path), &error).into());
+            }
         }
         // Once more: the run before may have been slow to write its own, and now it can see our files.
         self.dataset.delete(&names::success(date)).await?;
         for file in &self.commit.files {
             check(self.dataset, file).await?;
         }
-        put_commit(self.dataset, &self.commit).await
+        stop.check(&self.dataset.to)?;
+        put_commit(self.dataset, &self.commit, || stop.check(&self.dataset.to).is_err()).await
     }
 
     async fn superseded(&self) -> Result<bool, StorageError> {
@@ -138,14 +143,15 @@ fn conflict(dataset: &Dataset, commit: &Commit) -> StorageError {
 
 /// Puts a commit create-only, for callers whose files were there before.
 pub(super) async fn recommit(dataset: &Dataset, commit: &Commit) -> Result<(), StorageError> {
-    put_commit(dataset, commit).await.map_err(|failure| match failure {
+    put_commit(dataset, commit, || false).await.map_err(|failure| match failure {
         Failure::Certain(error) | Failure::Unknown(error) => error,
     })
 }
 
 /// Puts the commit create-only. After an error it is read back, since the error may have come after the success;
-/// while its fate is unknown the put is repeated, which is safe because only one can win.
-async fn put_commit(dataset: &Dataset, commit: &Commit) -> Result<(), Failure> {
+/// while its fate is unknown the put is repeated, which is safe because only one can win. Once the run is to stop it
+/// is not repeated.
+async fn put_commit(dataset: &Dataset, commit: &Commit, stopped: impl Fn() -> bool) -> Result<(), Failure> {
     let name = names::commit(commit.run_date, commit.sequence);
     let mut delay = COMMIT_DELAY;
     let mut tries = COMMIT_TRIES;
@@ -160,7 +166,7 @@ async fn put_commit(dataset: &Dataset, commit: &Commit) -> Result<(), Failure> {
             _ => {}
         }
         tries -= 1;
-        if tries == 0 {
+        if tries == 0 || stopped() {
             let detail = format!("it may have been published, run again: {}", error.detail);
             return Err(Failure::Unknown(dataset.error(Kind::Transient, &name, detail)));
         }
@@ -175,5 +181,6 @@ fn is_same(there: &Commit, ours: &Commit) -> bool {
 
 /// Errors by which a store says that it did nothing.
 fn is_final(kind: Kind) -> bool {
-    matches!(kind, Kind::Permission | Kind::DiskFull | Kind::ReadOnly | Kind::Invalid)
+    use Kind::{BucketMissing, Denied, DiskFull, Invalid, Permission, ReadOnly, Refused};
+    matches!(kind, Permission | Denied | BucketMissing | Refused | DiskFull | ReadOnly | Invalid)
 }

@@ -83,6 +83,16 @@ impl Dataset {
         }
     }
 
+    /// The size of an object in bytes; `None` if it does not exist.
+    pub(super) async fn size(&self, name: &str) -> Result<Option<u64>, StorageError> {
+        let found = self.store.head(&self.path(name)?).await;
+        match found.map_err(|error| StorageError::store("read", self.to.join(name), &error)) {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Marks the location as a dataset before its first data file appears, so that a crash right then leaves
     /// nothing that a reader would take for data.
     pub(super) async fn mark(&self) -> Result<(), StorageError> {

@@ -8,9 +8,9 @@ use super::commit::Commit;
 use super::dataset::Dataset;
 use super::names;
 use super::request::check_run_id;
-use crate::storage::{Kind, Location, StorageError};
+use crate::storage::{Kind, Location, StorageError, local};
 
-/// Staging files of small objects live for a moment; after a day they are litter of a crash.
+/// Where nobody can say whether the writer of a staged file is alive, it is litter after a day.
 const LITTER_HOURS: i64 = 24;
 
 /// What a partition looks like beside its newest commit.
@@ -24,42 +24,61 @@ pub enum State {
     Damaged(Vec<String>),
 }
 
-/// What is in a partition, sorted out.
+/// What is in a partition, and in the directory of its commits, sorted out.
 #[derive(Default)]
-struct Survey {
+pub(super) struct Survey {
     /// Files of the commit that are missing or have another size.
-    damaged: Vec<String>,
+    pub(super) damaged: Vec<String>,
     /// What no run can want any more.
-    dead: Vec<String>,
+    pub(super) dead: Vec<String>,
     /// Visible data files of a run aiming higher.
-    rivals: bool,
-    success: bool,
+    pub(super) rivals: Vec<String>,
+    /// What publishing did not write.
+    pub(super) foreign: Vec<String>,
+    pub(super) success: bool,
 }
 
-async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageError> {
-    let found = dataset.list(&names::partition(commit.run_date)).await?;
+pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageError> {
+    let date = commit.run_date;
+    let found = dataset.list(&names::partition(date)).await?;
     let size = |path: &str| found.iter().find(|(name, _)| name == path).map(|(_, meta)| meta.size);
     let damaged = commit.files.iter().filter(|file| size(&file.path) != Some(file.bytes));
     let mut survey = Survey {
         damaged: damaged.map(|file| file.path.clone()).collect(),
-        success: size(&names::success(commit.run_date)).is_some(),
+        success: size(&names::success(date)).is_some(),
         ..Survey::default()
     };
-    for (path, meta) in found.iter().filter(|(path, _)| !commit.names(path)) {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        match names::parse_part(name) {
+    let own = [names::success(date), names::manifest(date)];
+    for (path, meta) in found.iter().filter(|(path, _)| !commit.names(path) && !own.contains(path)) {
+        let part = path.rsplit('/').next().and_then(names::parse_part);
+        match part {
             Some(part) if part.sequence <= commit.sequence => survey.dead.push(path.clone()),
-            Some(part) => survey.rivals |= !part.staged,
-            None if is_litter(name, meta) => survey.dead.push(path.clone()),
-            None => {}
+            Some(part) if !part.staged => survey.rivals.push(path.clone()),
+            _ if names::is_staged(path) => survey.dead.extend(is_litter(dataset, path, meta).then(|| path.clone())),
+            _ => survey.foreign.push(path.clone()),
         }
     }
+    survey.dead.extend(staged_litter(dataset, &names::commits(date)).await?);
     Ok(survey)
 }
 
-fn is_litter(name: &str, meta: &ObjectMeta) -> bool {
-    let age = Utc::now().signed_duration_since(meta.last_modified);
-    name.starts_with('.') && name.ends_with(".tmp") && age > TimeDelta::hours(LITTER_HOURS)
+/// What writers that died left below a name of what they were staging. Elsewhere than on local disk that is never
+/// visible.
+pub(super) async fn staged_litter(dataset: &Dataset, name: &str) -> Result<Vec<String>, StorageError> {
+    if !dataset.to.is_local() {
+        return Ok(Vec::new());
+    }
+    let staged = dataset.list(name).await?.into_iter().filter(|(path, _)| names::is_staged(path));
+    Ok(staged.filter(|(path, meta)| is_litter(dataset, path, meta)).map(|(path, _)| path).collect())
+}
+
+/// Whether a staged file was left by a run that died. Local ones are locked by who writes them; only there can they
+/// be seen at all.
+pub(super) fn is_litter(dataset: &Dataset, path: &str, meta: &ObjectMeta) -> bool {
+    match dataset.to.join(path).local_path() {
+        Some(path) => local::is_abandoned(&path),
+        None => Utc::now().signed_duration_since(meta.last_modified) > TimeDelta::hours(LITTER_HOURS),
+    }
 }
 
 /// Brings the partition to exactly this version. `false` if a later run has committed or is about to: then the
@@ -77,17 +96,17 @@ pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, S
     for path in &before.dead {
         dataset.delete(path).await?;
     }
-    if before.rivals {
+    if !before.rivals.is_empty() {
         return Ok(false);
     }
     dataset.put_json(&names::manifest(date), commit, PutMode::Overwrite).await?;
     dataset.put(&names::success(date), Vec::new(), PutMode::Overwrite).await?;
     // A run that removed `_SUCCESS` before we wrote it shows its files by now, or will remove it again.
     let after = survey(dataset, commit).await?;
-    if after.rivals {
+    if !after.rivals.is_empty() {
         dataset.delete(&names::success(date)).await?;
     }
-    Ok(!after.rivals)
+    Ok(after.rivals.is_empty())
 }
 
 /// Compares a partition with its newest commit by existence and size, without reading data.
@@ -100,12 +119,17 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
     if !survey.damaged.is_empty() {
         return Ok(State::Damaged(survey.damaged));
     }
-    if !survey.success || survey.rivals || !survey.dead.is_empty() {
+    if !survey.success || !survey.rivals.is_empty() || !survey.dead.is_empty() {
         return Ok(State::Unfinished);
     }
+    Ok(if manifest_agrees(&dataset, commit).await? { State::Whole } else { State::Unfinished })
+}
+
+/// Whether `_manifest.json` is the copy of the commit that it should be.
+pub(super) async fn manifest_agrees(dataset: &Dataset, commit: &Commit) -> Result<bool, StorageError> {
     let manifest = dataset.get(&names::manifest(commit.run_date)).await?;
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Commit>(&bytes).ok());
-    Ok(if manifest.as_ref() == Some(commit) { State::Whole } else { State::Unfinished })
+    Ok(manifest.as_ref() == Some(commit))
 }
 
 /// Finishes the newest version of a date; `None` if there is none. Where visible files of an unfinished run lie
@@ -125,7 +149,7 @@ pub async fn repair(
         return Ok(None);
     };
     let found = survey(&dataset, &commit).await?;
-    if found.rivals && found.damaged.is_empty() {
+    if !found.rivals.is_empty() && found.damaged.is_empty() {
         commit.sequence += 1;
         run_id.clone_into(&mut commit.run_id);
         commit.created_at = now;

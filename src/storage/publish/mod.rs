@@ -15,6 +15,7 @@
 //! higher may belong to a run that is still writing and is left alone.
 
 mod attempt;
+mod audit;
 mod check;
 mod commit;
 mod dataset;
@@ -25,9 +26,10 @@ mod request;
 mod tests;
 mod upload;
 
+pub use audit::{Audit, Fault, Finding, Inspection, audit, content_damage};
 pub use commit::{Commit, CommittedFile};
 pub use finish::{State, repair, verify};
-pub use request::{NewFile, Request};
+pub use request::{NewFile, Request, Stop};
 
 use chrono::NaiveDate;
 
@@ -56,6 +58,9 @@ pub async fn publish(request: &Request) -> Result<Published, StorageError> {
     let before = dataset.newest(request.run_date).await?;
     if before.is_none() {
         dataset.mark().await?;
+        for litter in finish::staged_litter(&dataset, names::COMMITS).await? {
+            dataset.delete(&litter).await?;
+        }
     }
     let commit = Attempt::new(&dataset, request, before).run().await?;
     let finished = finish::finish(&dataset, &commit).await?;

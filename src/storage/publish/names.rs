@@ -38,6 +38,16 @@ pub(super) fn part(date: NaiveDate, index: usize, sequence: u64, run_id: &str) -
     format!("run_date={date}/part-{index:05}-{sequence:06}-{run_id}.parquet")
 }
 
+/// Whether a path is of a local file that has not got its name yet.
+pub(super) fn is_staged(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
+}
+
+/// The date of a path below a partition, and whether it is below one of that name.
+pub(super) fn parse_partition(path: &str) -> Option<NaiveDate> {
+    path.strip_prefix("run_date=")?.split_once('/')?.0.parse().ok()
+}
+
 /// A data file found in a partition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {

@@ -1,6 +1,8 @@
 //! What a caller wants published.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
@@ -22,6 +24,32 @@ pub struct Request {
     pub schema: Vec<Value>,
     /// In the order of the rows; may be empty.
     pub files: Vec<NewFile>,
+    /// Says when nothing may be published any more.
+    pub stop: Stop,
+}
+
+/// Asked before each step towards a commit. A commit that has been sent is not called back.
+#[derive(Clone)]
+pub struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Stop {
+    /// Stops once `stopped` says so, which it may be asked from any thread.
+    pub fn when(stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(stopped))
+    }
+
+    pub(super) fn check(&self, to: &Location) -> Result<(), StorageError> {
+        if (self.0)() {
+            return Err(StorageError::new(Kind::Stopped, "publish to", to, "the run was stopped"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stop")
+    }
 }
 
 /// A finished local Parquet file. It stays the caller's to delete.

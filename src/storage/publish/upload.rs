@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::commit::CommittedFile;
 use super::dataset::Dataset;
-use super::request::NewFile;
+use super::request::{NewFile, Stop};
 use crate::storage::StorageError;
 
 /// S3 wants at least 5 MiB a part, and all but the last of one size.
@@ -28,15 +28,21 @@ pub(super) struct Staged {
     pub(super) file: CommittedFile,
 }
 
-/// Uploads one file under `name`. On an error the upload is aborted.
-pub(super) async fn stage(dataset: &Dataset, name: String, source: &NewFile) -> Result<Staged, StorageError> {
+/// Uploads one file under `name`. On an error, or if the run is to stop, the upload is aborted.
+pub(super) async fn stage(
+    dataset: &Dataset,
+    name: String,
+    source: &NewFile,
+    stop: &Stop,
+) -> Result<Staged, StorageError> {
     let path = dataset.path(&name)?;
     let failed = |error| StorageError::store("write", dataset.to.join(&name), &error);
     let file = File::open(&source.path).map_err(|error| StorageError::io("read", source.path.display(), &error))?;
     let mut upload = dataset.store.put_multipart(&path).await.map_err(failed)?;
-    let sent = send(upload.as_mut(), file).await.map_err(|error| match error {
+    let sent = send(upload.as_mut(), file, || stop.check(&dataset.to)).await.map_err(|error| match error {
         SendError::Source(error) => StorageError::io("read", source.path.display(), &error),
         SendError::Store(error) => failed(error),
+        SendError::Stopped(error) => error,
     });
     match sent {
         Ok((bytes, sha256)) => {
@@ -53,15 +59,21 @@ pub(super) async fn stage(dataset: &Dataset, name: String, source: &NewFile) -> 
 enum SendError {
     Source(io::Error),
     Store(object_store::Error),
+    Stopped(StorageError),
 }
 
-async fn send(upload: &mut dyn MultipartUpload, file: File) -> Result<(u64, String), SendError> {
+async fn send(
+    upload: &mut dyn MultipartUpload,
+    file: File,
+    check: impl Fn() -> Result<(), StorageError>,
+) -> Result<(u64, String), SendError> {
     let size = file.metadata().map_err(SendError::Source)?.len();
     let part_bytes = PART_BYTES.max(size.div_ceil(PARTS_MAX));
     let (mut total, mut hash) = (0, Sha256::new());
     let file = Arc::new(file);
     let mut parts = FuturesUnordered::new();
     loop {
+        check().map_err(SendError::Stopped)?;
         let (bytes, hashed) = next_part(Arc::clone(&file), hash, part_bytes).await?;
         hash = hashed;
         if bytes.is_empty() {

@@ -5,6 +5,9 @@ use super::hive::partitions;
 use crate::storage::publish::{self, Commit};
 use crate::storage::{Location, StorageError};
 
+/// What the identity of a committed file starts with.
+pub(super) const COMMITTED: &str = "sha256:";
+
 /// The committed files of a dataset, or of one of its `run_date=` partitions, by their path relative to `base`.
 /// `None` if `base` is neither.
 pub(super) async fn files(base: &Location) -> Result<Option<Vec<(String, SourceFile)>>, StorageError> {
@@ -30,7 +33,7 @@ fn committed(base: &Location, prefix: &str, commits: &[Commit]) -> Vec<(String, 
             let file = SourceFile {
                 location: base.join(relative),
                 size: file.bytes,
-                identity: format!("sha256:{}", file.sha256),
+                identity: format!("{COMMITTED}{}", file.sha256),
                 partitions: partitions(relative),
             };
             (relative.to_owned(), file)

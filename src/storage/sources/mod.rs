@@ -9,11 +9,11 @@ mod tests;
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
-use super::{Kind, Location, StorageError};
+use super::{Format, Kind, Location, StorageError};
 use hive::partitions;
 use pattern::Pattern;
 
-/// One Parquet file of a source.
+/// One file of a source.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     pub location: Location,
@@ -28,13 +28,13 @@ pub struct SourceFile {
 
 /// The files of a source, sorted by path.
 ///
-/// A glob (`*`, `**`, `?`, `[..]`, `{a,b}`) takes what it matches, and the `*.parquet` below any directory
-/// it matches; a directory takes every `*.parquet` below it. Names that start with `_` or `.` are skipped in
+/// A glob (`*`, `**`, `?`, `[..]`, `{a,b}`) takes what it matches, and the files of the format below any directory
+/// it matches; a directory takes every file of the format below it, by its extension. Names that start with `_` or `.` are skipped in
 /// both. A dataset published by [`super::publish`] gives the files of each date's newest commit and no others.
 ///
 /// # Errors
-/// [`Kind::NotFound`] if there is no such file, or no Parquet file in it; [`Kind::Invalid`] for a bad glob.
-pub async fn list(location: &Location) -> Result<Vec<SourceFile>, StorageError> {
+/// [`Kind::NotFound`] if there is no such file, or no file of the format in it; [`Kind::Invalid`] for a bad glob.
+pub async fn list(location: &Location, format: &Format) -> Result<Vec<SourceFile>, StorageError> {
     if let Some(file) = exact(location).await? {
         return Ok(vec![file]);
     }
@@ -46,15 +46,15 @@ pub async fn list(location: &Location) -> Result<Vec<SourceFile>, StorageError> 
         None => below(base).await?,
     };
     let keep = |relative: &str| match &pattern {
-        Some(pattern) => pattern.matches(relative),
-        None => relative.ends_with(".parquet"),
+        Some(pattern) => pattern.matches(relative, format),
+        None => format.names(relative),
     };
     let mut files: Vec<_> = all.into_iter().filter(|(name, _)| keep(name)).collect();
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     if files.is_empty() {
         let detail = match pattern {
-            Some(_) => "no file matches",
-            None => "there is no Parquet file, or nothing at all",
+            Some(_) => "no file matches".to_owned(),
+            None => format!("there is no {} file, or nothing at all", format.name()),
         };
         return Err(StorageError::new(Kind::NotFound, "read", location, detail));
     }
@@ -70,12 +70,28 @@ async fn exact(location: &Location) -> Result<Option<SourceFile>, StorageError> 
         return Ok(None);
     }
     match store.head(&path).await {
-        Ok(meta) => Ok(Some(source_file(location.clone(), &meta, Vec::new()))),
+        Ok(meta) => source_file(location.clone(), &meta, Vec::new()).map(Some),
         Err(error) => match StorageError::store("read", location, &error) {
             error if error.kind() == Kind::NotFound => Ok(None),
             error => Err(error),
         },
     }
+}
+
+/// Makes sure that a file that was read in parts is still the one that was listed.
+///
+/// # Errors
+/// [`Kind::Transient`] if it is another one, else what the store says.
+pub(super) async fn unchanged(file: &SourceFile) -> Result<(), StorageError> {
+    if file.identity.starts_with(dataset::COMMITTED) {
+        return Ok(()); // never written again
+    }
+    let (store, path) = file.location.store()?;
+    let meta = store.head(&path).await.map_err(|error| StorageError::store("read", &file.location, &error))?;
+    if identity(&file.location, &meta) == file.identity {
+        return Ok(());
+    }
+    Err(StorageError::new(Kind::Transient, "read", &file.location, "it changed while it was read"))
 }
 
 /// Every file below a base, by its path relative to it, hidden ones left out.
@@ -88,23 +104,36 @@ async fn below(base: &Location) -> Result<Vec<(String, SourceFile)>, StorageErro
         let relative = meta.location.as_ref().strip_prefix(base.path())?.trim_start_matches('/');
         let hidden = relative.split('/').any(|name| name.starts_with(['_', '.']));
         (!hidden && !relative.is_empty()).then(|| {
-            let file = source_file(base.join(relative), meta, partitions(relative));
-            (relative.to_owned(), file)
+            let file = source_file(base.join(relative), meta, partitions(relative))?;
+            Ok((relative.to_owned(), file))
         })
     });
-    Ok(files.collect())
+    files.collect()
 }
 
-fn source_file(location: Location, meta: &ObjectMeta, partitions: Vec<(String, Option<String>)>) -> SourceFile {
+/// A file as it is now. Whoever reads it from S3 later reads this version or none, since the identity of what is made
+/// of it is that of this version.
+fn source_file(
+    location: Location,
+    meta: &ObjectMeta,
+    partitions: Vec<(String, Option<String>)>,
+) -> Result<SourceFile, StorageError> {
+    if let Some(tag) = &meta.e_tag {
+        location.only(tag)?;
+    }
+    let identity = identity(&location, meta);
+    Ok(SourceFile { location, size: meta.size, identity, partitions })
+}
+
+fn identity(location: &Location, meta: &ObjectMeta) -> String {
     // A local ETag holds the inode, which a restored backup changes although no byte did.
     let tag = meta.e_tag.as_ref().filter(|_| !location.is_local());
-    let identity = tag.map_or_else(
+    tag.map_or_else(
         || {
             let time = meta.last_modified;
             let nanoseconds = time.timestamp_nanos_opt().unwrap_or_else(|| time.timestamp());
             format!("{}-{nanoseconds}", meta.size)
         },
         |tag| tag.trim_matches('"').to_owned(),
-    );
-    SourceFile { location, size: meta.size, identity, partitions }
+    )
 }

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::storage::{Kind, Location, StorageError};
+use crate::storage::{Format, Kind, Location, StorageError};
 
 pub(super) struct Pattern {
     /// The leading segments without glob characters.
@@ -27,10 +27,10 @@ impl Pattern {
         Ok(Some(Self { base: location.at(base), matcher: glob.compile_matcher() }))
     }
 
-    /// Whether the file at `relative` (to the base) matches, or is Parquet below a directory that does.
-    pub(super) fn matches(&self, relative: &str) -> bool {
+    /// Whether the file at `relative` (to the base) matches, or is of the format below a directory that does.
+    pub(super) fn matches(&self, relative: &str, format: &Format) -> bool {
         let mut directories = relative.match_indices('/').filter_map(|(end, _)| relative.get(..end));
         self.matcher.is_match(relative)
-            || (relative.ends_with(".parquet") && directories.any(|name| self.matcher.is_match(name)))
+            || (format.names(relative) && directories.any(|name| self.matcher.is_match(name)))
     }
 }

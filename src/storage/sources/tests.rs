@@ -15,7 +15,7 @@ fn tree(names: &[&str]) -> tempfile::TempDir {
 
 async fn names(dir: &Path, text: &str) -> Result<Vec<String>, Kind> {
     let location = Location::parse(text, dir).map_err(|error| error.kind())?;
-    let files = list(&location).await.map_err(|error| error.kind())?;
+    let files = list(&location, &Format::Parquet).await.map_err(|error| error.kind())?;
     let root = format!("{}/", dir.display());
     let relative = |file: &SourceFile| file.location.url().strip_prefix(&root).unwrap().to_owned();
     Ok(files.iter().map(relative).collect())
@@ -65,7 +65,7 @@ async fn a_name_with_glob_characters_is_taken_literally_if_it_exists() {
 async fn hive_keys_are_read_below_the_base() {
     let dir = tree(&["k=0/lake/country=Köln/day=1/a.parquet"]);
     let location = Location::parse("k=0/lake", dir.path()).unwrap();
-    let files = list(&location).await.unwrap();
+    let files = list(&location, &Format::Parquet).await.unwrap();
     let expected = [("country", "Köln"), ("day", "1")];
     let expected = expected.map(|(key, value)| (key.to_owned(), Some(value.to_owned())));
     assert_eq!(files[0].partitions, expected);
@@ -84,9 +84,9 @@ async fn what_is_missing_or_empty_is_not_found() {
 async fn identity_follows_the_content() {
     let dir = tree(&["a.parquet"]);
     let location = Location::parse("a.parquet", dir.path()).unwrap();
-    let before = list(&location).await.unwrap()[0].identity.clone();
-    assert_eq!(list(&location).await.unwrap()[0].identity, before);
+    let before = list(&location, &Format::Parquet).await.unwrap()[0].identity.clone();
+    assert_eq!(list(&location, &Format::Parquet).await.unwrap()[0].identity, before);
     std::thread::sleep(std::time::Duration::from_millis(20));
     fs::write(dir.path().join("a.parquet"), "other").unwrap();
-    assert_ne!(list(&location).await.unwrap()[0].identity, before);
+    assert_ne!(list(&location, &Format::Parquet).await.unwrap()[0].identity, before);
 }

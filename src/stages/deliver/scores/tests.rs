@@ -73,8 +73,10 @@ fn run(entities: Given, tables: Vec<Given>) -> Result<DataFrame, Failure> {
         table: Table { frame: given.frame.lazy(), schema: given.schema, watermark: None },
     };
     let tables = tables.into_iter().map(named).collect();
-    let inputs =
-        Inputs { ports: [(ENTITIES.into(), vec![named(entities)]), (TABLES.into(), tables)].into(), earlier: None };
+    let inputs = Inputs {
+        ports: [(ENTITIES.into(), vec![named(entities)]), (TABLES.into(), tables)].into(),
+        ..Inputs::default()
+    };
     let context = StageContext { run_date: date("2011-12-10"), seed: 1, threads: 1, cancel: Cancel::default() };
     Ok(stage().run(inputs, &context)?.tables.remove(0).collect()?)
 }

@@ -76,6 +76,7 @@ impl<'a> Judged<'a> {
             facts: facts::of_rows(self, evaluated, self.single.as_ref().zip(advantage)),
             charts: charts::of_rows(self),
             slices: charts::slices(&self.model),
+            finds: String::new(),
             watch: vec![],
         };
         evaluation.watch = self.watch(&evaluation, error, advantage);

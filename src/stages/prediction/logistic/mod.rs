@@ -18,7 +18,7 @@ use super::design::snapshots::{Snapshots, repeated};
 use super::design::{self, Choice, PORT, Scale};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Column, Role, Table, TableSchema, type_name};
@@ -130,13 +130,21 @@ impl Stage for Logistic {
         }
     }
 
+    /// All snapshots as a table, and those that are learned from as a matrix: all but the newest ones, at least half.
+    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
+        let (rows, features) = inputs.sized(PORT)?;
+        let columns = self.features.columns(features).ok()?.len() as u64;
+        let table = rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
+        Some(table.saturating_add(if self.mode == Mode::Apply { 0 } else { table / 2 }))
+    }
+
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
         let earlier = inputs.earlier.take();
         let table = inputs.one(PORT)?;
         let schema = table.schema.clone();
         let entity = design::entity(&schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
         if self.mode == Mode::Apply {
-            let model = earlier.ok_or_else(|| Failure::bug("no earlier model was handed over"))?;
+            let model = Model::to_apply(earlier, self, &[])?;
             return self.apply(table, &entity, &model, context.run_date);
         }
         let columns = self.features.columns(&schema).map_err(|problems| {
@@ -204,11 +212,6 @@ impl Logistic {
     /// Scores the run date with a model of an earlier one.
     fn apply(&self, table: Table, entity: &Column, model: &Model, run_date: NaiveDate) -> Result<Outputs, Failure> {
         let fitted: Fitted = model.main()?;
-        if fitted.target != self.target {
-            let message =
-                format!("the earlier model predicts `{}`, not `{}`; fit it again", fitted.target, self.target);
-            return Err(Failure::data(message));
-        }
         let needed = fitted.design.columns.iter().map(design::Encoding::name);
         let present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
         let rows = Snapshots::read(table, &entity.name, present)?.at(run_date)?;
@@ -246,7 +249,7 @@ impl Logistic {
             outputs: vec![Field::new(probability, "float64"), Field::new(version, "string")],
             profile: profile::columns(rows, features)?,
             rows: rows.height(),
-            parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
+            parameters: parameters(self)?,
         };
         Model::new(run_date, signature, fitted)
     }

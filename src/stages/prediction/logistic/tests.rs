@@ -65,7 +65,7 @@ fn context() -> StageContext {
 
 fn inputs(table: Table, earlier: Option<Model>) -> Inputs {
     let named = NamedTable { name: "customers".into(), table };
-    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier }
+    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() }
 }
 
 fn run(stage: &Logistic, table: Table) -> Result<Outputs, Failure> {
@@ -176,7 +176,12 @@ fn a_model_is_applied_on_a_later_night() {
 
     let other = stage(json!({"target": "leaves", "mode": "apply"}));
     let refused = other.run(inputs(table(|_, _| false), fitted.model.clone()), &context()).err().unwrap();
-    assert!(refused.to_string().contains("predicts `buys`, not `leaves`"));
+    assert!(refused.to_string().contains("fitted with other `target`; fit one"), "{refused}");
+    let other = stage(json!({"target": "buys", "penalty": {"l2": 9.0}, "class_weight": "balanced", "mode": "apply"}));
+    let refused = other.run(inputs(table(|_, _| false), fitted.model.clone()), &context()).err().unwrap();
+    assert!(refused.to_string().contains("fitted with other `penalty`, `class_weight`;"), "{refused}");
+    let refused = apply.run(inputs(table(|_, _| false), None), &context()).err().unwrap();
+    assert_eq!(refused.to_string(), "the earlier model was not handed over");
     let mut without = table(|_, _| false);
     without.schema.columns.retain(|column| column.name != "country");
     let refused = apply.run(inputs(without, fitted.model), &context()).err().unwrap();

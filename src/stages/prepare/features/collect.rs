@@ -19,6 +19,14 @@ use crate::stages::prepare::sql::{in_words, widened};
 /// Bytes of events that a stage holds at most; with more, it reads its input once for every share.
 pub const EVENT_BYTES: u64 = 2 << 30;
 
+/// With fewer there would be more and more passes over the input for less and less.
+const EVENT_BYTES_MIN: u64 = 16 << 20;
+
+/// The bytes of events to hold where so much memory is left: what is made of them needs room, too.
+pub fn event_bytes(left: Option<u64>) -> u64 {
+    left.map_or(EVENT_BYTES, |left| (left / 3).clamp(EVENT_BYTES_MIN, EVENT_BYTES))
+}
+
 /// The events of a range of entities, as plain arrays in the order of the input.
 pub struct Collected {
     pub order: EntityOrder,

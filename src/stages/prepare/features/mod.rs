@@ -42,8 +42,8 @@ use rows::Rows;
 /// without entity or time are left out. The output is keyed by the entity and `as_of`.
 ///
 /// Events are held in memory as numbers: 16 bytes each, 8 for every number, 4 for every text and 1 for
-/// every condition that the expressions use. Above 2 GiB of them the input is read several times,
-/// each time for a range of the entities.
+/// every condition that the expressions use. Above 2 GiB of them, or a third of what is left of the memory that the
+/// run may use, the input is read several times, each time for a range of the entities.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
@@ -200,7 +200,8 @@ impl Stage for Features {
         let mut moments = self.moments(context.run_date);
         moments.reverse();
         let known_until = events.watermark.map_or(context.run_date, |watermark| watermark.min(context.run_date));
-        let reading = Reading::plan(events.frame, &self.entity, &self.time, &program, collect::EVENT_BYTES)?;
+        let bytes = collect::event_bytes(inputs.memory_bytes);
+        let reading = Reading::plan(events.frame, &self.entity, &self.time, &program, bytes)?;
         context.cancel.check()?;
         let rows = Rows::new(reading, program, &self.entity, moments, known_until, context.cancel.clone());
         Ok(Outputs { pieces: Some(Box::new(rows)), ..Outputs::default() })

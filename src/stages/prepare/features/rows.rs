@@ -5,7 +5,7 @@ use std::ops::Range;
 use chrono::{Days, NaiveDate};
 use polars::prelude::{
     BooleanChunked, DataFrame, DataType, Expr, Float64Chunked, Int64Chunked, IntoColumn, IntoLazy, IntoSeries,
-    LazyFrame, PlSmallStr, PolarsResult, Series, StringChunked, TimeUnit, col, lit, when,
+    LazyFrame, NULL, PlSmallStr, PolarsResult, Series, StringChunked, TimeUnit, col, lit, when,
 };
 use polars::sql::sql_expr;
 
@@ -142,6 +142,13 @@ fn is_known(moment: NaiveDate, horizon_days: Option<u32>, known_until: NaiveDate
     end.is_none_or(|end| end.is_some_and(|end| end <= known_until))
 }
 
+/// The same of each row's moment, for expressions.
+fn is_past(horizon_days: u32, known_until: NaiveDate) -> Expr {
+    // A future that is longer than the calendar is never known.
+    let last = known_until.checked_sub_days(Days::new(u64::from(horizon_days)));
+    last.map_or_else(|| lit(false), |last| col(AS_OF).lt_eq(lit(last)))
+}
+
 /// The type of an aggregate of a column of this type; the error completes "SUM …".
 fn result_type(call: &AggregateCall, argument: Option<&DataType>) -> Result<DataType, String> {
     let Some(argument) = argument.filter(|_| !call.aggregation.counts()) else { return Ok(DataType::Int64) };
@@ -241,10 +248,7 @@ fn expressions(frame: LazyFrame, program: &Program, known_until: NaiveDate, enti
         }
         let name: PlSmallStr = output.name.as_str().into();
         let expr = match output.horizon_days {
-            Some(days) => match known_until.checked_sub_days(Days::new(u64::from(days))) {
-                Some(last) => when(col(AS_OF).lt_eq(lit(last))).then(expr).otherwise(lit(polars::prelude::NULL)),
-                None => expr,
-            },
+            Some(days) => when(is_past(days, known_until)).then(expr).otherwise(lit(NULL)),
             None => expr,
         };
         columns.push(expr.alias(name));
@@ -254,4 +258,30 @@ fn expressions(frame: LazyFrame, program: &Program, known_until: NaiveDate, enti
         None => frame,
     };
     widened(frame.select(columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+
+    use super::*;
+    use crate::stages::prepare::features::compile::Output;
+
+    /// A label of which nothing is known must be null, also where its window ends after the last day there is.
+    #[test]
+    fn a_label_is_null_until_its_window_has_passed() {
+        let labels = |horizon_days: u32, known_until: NaiveDate| -> Vec<Option<i64>> {
+            let days = [NaiveDate::from_ymd_opt(2024, 1, 1), NaiveDate::from_ymd_opt(2024, 3, 1)];
+            let frame = df!("id" => [1, 1], AS_OF => days, "_a0" => [5_i64, 6]).unwrap().lazy();
+            let output = Output { name: "label".into(), sql: "_a0".into(), horizon_days: Some(horizon_days) };
+            let program = Program { outputs: vec![output], ..Program::default() };
+            let frame = expressions(frame, &program, known_until, "id").unwrap().collect().unwrap();
+            frame.column("label").unwrap().i64().unwrap().iter().collect()
+        };
+        let known_until = NaiveDate::from_ymd_opt(2024, 4, 1).unwrap();
+        assert_eq!(labels(31, known_until), [Some(5), Some(6)]);
+        assert_eq!(labels(32, known_until), [Some(5), None]);
+        assert_eq!(labels(u32::MAX, known_until), [None, None]);
+        assert_eq!(labels(1, NaiveDate::MIN), [None, None]);
+    }
 }

@@ -71,10 +71,14 @@ fn stage(with: serde_json::Value) -> ItemCf {
 }
 
 fn run(stage: &ItemCf, purchases: &[Purchase], earlier: Option<Model>) -> Outputs {
+    try_run(stage, purchases, earlier).unwrap()
+}
+
+fn try_run(stage: &ItemCf, purchases: &[Purchase], earlier: Option<Model>) -> Result<Outputs, Failure> {
     let named = NamedTable { name: "purchases".into(), table: table(purchases) };
-    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier };
+    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() };
     let context = StageContext { run_date: run_date(), seed: 7, threads: 1, cancel: Cancel::default() };
-    stage.run(inputs, &context).unwrap()
+    stage.run(inputs, &context)
 }
 
 /// User, whether as of the run date, item and score, in the order of the output.
@@ -218,4 +222,22 @@ fn a_model_is_applied_on_a_later_night_and_remembers_what_it_was_fitted_on() {
     let both = run(&apply, &[(1, "a", 3), (2, "b", 3)], fitted.model);
     let found: Vec<(i64, String)> = lists(&both).into_iter().map(|row| (row.0, row.2)).collect();
     assert_eq!(found, [(1, "b".to_owned()), (2, "a".to_owned())]);
+}
+
+#[test]
+fn only_a_model_that_was_fitted_alike_is_applied() {
+    let model = run(&stage(serde_json::json!({"mode": "fit"})), &PURCHASES, None).model;
+    let refused = |with: serde_json::Value, model: Option<Model>| {
+        try_run(&stage(with), &PURCHASES, model).err().unwrap().to_string()
+    };
+    let other = serde_json::json!({"mode": "apply", "neighbors": 7, "shrinkage": 2.0});
+    let told = refused(other, model.clone());
+    assert!(told.contains("was fitted with other `neighbors`, `shrinkage`; fit one with these first"), "{told}");
+    let told = refused(serde_json::json!({"mode": "apply"}), None);
+    assert_eq!(told, "the earlier model was not handed over");
+    // How many items are served, and how lists are judged, is no matter of fitting.
+    let serving = serde_json::json!({"mode": "apply", "top": 1, "exclude_seen": false, "holdout": "60d"});
+    let applied = run(&stage(serving), &PURCHASES, model);
+    let lists = lists(&applied);
+    assert!(!lists.is_empty() && lists.windows(2).all(|pair| pair[0].0 != pair[1].0), "one a user: {lists:?}");
 }

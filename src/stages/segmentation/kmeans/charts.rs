@@ -7,7 +7,7 @@ use super::tables::{ProfileRow, Profiles};
 use crate::format;
 use crate::metrics::evaluation::{Chart, Slice};
 
-/// Of fewer rows no mean is shown: it would tell of single ones.
+/// Of fewer rows no mean is shown, nor a name that is drawn from one: it would tell of single ones.
 const MEAN_ROWS_MIN: usize = 10;
 
 /// Everything there is to see; `baseline` is the silhouette of the baseline.
@@ -46,8 +46,21 @@ fn of_trials(judged: &Judged<'_>, baseline: Option<f64>) -> Vec<Chart> {
     silhouette.into_iter().chain(line("Inertia", points(|trial| Some(trial.inertia)), None)).collect()
 }
 
+/// The name of a segment, where it may be shown.
+pub fn name(row: &ProfileRow) -> Option<&str> {
+    (row.size.min(row.fitted) >= MEAN_ROWS_MIN).then_some(row.name.as_str())
+}
+
+/// `1: recent, frequent, high spend`
+fn label(row: &ProfileRow) -> String {
+    match name(row) {
+        Some(name) => format!("{}: {name}", row.segment),
+        None => format!("segment {}", row.segment),
+    }
+}
+
 fn sizes(profiles: &Profiles) -> Chart {
-    let bar = |row: &ProfileRow| (format!("segment {}", row.segment), row.size as f64);
+    let bar = |row: &ProfileRow| (label(row), row.size as f64);
     Chart::Bars {
         title: "Sizes of the segments".to_owned(),
         unit: "rows".to_owned(),
@@ -72,7 +85,7 @@ fn heat_map(judged: &Judged<'_>, profiles: &Profiles) -> Chart {
         if shown(row) { shades } else { vec![0.0; shades.len()] }
     };
     let name = |row: &ProfileRow| {
-        format!("{}: {} rows, {}", row.segment, format::thousands(row.size as u64), format::percent(row.share))
+        format!("{} ({} rows, {})", label(row), format::thousands(row.size as u64), format::percent(row.share))
     };
     Chart::Grid {
         title: "Means of the segments, shaded by how far they lie from those of all".to_owned(),

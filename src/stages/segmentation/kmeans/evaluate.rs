@@ -10,7 +10,7 @@ use super::fit::Trial;
 use super::fitted::Fitted;
 use super::options::Clusters;
 use super::prepare::{median, tell};
-use super::tables::Profiles;
+use super::tables::{ProfileRow, Profiles};
 use super::{KMeans, charts};
 use crate::algorithms::kmeans::Assignment;
 use crate::format;
@@ -24,6 +24,9 @@ use crate::stages::watch;
 
 /// The silhouette of more rows is measured on a sample of so many: its time grows with the square.
 pub const SILHOUETTE_ROWS_MAX: usize = 10_000;
+
+/// Segments that the sentence names.
+const NAMED_MAX: usize = 5;
 
 /// Columns that the baseline cuts.
 const BASELINE_COLUMNS_MAX: usize = 3;
@@ -89,6 +92,7 @@ impl Judged<'_> {
             facts,
             charts: charts::of(self, profiles, baseline.silhouette.mean),
             slices: charts::slices(profiles),
+            finds: finds(profiles),
             watch: vec![],
         };
         evaluation.watch = self.watch(&evaluation, &model, profiles);
@@ -139,6 +143,22 @@ impl Judged<'_> {
             Fact::new("labels", labels),
             Fact::new("silhouette", format!("{how}; intervals by bootstrap over rows, the clusters given")),
         ]
+    }
+}
+
+/// The largest segments by name, in a sentence; nothing where no name may be shown.
+fn finds(profiles: &Profiles) -> String {
+    let mut rows: Vec<&ProfileRow> = profiles.rows.iter().collect();
+    // Stable: of equally large ones the first comes first.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.size));
+    let named =
+        rows.iter().filter_map(|row| Some(format!("“{}” ({})", charts::name(row)?, format::percent(row.share))));
+    let named: Vec<String> = named.take(NAMED_MAX).collect();
+    let which = if named.len() < rows.len() { "Its largest segments" } else { "Its segments" };
+    match named.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("Its largest segment is {only}."),
+        Some((last, others)) => format!("{which} are {} and {last}.", others.join(", ")),
     }
 }
 

@@ -5,14 +5,14 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Scale, Transform};
-use super::{KMeans, prepare};
+use super::{KMeans, names, prepare};
 use crate::algorithms::kmeans::{self, Assignment};
 use crate::algorithms::scale::StandardScaler;
 use crate::stages::contract::Failure;
 
-/// Everything that is needed to apply the model: fill what is missing, clip, log1p, subtract the
-/// mean and divide by the scale; the segment is that of the nearest centroid, of equally near ones
-/// the first.
+/// Everything that is needed to apply the model: fill what is missing, transform in the order in which
+/// the changes stand, subtract the mean and divide by the scale; the segment is that of the nearest
+/// centroid, of equally near ones the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
     /// The columns, in the order of every list here.
@@ -35,6 +35,8 @@ pub struct Fitted {
 pub struct Cluster {
     /// From 1.
     pub segment: i64,
+    /// In plain words, unlike all others.
+    pub name: String,
     /// Rows fitted on.
     pub size: usize,
     /// The coordinates in prepared units.
@@ -73,12 +75,15 @@ impl Fitted {
         }
     }
 
-    /// Takes over the clusters, and says where they lie in the units of the input.
-    pub fn describe(&mut self, clustering: kmeans::KMeans) -> Result<(), Failure> {
+    /// Takes over the clusters of the prepared rows, names them, and says where they lie in the units of the
+    /// input.
+    pub fn describe(&mut self, clustering: kmeans::KMeans, prepared: ArrayView2<'_, f64>) -> Result<(), Failure> {
+        let names = self.names(&clustering, prepared)?;
         let mut clusters = Vec::new();
-        for ((centroid, size), segment) in clustering.centroids.into_iter().zip(clustering.sizes).zip(1..) {
+        let found = clustering.centroids.into_iter().zip(clustering.sizes);
+        for (((centroid, size), segment), name) in found.zip(1..).zip(names) {
             let original = self.columns.iter().cloned().zip(self.original(&centroid)?).collect();
-            clusters.push(Cluster { segment, size, centroid, original });
+            clusters.push(Cluster { segment, name, size, centroid, original });
         }
         self.clusters = clusters;
         self.inertia = clustering.inertia;
@@ -87,14 +92,21 @@ impl Fitted {
         Ok(())
     }
 
+    /// From how far the centroids lie from the mean of all rows, whether the columns were scaled or not.
+    fn names(&self, clustering: &kmeans::KMeans, prepared: ArrayView2<'_, f64>) -> Result<Vec<String>, Failure> {
+        let shape = (clustering.centroids.len(), self.columns.len());
+        let centroids = Array2::from_shape_vec(shape, clustering.centroids.concat()).map_err(bug)?;
+        let all = StandardScaler::fit(prepared).map_err(bug)?;
+        Ok(names::names(&self.columns, all.transform(centroids.view()).map_err(bug)?.view()))
+    }
+
     fn original(&self, centroid: &[f64]) -> Result<Vec<f64>, Failure> {
         let mut point = ArrayView2::from_shape((1, centroid.len()), centroid).map_err(bug)?.to_owned();
         if let Some(scaler) = &self.scaler {
             point = scaler.inverse(point.view()).map_err(bug)?;
         }
-        let logged = |name: &String| self.transform.log1p.contains(name);
         let values = self.columns.iter().zip(point.iter());
-        Ok(values.map(|(name, value)| if logged(name) { value.exp_m1() } else { *value }).collect())
+        Ok(values.map(|(name, value)| if self.transform.logs(name) { value.exp_m1() } else { *value }).collect())
     }
 
     /// The cluster (from 0) and distance of each prepared row.

@@ -4,6 +4,7 @@ mod charts;
 mod evaluate;
 mod fit;
 mod fitted;
+mod names;
 mod options;
 mod prepare;
 mod tables;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{self, PORT};
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Table, TableSchema, type_name};
@@ -30,13 +31,21 @@ use options::{Clusters, Engine, Scale, Transform};
 /// Divides the entities into segments of like ones by k-means.
 ///
 /// Works on the snapshot of the run date. Columns are prepared in this order: a missing value (null
-/// or NaN) becomes the column's median, then `transform.clip`, then `transform.log1p`, then `scale`.
-/// The report counts what was missing.
+/// or NaN) becomes the column's median, then come the changes under `transform`, in the order in which
+/// they are written, then `scale`. The report counts what was missing.
 ///
-/// The output `segments` has one row per entity: `segment` (from 1, the largest first), `distance`
-/// (Euclidean, from the segment's centroid, in prepared units) and `model_version`. The output
-/// `profiles` has one row per segment: `size`, `share`, and of each column `mean_<column>`, the mean of
-/// its known values in the units of the input, null where there are none.
+/// The output `segments` has one row per entity: `segment` (from 1, the largest first), `segment_name`,
+/// `distance` (Euclidean, from the segment's centroid, in prepared units) and `model_version`. The output
+/// `profiles` has one row per segment: `segment_name`, `size`, `share`, and of each column
+/// `mean_<column>`, the mean of its known values in the units of the input, null where there are none.
+///
+/// A name says what sets the segment apart from all entities, such as `recent, frequent, high spend`: the
+/// three prepared columns whose centroid lies furthest from the mean, each by half a deviation or more, as
+/// `high` or `low` and the column's name, a `days` at its end left out. Kinder words are these only: of
+/// `recency` or `recency_days` less is `recent` and more `lapsed`; of `orders` or `frequency` less is `rare`
+/// and more `frequent`. A segment without such a column is `average`. Where a larger segment has the same
+/// words, the next such column is named too, or a number follows. A name belongs to the model: who
+/// applies it later finds the same ones.
 ///
 /// There are no labels, so the report judges the segments by internal measures on the rows of the
 /// run date, beside those of median cells: the first three columns each cut in two at the median. Of
@@ -44,14 +53,14 @@ use options::{Clusters, Engine, Scale, Transform};
 /// of clusters.
 ///
 /// The model file holds everything that another program needs to apply it: the medians, the
-/// transform, the scaler, and the centroids in prepared and in original units.
+/// transform, the scaler, and the names and centroids, in prepared and in original units.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KMeans {
     /// The numbers to cluster by.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     columns: Vec<String>,
-    /// Changes to single columns, in the order in which the keys stand here.
+    /// Changes to single columns, in the order in which the keys are written.
     #[serde(default)]
     transform: Transform,
     /// What makes the columns comparable.
@@ -126,17 +135,27 @@ impl Stage for KMeans {
         }
     }
 
+    /// The newest snapshot three times, as table, as numbers and scaled.
+    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
+        let (rows, features) = inputs.sized(PORT)?;
+        let newest = rows / features.snapshots.len().max(1) as u64;
+        Some(newest.saturating_mul(self.columns.len() as u64).saturating_mul(3 * size_of::<f64>() as u64))
+    }
+
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
+        let earlier = match self.mode {
+            Mode::Apply => Some(Model::to_apply(inputs.earlier.take(), self, &[])?),
+            Mode::Fit | Mode::FitApply => None,
+        };
         let table = inputs.one(PORT)?;
-        let earlier = inputs.earlier.take();
         let features = table.schema.clone();
         let (entity, raw) = self.read(table, context)?;
-        let (model, trials) = match (self.mode, earlier) {
-            (Mode::Apply, Some(model)) => (model, vec![]),
-            (Mode::Apply, None) => return Err(Failure::bug("the earlier model was not handed over")),
-            _ => self.fit(&raw, &features, context)?,
+        let (model, trials) = match earlier {
+            Some(model) => (model, vec![]),
+            None => self.fit(&raw, &features, context)?,
         };
-        let fitted: Fitted = self.read_model(&model)?;
+        // A model fitted now too is applied as it was written, so that applying it again gives the same.
+        let fitted: Fitted = model.main()?;
         let scaled = fitted.prepare(&raw)?;
         let found = fitted.assign(scaled.view())?;
         context.cancel.check()?;
@@ -145,7 +164,7 @@ impl Stage for KMeans {
         let judged =
             Judged { stage: self, fitted: &fitted, raw: &raw, scaled: &scaled, found: &found, trials: &trials };
         let evaluation = judged.evaluation(&entity.name, &version, &profiles, context)?;
-        let segments = tables::segments(entity, &found, &version)?;
+        let segments = tables::segments(entity, &found, &fitted, &version)?;
         let segments = if self.mode == Mode::Fit { segments.clear() } else { segments };
         let model = (self.mode != Mode::Apply).then_some(model);
         let tables = tables::lazy([segments, profiles.frame]);
@@ -178,7 +197,7 @@ impl KMeans {
         let mut fitted = Fitted::preparing(self, raw)?;
         let scaled = fitted.prepare(raw)?;
         let (clustering, trials) = fit::choose(self, scaled.view(), context)?;
-        fitted.describe(clustering)?;
+        fitted.describe(clustering, scaled.view())?;
         Ok((Model::new(context.run_date, self.signature(raw, features)?, &fitted)?, trials))
     }
 
@@ -191,41 +210,13 @@ impl KMeans {
         Ok(Signature {
             kind: KMeans::KIND.to_owned(),
             inputs: self.columns.iter().map(|name| Field::new(name, dtype(name))).collect(),
-            outputs: vec![Field::new("segment", "int64"), Field::new("distance", "float64")],
+            outputs: [("segment", "int64"), ("segment_name", "string"), ("distance", "float64")]
+                .map(|(name, dtype)| Field::new(name, dtype))
+                .into(),
             profile: columns.map(described).collect(),
             rows: raw.nrows(),
-            parameters: serde_json::to_value(self).map_err(|error| Failure::bug(error.to_string()))?,
+            parameters: parameters(self)?,
         })
-    }
-
-    /// What the model's file says: a fitted model too is applied as it was written, so that applying
-    /// it again gives the same. An earlier one must be of these parameters.
-    fn read_model(&self, model: &Model) -> Result<Fitted, Failure> {
-        if model.signature.kind != KMeans::KIND {
-            let message =
-                format!("the earlier model is of the kind `{}`, not `{}`", model.signature.kind, KMeans::KIND);
-            return Err(Failure::data(message));
-        }
-        let fitted: Fitted = model.main()?;
-        match self.differences(&fitted).as_slice() {
-            [] => Ok(fitted),
-            options => Err(Failure::data(format!(
-                "the earlier model of {} was fitted with other `{}`; fit one with these first, with `mode: fit_apply`",
-                model.run_date,
-                options.join("`, `"),
-            ))),
-        }
-    }
-
-    /// The options in which a model differs from this stage.
-    fn differences(&self, fitted: &Fitted) -> Vec<&'static str> {
-        let same = [
-            ("columns", fitted.columns == self.columns),
-            ("transform", fitted.transform == self.transform),
-            ("scale", fitted.scaler.is_some() == (self.scale == Scale::Standard)),
-            ("clusters", self.clusters.contains(fitted.clusters.len())),
-        ];
-        same.into_iter().filter(|(_, same)| !same).map(|(option, _)| option).collect()
     }
 }
 

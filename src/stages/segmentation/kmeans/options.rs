@@ -8,18 +8,55 @@ use super::not_clustered;
 use crate::algorithms::kmeans;
 use crate::problem::{Code, Problem, Step};
 
-/// Changes to single columns, in the order in which the keys stand here.
+/// Changes to single columns, in the order in which the keys are written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "IndexMap<String, serde_json::Value>", into = "IndexMap<String, serde_json::Value>")]
+#[schemars(with = "TransformSchema")]
+pub struct Transform(pub Vec<Change>);
+
+/// One of the changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Clip(IndexMap<String, Limits>),
+    Log1p(Vec<String>),
+}
+
+/// Changes to single columns, in the order in which the keys are written.
+#[derive(JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Transform {
+#[expect(dead_code, reason = "only its schema is used")]
+struct TransformSchema {
     /// Column to limits; what lies beyond a limit is set to it.
     #[serde(default)]
-    pub clip: IndexMap<String, Limits>,
+    clip: IndexMap<String, Limits>,
     /// Columns that become ln(1 + x), which shortens long tails. A value of -1 or less has no
-    /// logarithm and fails the stage; `clip` can raise it.
+    /// logarithm and fails the stage; `clip`, written before, can raise it.
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
-    pub log1p: Vec<String>,
+    log1p: Vec<String>,
+}
+
+impl TryFrom<IndexMap<String, serde_json::Value>> for Transform {
+    type Error = serde_json::Error;
+
+    fn try_from(written: IndexMap<String, serde_json::Value>) -> Result<Self, Self::Error> {
+        let change = |(name, value): (String, serde_json::Value)| match name.as_str() {
+            "clip" => serde_json::from_value(value).map(Change::Clip),
+            "log1p" => serde_json::from_value(value).map(Change::Log1p),
+            _ => Err(serde::de::Error::unknown_field(&name, &["clip", "log1p"])),
+        };
+        written.into_iter().map(change).collect::<Result<_, _>>().map(Transform)
+    }
+}
+
+impl From<Transform> for IndexMap<String, serde_json::Value> {
+    fn from(transform: Transform) -> Self {
+        let change = |change: Change| match change {
+            Change::Clip(limits) => ("clip".to_owned(), serde_json::json!(limits)),
+            Change::Log1p(columns) => ("log1p".to_owned(), serde_json::json!(columns)),
+        };
+        transform.0.into_iter().map(change).collect()
+    }
 }
 
 /// The limits of a column; at least one.
@@ -43,29 +80,44 @@ impl Limits {
 }
 
 impl Transform {
+    /// Whether the logarithm of a column is taken.
+    pub fn logs(&self, column: &String) -> bool {
+        self.0.iter().any(|change| matches!(change, Change::Log1p(columns) if columns.contains(column)))
+    }
+
     /// Columns that are not clustered by, and limits that exclude each other.
     pub fn problems(&self, columns: &[String]) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for (name, limits) in &self.clip {
-            let place = ["with", "transform", "clip", name];
-            if !columns.contains(name) {
-                problems.push(not_clustered(name, columns).at(place).at_key());
-            }
-            match (limits.min, limits.max) {
-                (Some(min), Some(max)) if min > max => {
-                    let message = format!("`min` ({min}) is above `max` ({max})");
-                    problems.push(Problem::new(Code::BadValue, message).at(place));
-                }
-                (None, None) => problems.push(Problem::new(Code::BadValue, "expected `min`, `max` or both").at(place)),
-                _ => {}
-            }
-        }
-        for (index, name) in self.log1p.iter().enumerate().filter(|(_, name)| !columns.contains(name)) {
-            let place = ["with", "transform", "log1p"].map(Step::from).into_iter().chain([Step::from(index)]);
-            problems.push(not_clustered(name, columns).at(place));
-        }
-        problems
+        let of = |change: &Change| match change {
+            Change::Clip(limits) => clip_problems(limits, columns),
+            Change::Log1p(logged) => log1p_problems(logged, columns),
+        };
+        self.0.iter().flat_map(of).collect()
     }
+}
+
+fn clip_problems(clip: &IndexMap<String, Limits>, columns: &[String]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, limits) in clip {
+        let place = ["with", "transform", "clip", name];
+        if !columns.contains(name) {
+            problems.push(not_clustered(name, columns).at(place).at_key());
+        }
+        match (limits.min, limits.max) {
+            (Some(min), Some(max)) if min > max => {
+                let message = format!("`min` ({min}) is above `max` ({max})");
+                problems.push(Problem::new(Code::BadValue, message).at(place));
+            }
+            (None, None) => problems.push(Problem::new(Code::BadValue, "expected `min`, `max` or both").at(place)),
+            _ => {}
+        }
+    }
+    problems
+}
+
+fn log1p_problems(logged: &[String], columns: &[String]) -> Vec<Problem> {
+    let place = |index: usize| ["with", "transform", "log1p"].map(Step::from).into_iter().chain([Step::from(index)]);
+    let strange = logged.iter().enumerate().filter(|(_, name)| !columns.contains(name));
+    strange.map(|(index, name)| not_clustered(name, columns).at(place(index))).collect()
 }
 
 /// What makes the columns comparable.
@@ -141,13 +193,6 @@ impl Clusters {
         match self {
             Clusters::Fixed(clusters) => clusters..=clusters,
             Clusters::Chosen(range) => range.from..=range.to,
-        }
-    }
-
-    pub fn contains(self, clusters: usize) -> bool {
-        match self {
-            Clusters::Fixed(fixed) => clusters == fixed,
-            Clusters::Chosen(range) => (range.from..=range.to).contains(&clusters),
         }
     }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 use polars::prelude::DataFrame;
 
-use super::options::Transform;
+use super::options::{Change, Transform};
 use crate::format;
 use crate::stages::contract::Failure;
 use crate::table;
@@ -51,28 +51,39 @@ pub fn impute(raw: &Array2<f64>, missing: &[f64]) -> Array2<f64> {
     values
 }
 
-/// Clips, then takes logarithms; refuses what has none.
+/// Clips and takes logarithms in the order that is written; refuses what has no logarithm.
 pub fn transform(values: &mut Array2<f64>, columns: &[String], transform: &Transform) -> Result<(), Failure> {
-    for (name, mut column) in columns.iter().zip(values.columns_mut()) {
-        if let Some(limits) = transform.clip.get(name) {
-            column.mapv_inplace(|value| limits.clip(value));
+    for change in &transform.0 {
+        match change {
+            Change::Clip(limits) => {
+                for (name, mut column) in columns.iter().zip(values.columns_mut()) {
+                    if let Some(limits) = limits.get(name) {
+                        column.mapv_inplace(|value| limits.clip(value));
+                    }
+                }
+            }
+            Change::Log1p(logged) => log1p(values, columns, logged)?,
         }
     }
-    let logged = |name: &String| transform.log1p.contains(name);
+    Ok(())
+}
+
+fn log1p(values: &mut Array2<f64>, columns: &[String], logged: &[String]) -> Result<(), Failure> {
     let low: Vec<String> = columns
         .iter()
         .zip(values.columns())
-        .filter(|(name, _)| logged(name))
+        .filter(|(name, _)| logged.contains(name))
         .filter_map(|(name, column)| rows_of(name, column, |value| value <= -1.0))
         .collect();
     if !low.is_empty() {
         let message = format!(
-            "log1p needs values above -1, and there are others: {}; raise them with `clip: {{<column>: {{min: 0}}}}`",
+            "log1p needs values above -1, and there are others: {}; raise them with `clip: {{<column>: {{min: 0}}}}` \
+             before it",
             low.join(", ")
         );
         return Err(Failure::data(message));
     }
-    for (_, mut column) in columns.iter().zip(values.columns_mut()).filter(|(name, _)| logged(name)) {
+    for (_, mut column) in columns.iter().zip(values.columns_mut()).filter(|(name, _)| logged.contains(name)) {
         column.mapv_inplace(f64::ln_1p);
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! The output tables.
 
 use ndarray::{Array1, Array2};
-use polars::prelude::{Column as Values, DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
+use polars::prelude::{
+    Column as Values, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series,
+};
 
 use super::fitted::Fitted;
 use crate::algorithms::kmeans::Assignment;
@@ -9,7 +11,9 @@ use crate::stages::contract::Failure;
 use crate::table::{Column, TableSchema};
 
 /// The columns of `segments` after the entity.
-pub const SEGMENT_COLUMNS: [&str; 3] = ["segment", "distance", "model_version"];
+pub const SEGMENT_COLUMNS: [&str; 4] = ["segment", NAME, "distance", "model_version"];
+
+const NAME: &str = "segment_name";
 
 /// The entities, ascending, and what they are called.
 pub struct Entities {
@@ -26,6 +30,9 @@ pub struct Profiles {
 /// One segment.
 pub struct ProfileRow {
     pub segment: i64,
+    pub name: String,
+    /// Rows that the segment was fitted on, and so its name.
+    pub fitted: usize,
     pub size: usize,
     pub share: f64,
     /// Of each column's known values.
@@ -37,11 +44,14 @@ pub fn schemas(entity: Column, features: &TableSchema, columns: &[String]) -> Ve
     let class = |name: &str| features.column(name).map(|column| column.class).unwrap_or_default();
     let strictest = columns.iter().map(|name| class(name)).max().unwrap_or_default();
     let segment = || Column::new("segment", DataType::Int64).class(strictest);
+    let name = || Column::new(NAME, DataType::String).class(strictest);
     let version = || Column::new("model_version", DataType::String);
     let key = vec![entity.name.clone()];
     let distance = Column::new("distance", DataType::Float64).class(strictest);
-    let segments = TableSchema { columns: vec![entity, segment(), distance, version()], key, ..TableSchema::default() };
-    let mut described = vec![segment(), Column::new("size", DataType::Int64), Column::new("share", DataType::Float64)];
+    let columns_of = vec![entity, segment(), name(), distance, version()];
+    let segments = TableSchema { columns: columns_of, key, ..TableSchema::default() };
+    let (size, share) = (Column::new("size", DataType::Int64), Column::new("share", DataType::Float64));
+    let mut described = vec![segment(), name(), size, share];
     described.extend(columns.iter().map(|name| Column::new(mean_of(name), DataType::Float64).class(class(name))));
     described.push(version());
     let profiles = TableSchema { columns: described, key: vec!["segment".to_owned()], ..TableSchema::default() };
@@ -53,11 +63,15 @@ fn mean_of(name: &str) -> String {
 }
 
 /// One row per entity.
-pub fn segments(entities: Entities, found: &Assignment, version: &str) -> Result<DataFrame, Failure> {
+pub fn segments(entities: Entities, found: &Assignment, fitted: &Fitted, version: &str) -> Result<DataFrame, Failure> {
     let segments: Vec<i64> = found.labels.iter().map(|&label| label as i64 + 1).collect();
+    let names: Vec<&str> = fitted.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    // Each name is kept once, however many rows have it.
+    let places = IdxCa::from_vec(NAME.into(), found.labels.iter().map(|&label| label as IdxSize).collect());
     let columns = vec![
         entities.column,
         Series::new("segment".into(), segments).into_column(),
+        Series::new(NAME.into(), names).take(&places)?.into_column(),
         Series::new("distance".into(), found.distances.to_vec()).into_column(),
         versions(version, found.labels.len()),
     ];
@@ -83,6 +97,8 @@ pub fn profiles(
     }
     let row = |((cluster, size), sums): ((&super::fitted::Cluster, usize), Vec<(f64, usize)>)| ProfileRow {
         segment: cluster.segment,
+        name: cluster.name.clone(),
+        fitted: cluster.size,
         size,
         share: size as f64 / raw.nrows().max(1) as f64,
         means: sums.into_iter().map(|(sum, known)| (known > 0).then(|| sum / known as f64)).collect(),
@@ -90,6 +106,7 @@ pub fn profiles(
     let rows: Vec<ProfileRow> = fitted.clusters.iter().zip(sizes).zip(sums).map(row).collect();
     let mut columns = vec![
         Series::new("segment".into(), rows.iter().map(|row| row.segment).collect::<Vec<_>>()).into_column(),
+        Series::new(NAME.into(), rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>()).into_column(),
         Series::new("size".into(), rows.iter().map(|row| row.size as i64).collect::<Vec<_>>()).into_column(),
         Series::new("share".into(), rows.iter().map(|row| row.share).collect::<Vec<_>>()).into_column(),
     ];

@@ -58,7 +58,7 @@ fn two_groups() -> LazyFrame {
 fn run(stage: &KMeans, frame: LazyFrame, earlier: Option<Model>) -> Result<Outputs, Failure> {
     let table = Table { frame, schema: schema(), watermark: None };
     let named = NamedTable { name: "customers".into(), table };
-    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier };
+    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() };
     let context = StageContext { run_date: date("2011-12-10"), seed: 7, threads: 1, cancel: Cancel::default() };
     stage.run(inputs, &context)
 }
@@ -95,9 +95,12 @@ fn segments_and_profiles_of_the_run_date() {
     for (found, expected) in values(&segments, "distance").into_iter().zip(off) {
         assert!((found - expected).abs() < 1e-12);
     }
+    let names: Vec<_> = segments.column("segment_name").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!(names, [["low a, low b"; 3].as_slice(), &["high a, high b"; 2]].concat());
     let version = outputs.model.as_ref().unwrap().version();
     let expected = df! {
         "segment" => [1_i64, 2],
+        "segment_name" => ["low a, low b", "high a, high b"],
         "size" => [3_i64, 2],
         "share" => [0.6, 0.4],
         "mean_a" => [4.0 / 3.0, 100.0],
@@ -120,6 +123,8 @@ fn the_schemas_are_what_run_gives_in_every_mode() {
             (&["customer_id".to_owned()][..], &["segment".to_owned()][..])
         );
         assert_eq!(declared[0].column("segment").unwrap().class, Class::Sensitive);
+        assert_eq!(declared[0].column("segment_name").unwrap().class, Class::Sensitive);
+        assert_eq!(declared[1].column("segment_name").unwrap().class, Class::Sensitive);
         assert_eq!(declared[1].column("mean_a").unwrap().class, Class::Behavioral);
     }
 }
@@ -167,7 +172,8 @@ fn the_silhouette_chooses_from_a_range() {
     let Chart::Line { points, .. } = &evaluation.charts[0] else { panic!("no line") };
     assert_eq!(points.iter().map(|point| point.0).collect::<Vec<_>>(), [2.0, 3.0, 4.0, 5.0, 6.0]);
     let fixed = run(&stage(json!({"columns": ["a"], "clusters": 3})), frame(&a, &[Some(0.0); 12]), None).unwrap();
-    assert_eq!(fixed.model.unwrap().files, outputs.model.unwrap().files);
+    let main = |outputs: Outputs| outputs.model.unwrap().files[Model::MAIN].clone();
+    assert_eq!(main(fixed), main(outputs));
 }
 
 #[test]
@@ -202,13 +208,36 @@ fn what_cannot_be_clustered_is_told_without_values() {
     let low = frame(&[-1, -7, 2, 3].map(Some), &[0.0, 1.0, 2.0, -3.5].map(Some));
     let told = message(run(&logged, low, None));
     let expected = "log1p needs values above -1, and there are others: `a` in 2 rows, `b` in 1 row; \
-        raise them with `clip: {<column>: {min: 0}}`";
+        raise them with `clip: {<column>: {min: 0}}` before it";
     assert_eq!(told, expected);
     let infinite = frame(&[1, 2].map(Some), &[f64::INFINITY, 1.0].map(Some));
     assert!(message(run(&stage(json!({})), infinite, None)).contains("`b` in 1 row"));
     let unknown = frame(&[None, None], &[1.0, 2.0].map(Some));
     assert!(message(run(&stage(json!({})), unknown, None)).contains("known value cannot be clustered by: `a`"));
     assert_eq!(message(run(&stage(json!({})), frame(&[], &[]), None)), "the snapshot of 2011-12-10 has no rows");
+}
+
+/// The largest centroid's first coordinate: ln(101) is cut to 1, or 1 becomes ln(2).
+#[test]
+fn changes_are_made_in_the_order_in_which_they_are_written() {
+    let (log1p, clip) = (json!(["a"]), json!({"a": {"max": 1}}));
+    for (transform, expected) in
+        [(json!({"log1p": log1p, "clip": clip}), 1.0), (json!({"clip": clip, "log1p": log1p}), 2.0_f64.ln())]
+    {
+        let written = stage(json!({"transform": transform}));
+        assert_eq!(serde_json::to_string(&written.transform).unwrap(), transform.to_string().replace(":1}", ":1.0}"));
+        let model = run(&written, two_groups(), None).unwrap().model.unwrap();
+        let file: Value = model.main().unwrap();
+        let found = file["clusters"][1]["centroid"][0].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+        let apply = |transform: &Value| stage(json!({"transform": transform, "mode": "apply"}));
+        assert!(run(&apply(&transform), two_groups(), Some(model.clone())).is_ok());
+        let mut turned = transform.as_object().unwrap().clone().into_iter().collect::<Vec<_>>();
+        turned.reverse();
+        let turned = Value::Object(turned.into_iter().collect());
+        let told = message(run(&apply(&turned), two_groups(), Some(model)));
+        assert!(told.contains("fitted with other `transform`"), "{told}");
+    }
 }
 
 /// What another program would do with the file: clip, log1p, scale, nearest centroid.
@@ -271,6 +300,31 @@ fn a_segment_without_rows_stays_in_the_profiles() {
     assert!(applied.evaluation.unwrap().headline().is_none());
 }
 
+/// Twelve customers at 1 and eleven at 9, then two at 50: of these no name is shown.
+#[test]
+fn the_report_names_segments_that_are_large_enough() {
+    let a: Vec<_> = [[1; 12].as_slice(), &[9; 11], &[50; 2]].concat().into_iter().map(Some).collect();
+    let one = stage(json!({"columns": ["a"], "clusters": 3}));
+    let evaluation = run(&one, frame(&a, &vec![Some(0.0); 25]), None).unwrap().evaluation.unwrap();
+    let told = " Its largest segments are “low a” (48.0 %) and “average” (44.0 %).";
+    assert!(evaluation.sentence().ends_with(told), "{}", evaluation.sentence());
+    let [Chart::Bars { bars, .. }, Chart::Grid { rows, .. }] = evaluation.charts.as_slice() else { panic!("others") };
+    assert_eq!(bars.iter().map(|bar| bar.0.as_str()).collect::<Vec<_>>(), ["1: low a", "2: average", "segment 3"]);
+    let expected = ["1: low a (12 rows, 48.0 %)", "2: average (11 rows, 44.0 %)", "segment 3 (2 rows, 8.0 %)"];
+    assert_eq!(rows, &expected);
+}
+
+/// The names are the fitted model's, also where tonight's rows would give others.
+#[test]
+fn an_applied_model_keeps_its_names() {
+    let model = run(&stage(json!({})), two_groups(), None).unwrap().model;
+    let far = frame(&[100, 100, 1].map(Some), &[100.0, 101.0, 1.0].map(Some));
+    let applied = run(&stage(json!({"mode": "apply"})), far, model).unwrap();
+    let (segments, _) = frames(&applied);
+    let names: Vec<_> = segments.column("segment_name").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!(names, ["high a, high b", "high a, high b", "low a, low b"]);
+}
+
 #[test]
 fn an_earlier_model_must_be_alike() {
     let model = run(&stage(json!({})), two_groups(), None).unwrap().model.unwrap();
@@ -279,6 +333,8 @@ fn an_earlier_model_must_be_alike() {
     let expected = "the earlier model of 2011-12-10 was fitted with other `columns`, `scale`, `clusters`; \
         fit one with these first, with `mode: fit_apply`";
     assert_eq!(told, expected);
+    let told = message(run(&stage(json!({"mode": "apply", "restarts": 3})), two_groups(), Some(model.clone())));
+    assert!(told.contains("with other `restarts`;"), "{told}");
     let mut foreign = model;
     foreign.signature.kind = "logistic".into();
     let told = message(run(&stage(json!({"mode": "apply"})), two_groups(), Some(foreign)));

@@ -54,7 +54,7 @@ fn frame() -> LazyFrame {
 fn run(rfm: &Rfm) -> DataFrame {
     let table = Table { frame: frame(), schema: schema(), watermark: None };
     let named = crate::stages::NamedTable { name: "customers".into(), table };
-    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier: None };
+    let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), ..Inputs::default() };
     let context = StageContext {
         run_date: date("2011-12-10"),
         seed: 1,

@@ -1,10 +1,12 @@
 //! The publish protocol under faults, crashes and races.
 
+mod audit;
 mod faults;
 mod faulty;
 mod overtaking;
 mod protocol;
 mod race;
+mod stopping;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ fn request(to: &Location, run_id: &str, contents: &[&str]) -> (Request, TempDir)
         created_at: Utc.timestamp_opt(1_323_475_200, 0).unwrap(),
         schema: vec![serde_json::json!({"name": "x", "type": "int64"})],
         files: files.collect(),
+        stop: Stop::when(|| false),
     };
     (request, dir)
 }

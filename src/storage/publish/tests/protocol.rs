@@ -1,5 +1,5 @@
 use super::*;
-use crate::storage::{Kind, sources};
+use crate::storage::{Format, Kind, sources};
 
 #[tokio::test]
 async fn a_version_replaces_the_one_before_and_leaves_nothing_of_it() {
@@ -64,13 +64,13 @@ async fn sources_read_the_newest_commits_only() {
             dataset.put(stray, b"stray".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
         }
         for base in [to.clone(), to.join("run_date=2011-12-10"), to.join("run_date=*/*.parquet")] {
-            let files = sources::list(&base).await.unwrap();
+            let files = sources::list(&base, &Format::Parquet).await.unwrap();
             let names: Vec<_> = files.iter().map(|file| file.location.url()).collect();
             assert_eq!(files.len(), 2, "{base}: {names:?}");
             assert!(names.iter().all(|name| name.contains("-000002-run-2")), "{names:?}");
             assert!(files[0].identity.starts_with("sha256:"));
         }
-        let partitions = &sources::list(&to).await.unwrap()[0].partitions;
+        let partitions = &sources::list(&to, &Format::Parquet).await.unwrap()[0].partitions;
         assert_eq!(*partitions, [("run_date".to_owned(), Some("2011-12-10".to_owned()))]);
     }
 }

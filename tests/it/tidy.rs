@@ -1,0 +1,67 @@
+//! What dead runs leave is cleaned up by the next, what living ones write is not, and what is kept has a bound.
+
+use std::path::PathBuf;
+
+use super::process::{litter, runs, start, until};
+use super::support::{Project, files, integers};
+
+/// A stage that keeps the run busy until it is stopped, in a table of its own.
+fn endless(project: &Project) {
+    let nested = (0..40).fold("a.number + b.number + 2.5".to_owned(), |inner, _| format!("EXP(LN({inner}))"));
+    let text = std::fs::read_to_string(project.path("pipeline.yaml")).unwrap();
+    let endless = format!(
+        "  numbers: {{path: \"${{lake}}/numbers.parquet\", static: true, columns: {{number: int64}}}}\nstages:\n  - id: slow\n    stage: sql\n    inputs: {{numbers: numbers}}\n    with: {{query: \"SELECT a.number, b.number AS other, {nested} AS total FROM numbers a CROSS JOIN numbers b\"}}\n"
+    );
+    project.write("endless.yaml", &text.replace("stages:\n", &endless));
+    project.write_parquet("data/numbers.parquet", vec![integers("number", &(1..=4000).collect::<Vec<_>>())]);
+}
+
+fn staged_tables(project: &Project) -> Vec<PathBuf> {
+    let tables = project.path("target/patronage/tables");
+    litter(&tables)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_runs_litter_goes_with_the_next_run_and_a_living_ones_stays() {
+    let project = Project::shop();
+    endless(&project);
+    let living = start(&project, &["run", "endless.yaml", "--threads", "2"]);
+    until("the slow stage writes", || !staged_tables(&project).is_empty());
+    let before = staged_tables(&project);
+    project.run(0, &["--run-date", "2024-05-01"]);
+    let after = staged_tables(&project);
+    assert!(before.iter().all(|path| after.contains(path)), "{before:?} is no litter yet: {after:?}");
+
+    assert!(living.signal("KILL"));
+    living.wait_for_death();
+    assert!(!staged_tables(&project).is_empty(), "it had no time to clean up");
+    project.run(0, &[]);
+    assert_eq!(litter(project.root()), Vec::<PathBuf>::new());
+    project.on_pipeline("verify", &["--all-dates"]).ends(0);
+}
+
+#[test]
+fn what_is_kept_has_a_bound() {
+    let project = Project::shop();
+    project.write("configs/local.yaml", "lake: data\nwarehouse: out\nkeep_runs: 3\n");
+    let mut counts = Vec::new();
+    for day in 1..=9 {
+        project.on_pipeline("run", &["--run-date", &format!("2024-05-{day:02}")]).ends(0);
+        let all = files(&project.path("target/patronage"));
+        let executions = all.iter().filter(|path| path.ends_with("_meta.json")).count();
+        let histories = all.iter().filter(|path| path.to_string_lossy().contains("state/rows/")).count();
+        counts.push((runs(&project).len(), executions, histories, all.len()));
+    }
+    assert_eq!(counts[4], counts[8], "{counts:?}");
+    // Those kept from before, and the run itself.
+    assert_eq!(counts[8].0, 4, "{counts:?}");
+    project.on_pipeline("verify", &["--all-dates"]).ends(0);
+    // The newest dates can still be compared.
+    project.patronage(&["diff"]).ends(0);
+    let said = project.patronage(&["run", "pipeline.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    project.write("configs/local.yaml", "lake: data\nwarehouse: out\nkeep_runs: 0\n");
+    let said = project.patronage(&["run", "pipeline.yaml"]).ends(78);
+    assert!(said.stderr.contains("keep_runs") || said.stderr.contains("at least 1"), "{}", said.stderr);
+}
