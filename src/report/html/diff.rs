@@ -4,7 +4,10 @@ use maud::{Markup, html};
 
 use super::parts;
 use super::shell;
-use crate::report::diff::{Diff, Grid, Section, outline};
+use crate::report::diff::{Diff, Grid, Head, Section, outline};
+
+/// A cell of more characters has words, which are not squeezed into a column as narrow as one of them.
+const SHORT_MAX: usize = 12;
 
 /// The whole page.
 pub fn render_diff(diff: &Diff) -> String {
@@ -30,21 +33,21 @@ fn section(section: &Section) -> Markup {
         section aria-labelledby=(section.id) {
             h2 id=(section.id) { (section.heading) }
             @if let Some(intro) = &section.intro { p.soft { (intro) } }
-            @for grid in &section.grids { (table(grid)) }
+            @for grid in &section.grids { (table(grid, section.heading)) }
         }
     }
 }
 
-fn table(grid: &Grid) -> Markup {
+fn table(grid: &Grid, heading: &str) -> Markup {
+    // What the heading has said already is for those who hear the page.
+    let said = grid.caption == heading;
     html! {
-        div.scroll role="region" tabindex="0" aria-label=(grid.caption) {
+        div.scroll role="group" tabindex="0" aria-label=(grid.caption) {
             table {
-                caption { (grid.caption) }
+                caption.unseen[said] { (grid.caption) }
                 thead {
                     tr {
-                        @for head in &grid.heads {
-                            @if head.number { th.n scope="col" { (head.name) } } @else { th scope="col" { (head.name) } }
-                        }
+                        @for head in &grid.heads { (self::head(head)) }
                     }
                 }
                 tbody { @for row in &grid.rows { tr { (cells(grid, row)) } } }
@@ -55,15 +58,28 @@ fn table(grid: &Grid) -> Markup {
     }
 }
 
+/// One without a name heads nothing.
+fn head(head: &Head) -> Markup {
+    html! {
+        @if head.name.is_empty() {
+            td {}
+        } @else if head.number {
+            th.n scope="col" { (head.name) }
+        } @else {
+            th scope="col" { (head.name) }
+        }
+    }
+}
+
 fn cells(grid: &Grid, row: &[String]) -> Markup {
     html! {
         @for (place, (cell, head)) in row.iter().zip(&grid.heads).enumerate() {
             @if place == 0 {
-                th scope="row" { (cell) }
+                th scope="row" { (parts::breakable(cell)) }
             } @else if head.number {
                 td.n { (cell) }
             } @else {
-                td { (cell) }
+                td.words[cell.chars().count() > SHORT_MAX] { (cell) }
             }
         }
     }
