@@ -47,7 +47,9 @@ publish:
 
 def nightly(program, transactions, run_date, times):
     with Server() as server:
-        server.client.upload_file(transactions, "lake", "transactions.parquet")
+        tables = [pathlib.Path(transactions), *pathlib.Path(transactions).parent.glob("products.parquet")]
+        for table in tables:
+            server.client.upload_file(str(table), "lake", table.name)
         remote, local = Project(program), Project(program)
         plain = block(server.url, read_twice=False)
         places = f"lake: s3://lake\nwarehouse: s3://warehouse\nrun_date: {run_date}\n"
@@ -55,7 +57,8 @@ def nightly(program, transactions, run_date, times):
         remote.environment(places + block(server.url), "twice")
         local.environment(f"lake: data\nwarehouse: out\nrun_date: {run_date}\n")
         (local.root / "data").mkdir()
-        os.symlink(os.path.realpath(transactions), local.root / "data/transactions.parquet")
+        for table in tables:
+            os.symlink(table.resolve(), local.root / "data" / table.name)
         took = collections.defaultdict(list)
 
         def measure(name, project, *arguments):

@@ -28,7 +28,8 @@ def main():
     server.get = types.MethodType(Server.get, server)
     for bucket in ("lake", "warehouse"):
         client.create_bucket(Bucket=bucket)
-    client.put_object(Bucket="lake", Key="raw/transactions.parquet", Body=(REPOSITORY / "data/transactions.parquet").read_bytes())
+    for file in (REPOSITORY / "data").glob("*.parquet"):
+        client.put_object(Bucket="lake", Key=f"raw/{file.name}", Body=file.read_bytes())
     local = Project(program)
     shutil.copytree(REPOSITORY / "data", local.root / "data")
     local.environment("lake: data\nwarehouse: out\nrun_date: 2025-01-01\n")

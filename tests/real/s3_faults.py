@@ -51,8 +51,8 @@ def main():
     expected = {name: published(LocalPlace(local.root / "out" / name)) for name in DATASETS}
     codes, happened, requests, reruns = collections.Counter(), collections.Counter(), 0, 0
     with Server() as server:
-        data = (REPOSITORY / "data/transactions.parquet").read_bytes()
-        server.client.put_object(Bucket="lake", Key="transactions.parquet", Body=data)
+        for file in (REPOSITORY / "data").glob("*.parquet"):
+            server.client.put_object(Bucket="lake", Key=file.name, Body=file.read_bytes())
         proxy = Proxy(server.port)
         for seed in range(arguments.first, arguments.first + arguments.seeds):
             proxy.reset(faults(seed, arguments.share))

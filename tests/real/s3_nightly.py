@@ -70,9 +70,9 @@ def dataset_as_source(program, server):
     project.environment("warehouse: s3://warehouse\nrun_date: 2025-01-01\n" + block(server.url))
     (project.root / "pipeline.yaml").write_text(
         "name: readers\nsources:\n  profiles:\n    path: ${warehouse}/night/segment_profiles\n    static: true\n"
-        "    extra_columns: ignore\n    columns: {segment: string, run_date: date}\nstages:\n  - id: dates\n    stage: sql\n"
-        "    inputs: {profiles: profiles}\n    with:\n      query: SELECT run_date, COUNT(*) AS n FROM profiles GROUP BY run_date\n"
-        "      key: [run_date]\npublish:\n  dates: {from: dates, to: \"${warehouse}/dates\"}\n")
+        "    extra_columns: allow\n    columns: {run_date: date}\nstages:\n  - id: dates\n    stage: sql\n"
+        "    inputs: {profiles: profiles}\n    with:\n      query: SELECT run_date AS day, COUNT(*) AS n FROM profiles GROUP BY run_date\n"
+        "      key: [day]\npublish:\n  dates: {from: dates, to: \"${warehouse}/dates\"}\n")
     project.run(**KEYS).expect(0)
     check(len(published(S3Place(server, "warehouse", "dates"))) == 1, "it is read and published again")
 

@@ -192,9 +192,8 @@ def block(endpoint, **settings):
 
 
 def shop():
-    """The small shop of the integration tests, from where it is written down."""
-    text = (REPOSITORY / "tests/it/support.rs").read_text()
-    return text.split('pub const SHOP: &str = r#"', 1)[1].split('"#', 1)[0]
+    """The small shop of the integration tests."""
+    return (REPOSITORY / "tests/cases/shop/pipeline.yaml").read_text()
 
 
 def sales(count, factor=1.0):
