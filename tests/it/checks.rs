@@ -392,15 +392,15 @@ fn row_counts_are_compared_with_the_run_date_before() {
     let first = project.run(0, &["--run-date", "2024-01-31"]);
     assert!(message(&first).contains("passes: there is no earlier run"), "{}", message(&first));
     let third = project.run(0, &["--run-date", "2024-03-01"]);
-    assert!(message(&third).contains("1440 rows after 720 rows on 2024-01-31"), "{}", message(&third));
+    assert!(message(&third).contains("1,440 rows after 720 rows on 2024-01-31"), "{}", message(&third));
     let manifest = third.json("manifest.json").to_string();
     assert!(manifest.contains("2024-01-31 {\\\"table\\\": 720}"), "what it is compared with is an input: {manifest}");
 
     // A backfill compares with what was before it, not with what came after; then the later one has another past.
     let second = project.run(0, &["--run-date", "2024-02-15"]);
-    assert!(message(&second).contains("1080 rows after 720 rows on 2024-01-31"), "{}", message(&second));
+    assert!(message(&second).contains("1,080 rows after 720 rows on 2024-01-31"), "{}", message(&second));
     let third = project.run(0, &["--run-date", "2024-03-01"]);
-    assert!(message(&third).contains("1440 rows after 1080 rows on 2024-02-15"), "{}", message(&third));
+    assert!(message(&third).contains("1,440 rows after 1,080 rows on 2024-02-15"), "{}", message(&third));
     assert!(project.run(0, &["--run-date", "2024-02-15"]).with_status("no-op").contains(&"source.lines".to_owned()));
 
     let fresh = self::project("    checks:\n      - {rows: {change_max: 0.25}}\n");

@@ -325,7 +325,7 @@ fn errors_are_objects_where_the_log_is_json() {
     let lines: Vec<Value> = said.stderr.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let [problem] = lines.as_slice() else { panic!("one problem, not {lines:#?}") };
     assert_eq!((&problem["code"], &problem["level"]), (&Value::from("P110"), &Value::from("ERROR")));
-    assert_eq!((&problem["file"], &problem["line"]), (&Value::from("pipeline.yaml"), &Value::from(18)));
+    assert_eq!((&problem["file"], &problem["line"]), (&Value::from("pipeline.yaml"), &Value::from(19)));
     assert_eq!(problem["help"], "did you mean `features`?");
     let said = project.patronage(&["run", "pipeline.yaml", "--log-format", "json", "--threads", "0"]).ends(2);
     let error: Value = serde_json::from_str(said.stderr.trim_end()).expect(&said.stderr);
