@@ -17,7 +17,9 @@ pub enum Wrong {
 /// Reads what can be read of a block with these problems, whose places are seen from the block.
 pub fn read(kind: &Kind, with: &Value, problems: &[Problem]) -> Option<Box<dyn Stage>> {
     let missing = |problem: &Problem| problem.code == Code::MissingKey || problem.place.path.is_empty();
-    if problems.iter().any(missing) {
+    // A text without quotes that was cut at its commas; its rest is taken for keys.
+    let cut = |problem: &Problem| problem.help.as_ref().is_some_and(|help| help.contains("needs quotes"));
+    if problems.iter().any(|problem| missing(problem) || cut(problem)) {
         return None;
     }
     // Where something has to stand, any value of a fitting type will do: nothing is said of it.
