@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::datatypes::DataType as Arrow;
+use arrow::datatypes::{DataType as Arrow, TimeUnit as Unit};
 use polars::prelude::{
-    DataFrame, DataType, Engine, Expr, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
+    DataFrame, DataType, Engine, Expr, Field, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
     ParquetWriteOptions, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
     UnifiedSinkArgs, UnionArgs, col, concat, lit,
 };
 
+use super::footer::Column;
 use super::{Footer, SourceFile};
 use crate::table::TableSchema;
 
@@ -83,7 +84,7 @@ fn fits(found: &Arrow, declared: &DataType) -> bool {
 pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> PolarsResult<LazyFrame> {
     let mut frames = Vec::with_capacity(files.len());
     for (file, footer) in files.iter().zip(footers) {
-        let in_file = |name: &str| footer.columns.iter().any(|column| column.name == name);
+        let in_file = |name: &str| footer.columns.iter().find(|column| column.name == name);
         let columns: Vec<Expr> = schema
             .columns
             .iter()
@@ -91,10 +92,11 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
                 let name = column.name.as_str();
                 let partition = file.partitions.iter().find(|(key, _)| key == name);
                 let value = match partition {
-                    Some((_, value)) if !in_file(name) => match value {
+                    Some((_, value)) if in_file(name).is_none() => match value {
                         Some(value) => lit(value.clone()),
                         None => lit(polars::prelude::NULL),
                     },
+                    _ if in_file(name).is_some_and(is_coarse) => microseconds(col(name)),
                     _ => col(name),
                 };
                 normalized(value, &column.dtype).alias(name)
@@ -144,9 +146,26 @@ pub fn readable(value: &str, dtype: &DataType) -> bool {
     frame.collect().is_ok()
 }
 
+/// Whether a column has moments in a unit that reaches further than microseconds do.
+fn is_coarse(column: &Column) -> bool {
+    matches!(column.data_type, Some(Arrow::Timestamp(Unit::Second | Unit::Millisecond, _)))
+}
+
+/// Moments in microseconds. What lies beyond those is an error, where a cast gives null, even a strict one.
+fn microseconds(value: Expr) -> Expr {
+    const MICROSECONDS: DataType = DataType::Datetime(TimeUnit::Microseconds, None);
+    let cast = |moments: polars::prelude::Column| {
+        let cast = moments.cast(&MICROSECONDS)?;
+        if cast.null_count() > moments.null_count() {
+            return Err(PolarsError::ComputeError("a datetime lies beyond what microseconds reach".into()));
+        }
+        Ok(cast)
+    };
+    value.map(cast, |_, field| Ok(Field::new(field.name().clone(), MICROSECONDS)))
+}
+
 fn normalized(value: Expr, dtype: &DataType) -> Expr {
     match dtype {
-        // Microseconds reach less far than coarser units; what is beyond them is an error, not null.
         DataType::Datetime(..) => value.strict_cast(DataType::Datetime(TimeUnit::Microseconds, None)),
         other => value.strict_cast(other.clone()),
     }

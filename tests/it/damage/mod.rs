@@ -121,8 +121,9 @@ fn judge(name: &str, damaged: &[u8]) -> (String, Option<String>) {
         return ("killed".to_owned(), Some(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))));
     };
     let said = Said::of(output);
-    // Damage that no reader notices gives a run like others; every other damage is one of the file.
-    let ends = matches!(code, 0 | 65) && !said.stderr.contains("panicked") && !said.stdout.contains("panicked");
+    // Damage that no reader notices gives a run like others; other damage is one of the file, or, where only a stage's
+    // filter stumbles over it, the stage's failure.
+    let ends = matches!(code, 0 | 1 | 65) && !said.stderr.contains("panicked") && !said.stdout.contains("panicked");
     (code.to_string(), (!ends).then(|| format!("exit {code}: {}", said.stderr)))
 }
 
