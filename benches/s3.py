@@ -4,6 +4,7 @@ import collections
 import http.server
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -23,14 +24,14 @@ sources:
     path: ${lake}/transactions.parquet
     event_time: ordered_at
     columns:
-      order_id: string
-      product_id: string
+      order_id: string?
+      product_id: string?
       description: string?
-      quantity: int32
-      ordered_at: datetime
-      unit_price: float64
-      customer_id: {type: int64, nullable: true}
-      country: string
+      quantity: int32?
+      ordered_at: datetime?
+      unit_price: float64?
+      customer_id: int64?
+      country: string?
 stages:
   - id: spring
     stage: sql
@@ -166,11 +167,13 @@ def serve(path, key):
         def do_POST(self):
             path_, _, query = self.path.partition("?")
             name = path_.strip("/")
-            self.body()
+            sent = self.body()
             if "uploads" in query:
                 return self.answer(200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
             if "delete" in query:
-                return self.answer(200, b"<DeleteResult></DeleteResult>")
+                keys = re.findall(rb"<Key>.*?</Key>", sent)
+                deleted = b"".join(b"<Deleted>" + key + b"</Deleted>" for key in keys)
+                return self.answer(200, b"<DeleteResult>" + deleted + b"</DeleteResult>")
             with lock:
                 stored[name] = stored.pop(f"{name}#parts")
             self.answer(200, b"<CompleteMultipartUploadResult><ETag>\"v1\"</ETag></CompleteMultipartUploadResult>")
