@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/real"))
 from s3_support import KEYS, LocalPlace, Project, S3Place, Server, block, published  # noqa: E402
@@ -119,9 +120,9 @@ def serve(path, key):
                 self.wfile.write(data)
 
         def do_GET(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             if "list-type" in query:
-                prefix = dict(pair.partition("=")[::2] for pair in query.split("&")).get("prefix", "").replace("%2F", "/").replace("%3D", "=")
+                prefix = dict(pair.partition("=")[::2] for pair in query.split("&")).get("prefix", "")
                 bucket = path_.strip("/")
                 with lock:
                     names = [n.split("/", 1)[1] for n in stored if n.startswith(f"{bucket}/{prefix}")]
@@ -155,7 +156,7 @@ def serve(path, key):
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
         def do_PUT(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             name = path_.strip("/")
             with lock:
                 if "partNumber" in query:
@@ -165,7 +166,7 @@ def serve(path, key):
             self.answer(200, ETag='"v1"')
 
         def do_POST(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             name = path_.strip("/")
             sent = self.body()
             if "uploads" in query:
@@ -179,7 +180,7 @@ def serve(path, key):
             self.answer(200, b"<CompleteMultipartUploadResult><ETag>\"v1\"</ETag></CompleteMultipartUploadResult>")
 
         def do_DELETE(self):
-            stored.pop(self.path.partition("?")[0].strip("/"), None)
+            stored.pop(urllib.parse.unquote(self.path).partition("?")[0].strip("/"), None)
             self.answer(204)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
