@@ -4,6 +4,7 @@ import collections
 import http.server
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/real"))
 from s3_support import KEYS, LocalPlace, Project, S3Place, Server, block, published  # noqa: E402
@@ -23,14 +25,14 @@ sources:
     path: ${lake}/transactions.parquet
     event_time: ordered_at
     columns:
-      order_id: string
-      product_id: string
+      order_id: string?
+      product_id: string?
       description: string?
-      quantity: int32
-      ordered_at: datetime
-      unit_price: float64
-      customer_id: {type: int64, nullable: true}
-      country: string
+      quantity: int32?
+      ordered_at: datetime?
+      unit_price: float64?
+      customer_id: int64?
+      country: string?
 stages:
   - id: spring
     stage: sql
@@ -118,9 +120,9 @@ def serve(path, key):
                 self.wfile.write(data)
 
         def do_GET(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             if "list-type" in query:
-                prefix = dict(pair.partition("=")[::2] for pair in query.split("&")).get("prefix", "").replace("%2F", "/").replace("%3D", "=")
+                prefix = dict(pair.partition("=")[::2] for pair in query.split("&")).get("prefix", "")
                 bucket = path_.strip("/")
                 with lock:
                     names = [n.split("/", 1)[1] for n in stored if n.startswith(f"{bucket}/{prefix}")]
@@ -154,7 +156,7 @@ def serve(path, key):
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
         def do_PUT(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             name = path_.strip("/")
             with lock:
                 if "partNumber" in query:
@@ -164,19 +166,21 @@ def serve(path, key):
             self.answer(200, ETag='"v1"')
 
         def do_POST(self):
-            path_, _, query = self.path.partition("?")
+            path_, _, query = urllib.parse.unquote(self.path).partition("?")
             name = path_.strip("/")
-            self.body()
+            sent = self.body()
             if "uploads" in query:
                 return self.answer(200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
             if "delete" in query:
-                return self.answer(200, b"<DeleteResult></DeleteResult>")
+                keys = re.findall(rb"<Key>.*?</Key>", sent)
+                deleted = b"".join(b"<Deleted>" + key + b"</Deleted>" for key in keys)
+                return self.answer(200, b"<DeleteResult>" + deleted + b"</DeleteResult>")
             with lock:
                 stored[name] = stored.pop(f"{name}#parts")
             self.answer(200, b"<CompleteMultipartUploadResult><ETag>\"v1\"</ETag></CompleteMultipartUploadResult>")
 
         def do_DELETE(self):
-            stored.pop(self.path.partition("?")[0].strip("/"), None)
+            stored.pop(urllib.parse.unquote(self.path).partition("?")[0].strip("/"), None)
             self.answer(204)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -49,7 +49,7 @@ def one_round(program, place, number, runs):
     projects = []
     for run in range(runs):
         lake = "same" if same else f"other-{run}"
-        place.put(lake, sales(40, 1.0 if same else 1.0 + run))
+        place.put(lake, sales(40, 100 if same else 100 + run))
         project = Project(program, "shop")
         project.environment(place.environment(lake, warehouse))
         projects.append(project)
@@ -91,7 +91,7 @@ def main():
         place = Place(server, scratch)
         alone = set()
         for run in range(arguments.runs):
-            place.put("alone", sales(40, 1.0 + run))
+            place.put("alone", sales(40, 100 + run))
             project = Project(arguments.program, "shop")
             project.environment(place.environment("alone", f"alone-{run}"))
             project.run(**KEYS).expect(0)

@@ -17,6 +17,7 @@ MISMATCH = (
     b"<?xml version=\"1.0\"?><Error><Code>XAmzContentSHA256Mismatch</Code>"
     b"<Message>The provided 'x-amz-content-sha256' header does not match what was computed.</Message></Error>"
 )
+DENIED = b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 BUSY = b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 
@@ -136,7 +137,7 @@ class Proxy:
             fault.action()
             return reset(writer)
         if kind == "status":
-            answer = error(int(fault.value), BUSY)
+            answer = error(int(fault.value), DENIED if fault.value == 403 else BUSY)
         elif kind == "reset":
             return reset(writer)
         elif kind == "stall":

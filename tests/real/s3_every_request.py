@@ -71,7 +71,7 @@ def main():
     counts = collections.Counter()
     with Server() as server:
         proxy = Proxy(server.port)
-        server.client.put_object(Bucket="lake", Key="old/sales.parquet", Body=sales(30))
+        server.client.put_object(Bucket="lake", Key="old/sales.parquet", Body=sales(40, 200))
         server.client.put_object(Bucket="lake", Key="new/sales.parquet", Body=sales(40))
         before = Project(arguments.program, "shop")
         before.environment(f"lake: s3://lake/old\nwarehouse: s3://warehouse/before\nrun_date: 2024-06-01\n{block(server.url)}")

@@ -112,9 +112,8 @@ def settings(program, server):
 
 def errors(program, server):
     print("errors")
-    project = Project(program, "shop")
-
     def run(s3, code, lake="s3://lake/shop", warehouse="s3://warehouse/errors", **variables):
+        project = Project(program, "shop")
         project.environment(f"lake: {lake}\nwarehouse: {warehouse}\nrun_date: 2024-06-01\n" + s3)
         started = time.monotonic()
         ended = project.run(**(variables or KEYS)).expect(code)

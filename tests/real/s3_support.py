@@ -196,15 +196,15 @@ def shop():
     return (REPOSITORY / "tests/cases/shop/pipeline.yaml").read_text()
 
 
-def sales(count, factor=1.0):
-    """The sales of the small shop: every 90 hours from 2024-01-01, as a Parquet file's bytes."""
+def sales(count, first=100):
+    """The sales of the small shop: every 90 hours from 2024-01-01, as a Parquet file's bytes; `first` is a customer."""
     rows = range(count)
     start = 1_704_067_200_000_000
     table = pa.table({
-        "customer": pa.array([100 + row * row % 7 for row in rows], pa.int64()),
+        "customer": pa.array([first + row * row % 7 for row in rows], pa.int64()),
         "item": pa.array([["tea", "cup", "pot"][row % 3] for row in rows]),
         "at": pa.array([start + row * 90 * 3_600_000_000 for row in rows], pa.timestamp("us")),
-        "amount": pa.array([factor * ((row * 37 % 100) / 4.0 - 2.0) for row in rows], pa.float64()),
+        "amount": pa.array([(row * 37 % 100) / 4.0 - 2.0 for row in rows], pa.float64()),
     })
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
