@@ -210,7 +210,7 @@ fn publishable(
 
 /// The columns of a published file, in its order; none stands for `run_date`.
 fn in_order(schema: &TableSchema) -> Vec<Option<&Column>> {
-    let key = schema.key.iter().filter_map(|name| schema.column(name)).map(Some);
+    let key = schema.key.iter().filter(|name| *name != RUN_DATE).filter_map(|name| schema.column(name)).map(Some);
     let rest = schema.columns.iter().filter(|one| !schema.key.contains(&one.name) && one.name != RUN_DATE);
     key.chain([None]).chain(rest.map(Some)).collect()
 }
@@ -230,7 +230,9 @@ fn described(schema: &TableSchema) -> Vec<serde_json::Value> {
             "name": column.name, "type": type_name(&column.dtype), "class": column.class,
             "key": schema.key.contains(&column.name),
         }),
-        None => serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": false }),
+        None => {
+            serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": schema.key.iter().any(|name| name == RUN_DATE) })
+        }
     };
     in_order(schema).into_iter().map(of).collect()
 }

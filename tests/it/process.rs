@@ -169,7 +169,8 @@ pub fn slow(project: &Project) {
 /// Waits until the stage `slow` is being computed.
 #[track_caller]
 pub fn until_slow(project: &Project) {
-    let slow = project.path("target/patronage/tables/shop/slow");
-    until("the slow stage is computed", || !litter(&slow).is_empty());
+    // It starts as soon as what it reads is there, and leaves nothing before it is done.
+    let scores = project.path("target/patronage/tables/shop/scores");
+    until("the slow stage is computed", || scores.is_dir() && litter(&scores).is_empty());
     std::thread::sleep(Duration::from_millis(300));
 }
