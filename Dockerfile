@@ -23,9 +23,9 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home patronage \
- && install --directory --owner=10001 --group=10001 /work
+ && install --directory --owner=10001 --group=10001 /project
 COPY --from=build /build/target/release/patronage /usr/local/bin/patronage
 USER 10001
-WORKDIR /work
+WORKDIR /project
 ENTRYPOINT ["patronage"]
 CMD ["--help"]
