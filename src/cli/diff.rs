@@ -51,6 +51,9 @@ fn artifacts(command: &Diff, global: &Global) -> Result<(PathBuf, Option<String>
     if let Some(file) = command.pipeline.as_ref().filter(is_file) {
         let loaded = load(Path::new(file), &command.env, global.project.as_deref())
             .map_err(|located| complain::problems(&located))?;
+        if !loaded.outside.is_empty() {
+            return Err(complain::problems(&loaded.outside));
+        }
         return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
     }
     let (project, environment) = project::around(&command.env, global)?;

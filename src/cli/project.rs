@@ -16,8 +16,9 @@ pub fn plan(target: &Target, global: &Global) -> Result<(Loaded, Plan), Exit> {
         .map_err(|located| complain::problems(&located))?;
     let run_date = run_date(target, &loaded)?;
     match resolve(&loaded, run_date) {
-        Ok(plan) => Ok((loaded, plan)),
-        Err(problems) => Err(complain::problems(&loaded.document.locate_all(problems))),
+        Ok(plan) if loaded.outside.is_empty() => Ok((loaded, plan)),
+        Ok(_) => Err(complain::problems(&loaded.outside)),
+        Err(problems) => Err(complain::problems(&loaded.locate_all(problems))),
     }
 }
 

@@ -49,6 +49,22 @@ pub struct Environment {
     pub pseudonyms: Option<(PseudonymSpec, String)>,
     /// How S3 is reached, and where that is said: `file:line:column`.
     pub s3: Option<(S3Spec, String)>,
+    /// The names whose values cannot be read.
+    pub unreadable: Unreadable,
+}
+
+/// Names of an environment file that may well be given, were the file right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    Names(Vec<String>),
+    /// Nothing of the file is known.
+    All,
+}
+
+impl Default for Unreadable {
+    fn default() -> Self {
+        Unreadable::Names(vec![])
+    }
 }
 
 /// Where run artifacts, tables and models are kept unless `artifacts` says otherwise.
@@ -68,10 +84,19 @@ impl Environment {
         given.filter(|count| *count > 0).unwrap_or(KEEP_RUNS)
     }
 
+    /// Whether the file might give the name, but cannot be read so far.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        match &self.unreadable {
+            Unreadable::Names(names) => names.iter().any(|one| one == name),
+            Unreadable::All => true,
+        }
+    }
+
     /// Reads the tree of an environment file, whose `${env.…}` are filled in.
     pub fn from_tree(name: &str, tree: &Node) -> (Environment, Vec<Problem>) {
         let mut environment = Environment { name: name.to_owned(), ..Environment::default() };
         let mut problems = Vec::new();
+        let mut unreadable = Vec::new();
         if !matches!(tree.value, Value::Mapping(_)) {
             problems.push(Problem::new(Code::WrongType, "expected a mapping of names to values"));
         }
@@ -80,7 +105,10 @@ impl Environment {
             if name == "pseudonyms" {
                 match pseudonyms::read(node) {
                     Ok(spec) => environment.pseudonyms = Some((spec, String::new())),
-                    Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
+                    Err(more) => {
+                        problems.extend(more.into_iter().map(|problem| problem.under(name)));
+                        unreadable.push(name.to_owned());
+                    }
                 }
                 continue;
             }
@@ -100,9 +128,11 @@ impl Environment {
                         if matches!(node.value, Value::Sequence(_)) { "a list" } else { "a mapping or nothing" };
                     let message = format!("expected a text, number or truth value for `{name}`, found {found}");
                     problems.push(Problem::new(Code::WrongType, message).at([name]));
+                    unreadable.push(name.to_owned());
                 }
             }
         }
+        environment.unreadable = Unreadable::Names(unreadable);
         if let Some(text) = environment.values.get("run_date") {
             environment.run_date = RunDate::parse(text);
             if environment.run_date.is_none() {
@@ -141,5 +171,9 @@ impl Resolver for Environment {
 
     fn names(&self) -> Vec<String> {
         self.values.keys().cloned().collect()
+    }
+
+    fn is_unreadable(&self, name: &str) -> bool {
+        Environment::is_unreadable(self, name)
     }
 }

@@ -5,10 +5,11 @@ use std::string::FromUtf8Error;
 
 use schemars::schema_for;
 
+use super::environment::Unreadable;
 use super::salvage::{Broken, salvage};
 use super::yaml::{self, Mark, Node, Value};
 use super::{Environment, PipelineSpec};
-use crate::problem::{Code, Problem, Step, nearest};
+use crate::problem::{Code, Problem, Step, nearest, without_following};
 
 /// The directory that relative paths start from.
 #[derive(Debug, Clone)]
@@ -55,9 +56,10 @@ impl Document {
         self.at(mark, problem)
     }
 
-    /// Sorted by position, the same mistake once.
+    /// Sorted by position, the same mistake once; without what only follows from another.
     pub fn locate_all(&self, problems: Vec<Problem>) -> Vec<Located> {
-        let mut located: Vec<Located> = problems.into_iter().map(|problem| self.locate(problem)).collect();
+        let told = without_following(problems).into_iter();
+        let mut located: Vec<Located> = told.map(|problem| self.locate(problem)).collect();
         located.sort_by_key(|one| (one.line, one.column, one.problem.code));
         located.dedup_by(|a, b| (a.line, a.column) == (b.line, b.column) && a.problem.message == b.problem.message);
         located
@@ -84,6 +86,8 @@ pub struct Loaded {
     pub rendered: serde_json::Value,
     /// What is wrong with it so far, placed at the document's root.
     pub problems: Vec<Problem>,
+    /// What is wrong with the environment, of which the rest is what can be read.
+    pub outside: Vec<Located>,
     /// The sources and stages that `spec` has only by name.
     pub broken: Broken,
 }
@@ -93,8 +97,8 @@ pub struct Loaded {
 /// A document that breaks its schema is read as far as it goes; its problems come with it.
 pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Result<Loaded, Vec<Located>> {
     let project = Project::find(pipeline, project);
-    let environment = load_environment(&project, environment)?;
-    let mut document = read(pipeline, "pipeline")?;
+    let (environment, outside) = read_environment(&project, environment);
+    let mut document = read(pipeline, "pipeline").map_err(|problems| [outside.clone(), problems].concat())?;
     let definition = yaml::to_json(&document.tree);
     let mut problems = yaml::interpolate(&mut document.tree, &environment);
     // The keys that are free for anchors are no part of the language.
@@ -108,19 +112,35 @@ pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Resul
         rendered => salvage(rendered, &problems),
     };
     match serde_json::from_value(rendered.clone()) {
-        Ok(spec) => Ok(Loaded { project, environment, document, spec, definition, rendered, problems, broken }),
+        Ok(spec) => {
+            Ok(Loaded { project, environment, document, spec, definition, rendered, problems, outside, broken })
+        }
         Err(error) => {
             // Nothing but what the schema has refused may fail here, and that is told already.
             if problems.is_empty() {
                 problems.push(Problem::new(Code::BadValue, error.to_string()));
             }
-            Err(document.locate_all(problems))
+            Err([outside, document.locate_all(problems)].concat())
         }
+    }
+}
+
+impl Loaded {
+    /// With the environment's problems, those of the pipeline at their places in its file.
+    pub fn locate_all(&self, problems: Vec<Problem>) -> Vec<Located> {
+        [self.outside.clone(), self.document.locate_all(problems)].concat()
     }
 }
 
 /// Loads an environment file, `configs/<name>.yaml` of the project.
 pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Vec<Located>> {
+    let (environment, problems) = read_environment(project, name);
+    if problems.is_empty() { Ok(environment) } else { Err(problems) }
+}
+
+/// What can be read of an environment file, and what is wrong with it.
+fn read_environment(project: &Project, name: &str) -> (Environment, Vec<Located>) {
+    let unknown = Environment { name: name.to_owned(), unreadable: Unreadable::All, ..Environment::default() };
     let folder = project.root.join("configs");
     let path = folder.join(format!("{name}.yaml"));
     if !path.is_file() {
@@ -136,9 +156,12 @@ pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Ve
             Some(near) => problem.help(format!("did you mean `--env {near}`?")),
             None => problem.help("environments are configs/<name>.yaml in the project's root (--project)"),
         };
-        return Err(vec![nowhere(&path, problem)]);
+        return (unknown, vec![nowhere(&path, problem)]);
     }
-    let mut document = read(&path, "environment")?;
+    let mut document = match read(&path, "environment") {
+        Ok(document) => document,
+        Err(problems) => return (unknown, problems),
+    };
     let empty = Environment::default();
     let mut problems = yaml::interpolate(&mut document.tree, &empty);
     let (mut environment, more) = Environment::from_tree(name, &document.tree);
@@ -153,7 +176,7 @@ pub fn load_environment(project: &Project, name: &str) -> Result<Environment, Ve
         *place = place_of(&["s3"]);
     }
     problems.extend(more);
-    if problems.is_empty() { Ok(environment) } else { Err(document.locate_all(problems)) }
+    (environment, document.locate_all(problems))
 }
 
 fn read(path: &Path, what: &str) -> Result<Document, Vec<Located>> {

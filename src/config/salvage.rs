@@ -64,20 +64,14 @@ pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
 
 /// The problems below one step, seen from there. A bad name is no problem of what is called so.
 fn below(problems: &[Problem], step: &Step) -> Vec<Problem> {
-    let inside = problems.iter().filter(|problem| problem.place.path.first() == Some(step));
-    inside
-        .filter(|problem| problem.place.path.len() > 1 || problem.code != Code::BadName)
-        .map(|problem| {
-            let mut problem = problem.clone();
-            problem.place.path.remove(0);
-            problem
-        })
-        .collect()
+    let named = |problem: &&Problem| problem.place.path.len() > 1 || problem.code != Code::BadName;
+    problems.iter().filter(named).filter_map(|problem| problem.below(step)).collect()
 }
 
 /// Leaves out what the rest can do without; false if something else is wrong.
 fn mend(value: &mut Value, problems: &[Problem]) -> bool {
-    for problem in problems {
+    // A text that could not be filled in is still a text; whether it can stand for what is wanted is told besides.
+    for problem in problems.iter().filter(|problem| !problem.is_unfilled()) {
         let Some(entries) = value.as_object_mut() else { return false };
         match problem.place.path.as_slice() {
             // A misspelt key is another that is missing now.

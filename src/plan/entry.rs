@@ -88,7 +88,8 @@ fn no_pseudonym(dtype: &DataType, column: &str) -> Option<Problem> {
 
 /// Rules that need a key, of an environment that names none.
 pub fn missing_key(plan: &Plan, loaded: &Loaded) -> Vec<Problem> {
-    if loaded.environment.pseudonyms.is_some() {
+    // A key that cannot be read is told in the environment's file.
+    if loaded.environment.pseudonyms.is_some() || loaded.environment.is_unreadable("pseudonyms") {
         return vec![];
     }
     let environment = &loaded.environment.name;

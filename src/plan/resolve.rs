@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
-use super::doubtful::{self, Wrong};
+use super::doubtful::{self, Doubt, Wrong};
 use super::fingerprint::definition_hash;
 use super::graph::{self, Vertex};
 use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
 use crate::config::{Loaded, StageSpec};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Step, without_following};
 use crate::stages::{self, InputPort, InputSchemas, Kind, Stage, protocol};
 use crate::table::TableSchema;
 
@@ -49,30 +49,30 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     more.extend(publish::append(&mut plan, &loaded.spec.publish, &loaded.definition, lookup));
     let known = |name: &str| match name.split('.').next() {
         // Nothing is known of its columns.
-        Some(node) if broken.contains(node) => Err(Problem::new(Code::Bug, FOLLOWS)),
+        Some(node) if broken.contains(node) => Err(Problem::following()),
         _ => find(&plan, loaded, name),
     };
     let (tests, untestable) =
         unit_tests::resolve(&plan, &loaded.spec.tests, &loaded.document.tree, &loaded.project.root, known);
     plan.tests = tests;
     more.extend(untestable);
-    // What fails only because a stage above it failed is no problem of its own.
-    problems.extend(more.into_iter().filter(|problem| !problem.message.starts_with(FOLLOWS)));
+    problems.extend(more);
     problems.extend(entry::missing_key(&plan, loaded));
     entry::explain_dropped(&plan, &mut problems);
+    // What fails only because a stage above it failed is no problem of its own.
+    problems.retain(|problem| !problem.is_following());
+    problems.extend(loaded.problems.iter().filter(|problem| problem.is_following()).cloned());
+    let problems = without_following(problems);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
-
-/// Marks problems that only follow from others.
-pub(super) const FOLLOWS: &str = "(follows)";
 
 /// A stage before its inputs are known.
 struct Built {
     index: usize,
     kind: &'static Kind,
     stage: Box<dyn Stage>,
-    /// What is wrong with its parameters, placed in the stage; they are told already.
-    wrong: Vec<Problem>,
+    /// What is wrong with its parameters, if something is; it is told already.
+    doubt: Option<Doubt>,
 }
 
 fn duplicate_names(loaded: &Loaded) -> Vec<Problem> {
@@ -103,17 +103,17 @@ fn build_stages(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<Built> {
             problems.push(in_stage(index, problem.at(["stage"])));
             continue;
         };
-        match build(kind, spec, tree) {
-            Ok(stage) => built.push(Built { index, kind, stage, wrong: vec![] }),
-            Err(wrong) => {
-                let wrong = match wrong {
-                    Wrong::Unreadable(wrong) => wrong,
-                    Wrong::Doubtful(wrong, stage) => {
-                        built.push(Built { index, kind, stage, wrong: wrong.clone() });
-                        wrong
-                    }
-                };
+        let steps = [Step::from("stages"), Step::Index(index)];
+        let below = |problem: &Problem| steps.iter().try_fold(problem.clone(), |problem, step| problem.below(step));
+        let unfilled = loaded.problems.iter().filter(|problem| problem.is_unfilled()).filter_map(below);
+        match doubtful::unfilled(build(kind, spec, tree), unfilled.collect()) {
+            Ok(stage) => built.push(Built { index, kind, stage, doubt: None }),
+            Err(Wrong::Unreadable(wrong)) => {
                 problems.extend(wrong.into_iter().map(|problem| in_stage(index, problem)));
+            }
+            Err(Wrong::Doubtful(doubt, stage)) => {
+                problems.extend(doubt.problems.iter().map(|problem| in_stage(index, problem.clone())));
+                built.push(Built { index, kind, stage, doubt: Some(doubt) });
             }
         }
     }
@@ -127,12 +127,7 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
         Some(with) => {
             let problems = yaml::validate(with, schema.as_value());
             if !problems.is_empty() {
-                let readable = doubtful::read(kind, &spec.with, &problems);
-                let problems = problems.into_iter().map(under_with).collect();
-                return Err(match readable {
-                    Some(stage) => Wrong::Doubtful(problems, stage),
-                    None => Wrong::Unreadable(problems),
-                });
+                return Err(doubtful::read(kind, &spec.with, problems).under("with"));
             }
         }
         None => {
@@ -150,7 +145,7 @@ fn build(kind: &'static Kind, spec: &StageSpec, tree: &Yaml) -> Result<Box<dyn S
         |error: serde_json::Error| Wrong::Unreadable(vec![under_with(Problem::new(Code::BadValue, error.to_string()))]);
     let stage = (kind.build)(with).map_err(unreadable)?;
     let problems = stage.check();
-    if problems.is_empty() { Ok(stage) } else { Err(Wrong::Doubtful(problems, stage)) }
+    if problems.is_empty() { Ok(stage) } else { Err(Wrong::Doubtful(Doubt { problems, moved: vec![] }, stage)) }
 }
 
 /// Adds a source with the schema that its contract gives.
@@ -201,24 +196,21 @@ fn add_stage(
     problems: &mut Vec<Problem>,
 ) {
     let Some(spec) = loaded.spec.stages.get(index) else { return };
-    let wrong = built.as_ref().map(|one| one.wrong.clone()).unwrap_or_default();
-    match built.map(|one| connect(plan, loaded, spec, one, broken)) {
+    let mut built = built;
+    let doubt = built.as_mut().and_then(|one| one.doubt.take());
+    match (built.map(|one| connect(plan, loaded, spec, one, broken)), doubt) {
         // Its schema rests on what is made up.
-        Some(found) if !wrong.is_empty() => {
+        (Some(found), Some(doubt)) => {
             broken.insert(spec.id.clone());
-            let found = doubtful::independent(found.err().unwrap_or_default(), &wrong);
+            let found = doubt.independent(found.err().unwrap_or_default());
             problems.extend(found.into_iter().map(|problem| in_stage(index, problem)));
         }
-        Some(Ok(node)) => plan.nodes.push(node),
-        Some(Err(more)) => {
+        (Some(Ok(node)), None) => plan.nodes.push(node),
+        (Some(Err(more)), None) => {
             broken.insert(spec.id.clone());
-            problems.extend(
-                more.into_iter()
-                    .filter(|problem| !problem.message.starts_with(FOLLOWS))
-                    .map(|problem| in_stage(index, problem)),
-            );
+            problems.extend(more.into_iter().map(|problem| in_stage(index, problem)));
         }
-        None => {
+        (None, _) => {
             broken.insert(spec.id.clone());
             problems.extend(unknown_inputs(plan, loaded, spec).into_iter().map(|problem| in_stage(index, problem)));
         }
@@ -276,7 +268,7 @@ fn connect(
     }
     let names = spec.inputs.values().flat_map(|feeds| &feeds.names);
     if names.into_iter().any(|name| broken.contains(name.split('.').next().unwrap_or(name))) {
-        problems.push(Problem::new(Code::Bug, FOLLOWS));
+        problems.push(Problem::following());
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -364,7 +356,7 @@ fn find(plan: &Plan, loaded: &Loaded, name: &str) -> Result<Feed, Problem> {
     // Without any source or stage, which is told already, no name can be right.
     let nameless = loaded.spec.sources.is_empty() || loaded.spec.stages.is_empty();
     if nameless || stages.clone().any(|id| id == node) {
-        return Err(Problem::new(Code::Bug, FOLLOWS));
+        return Err(Problem::following());
     }
     let known = loaded.spec.sources.keys().map(String::as_str).chain(stages);
     Err(Problem::new(Code::UnknownInput, format!("nothing is called `{name}`")).nearest(name, known))

@@ -93,11 +93,63 @@ impl Problem {
     #[must_use]
     pub fn nearest<'a>(self, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(found, candidates) {
-            Some(name) => self.help(format!("did you mean `{name}`?")),
+            Some(name) => self.help(format!("{DID_YOU_MEAN}{name}`?")),
             None => self,
         }
     }
+
+    /// The name that [`Problem::nearest`] has found.
+    pub fn meant(&self) -> Option<&str> {
+        self.help.as_deref()?.strip_prefix(DID_YOU_MEAN)?.strip_suffix("`?")
+    }
+
+    /// What fails only because something else does, which is told where it is. It is never shown.
+    pub fn following() -> Self {
+        Self::new(Code::Bug, FOLLOWS)
+    }
+
+    pub fn is_following(&self) -> bool {
+        self.message == FOLLOWS
+    }
+
+    /// Whether a variable of the value has none, or is written in a way that it cannot be filled in.
+    pub fn is_unfilled(&self) -> bool {
+        self.is_following() || matches!(self.code, Code::UnsetVariable | Code::BadInterpolation)
+    }
+
+    /// As seen from a step further down, if it is there.
+    pub fn below(&self, step: &Step) -> Option<Problem> {
+        let mut problem = self.clone();
+        (problem.place.path.first() == Some(step)).then(|| {
+            problem.place.path.remove(0);
+            problem
+        })
+    }
+
+    /// Whether it is about the same value as the other, or a part of it.
+    pub fn is_within(&self, other: &Problem) -> bool {
+        self.place.path.starts_with(&other.place.path)
+    }
+
+    /// Whether one of the two is within the other.
+    pub fn overlaps(&self, other: &Problem) -> bool {
+        self.is_within(other) || other.is_within(self)
+    }
 }
+
+/// Without what follows from another problem: what is marked so, and what is said of a value that could not be filled
+/// in.
+pub fn without_following(problems: Vec<Problem>) -> Vec<Problem> {
+    let (unfilled, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_unfilled);
+    let others = others.into_iter().filter(|one| !unfilled.iter().any(|other| one.is_within(other)));
+    let mut told: Vec<Problem> = others.collect();
+    told.extend(unfilled);
+    told.retain(|one| !one.is_following());
+    told
+}
+
+const DID_YOU_MEAN: &str = "did you mean `";
+const FOLLOWS: &str = "(follows)";
 
 /// The candidate most like `found`: at most a third of its letters wrong, or one containing the other.
 pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -14,7 +14,7 @@ use super::history::{self, read};
 use super::schedule::SCRATCH;
 use super::state::{META, Meta, State};
 use crate::config::Loaded;
-use crate::storage::local::{Others, Presence, is_abandoned, is_old};
+use crate::storage::local::{self, Others, Presence, is_old};
 
 /// Tables of this many executions are kept for each node.
 const EXECUTIONS_KEPT: usize = 3;
@@ -65,8 +65,11 @@ fn tidy(state: &State, keep_runs: usize, others: Others) {
 
 /// Removes staged files that nobody holds.
 fn remove_abandoned(directory: &Path) {
-    let found = entries(directory);
-    found.iter().filter(|path| is_staged_file(path) && is_abandoned(path)).for_each(|path| remove(path));
+    for path in entries(directory).iter().filter(|path| is_staged_file(path)) {
+        if let Err(error) = local::remove_abandoned(path) {
+            tracing::debug!("failed to remove {}: {error}", path.display());
+        }
+    }
 }
 
 /// Removes all but the newest executions of a node; the runs that hold rows that the others set aside.

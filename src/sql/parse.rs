@@ -18,23 +18,32 @@ const CHAIN_MAX: usize = 100;
 /// How many set operations (`UNION` and its like) a query may have, for the same reason.
 const SETS_MAX: usize = 100;
 
+/// How many forms such as `CASE` and `CAST(…)` may stand in one another. Where there is a mistake inside, the parser
+/// tries each of them twice, `POSITION(…)` thrice: with 12 that takes milliseconds, with 25 a minute.
+const FORMS_MAX: usize = 12;
+
 const DIALECT: GenericDialect = GenericDialect {};
 
 /// The words and signs of a text, if no tree that they make can be too deep.
 fn tokens(text: &str, what: &str) -> Result<Vec<TokenWithSpan>, Problem> {
     let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location();
     let tokens = tokens.map_err(|error| syntax(&error.into(), text, what))?;
-    let (mut open, mut chain, mut sets) = (Vec::new(), 0, 0);
+    let (mut open, mut chain, mut sets, mut forms) = (Vec::new(), 0, 0, 0);
+    let mut before = Keyword::NoKeyword;
     for TokenWithSpan { token, span } in &tokens {
         let keyword = if let Token::Word(word) = token { word.keyword } else { Keyword::NoKeyword };
         match (token, keyword) {
-            (Token::Whitespace(_), _) => {}
+            (Token::Whitespace(_), _) => continue,
             (Token::LParen | Token::LBracket | Token::LBrace, _) | (_, Keyword::CASE) => {
-                open.push(chain + 1);
+                let form = tries(if keyword == Keyword::CASE { keyword } else { before });
+                open.push((chain + 1, form));
                 chain = 0;
+                forms += form;
             }
             (Token::RParen | Token::RBracket | Token::RBrace, _) | (_, Keyword::END) => {
-                chain = open.pop().unwrap_or(chain);
+                let (outer, form) = open.pop().unwrap_or((chain, 0));
+                chain = outer;
+                forms -= form;
             }
             (Token::Comma | Token::SemiColon, _) | (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE) => chain = 0,
             // None of them can stand inside a chain, unlike FROM (`IS DISTINCT FROM`).
@@ -48,17 +57,36 @@ fn tokens(text: &str, what: &str) -> Result<Vec<TokenWithSpan>, Problem> {
                 sets += usize::from(matches!(keyword, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT));
             }
         }
-        let message = match (chain > CHAIN_MAX, sets > SETS_MAX) {
-            (true, _) => format!("more than {CHAIN_MAX} operators stand here in one chain"),
-            (_, true) => format!("the query has more than {SETS_MAX} set operations"),
-            _ => continue,
+        before = keyword;
+        let (message, help) = if chain > CHAIN_MAX {
+            let message = format!("more than {CHAIN_MAX} operators stand here in one chain");
+            (message, "brackets split a chain; `x IN (…)` says many alternatives briefly")
+        } else if sets > SETS_MAX {
+            (format!("the query has more than {SETS_MAX} set operations"), "split it over several stages")
+        } else if forms > FORMS_MAX {
+            let message = format!("more than {FORMS_MAX} forms such as CASE and CAST stand in one another here");
+            (message, "one CASE can have many WHENs; WITH names a part of a query")
+        } else {
+            continue;
         };
         let (line, column) = (span.start.line as usize, span.start.column as usize);
-        let problem = Problem::new(Code::SqlSyntax, message)
-            .help("brackets split a chain; `x IN (…)` says many alternatives briefly");
-        return Err(problem.within(line, column));
+        return Err(Problem::new(Code::SqlSyntax, message).help(help).within(line, column));
     }
     Ok(tokens)
+}
+
+/// How much more often what is inside of a form is tried, as a power of two.
+fn tries(form: Keyword) -> usize {
+    use Keyword::{
+        ARRAY, CASE, CAST, CEIL, CONVERT, CURRENT_DATE, CURRENT_TIME, CURRENT_TIMESTAMP, EXTRACT, FLOOR, LOCALTIME,
+        LOCALTIMESTAMP, OVERLAY, POSITION, SAFE_CAST, SUBSTR, SUBSTRING, TRIM, TRY_CAST, TRY_CONVERT,
+    };
+    match form {
+        POSITION => 2,
+        ARRAY | CASE | CAST | CEIL | CONVERT | CURRENT_DATE | CURRENT_TIME | CURRENT_TIMESTAMP | EXTRACT | FLOOR
+        | LOCALTIME | LOCALTIMESTAMP | OVERLAY | SAFE_CAST | SUBSTR | SUBSTRING | TRIM | TRY_CAST | TRY_CONVERT => 1,
+        _ => 0,
+    }
 }
 
 /// Parses one scalar or aggregate expression.
@@ -178,6 +206,12 @@ mod tests {
             let problem = expression(&format!("a{}", chain.repeat(5_000))).unwrap_err();
             assert!(problem.message.contains("more than 100 operators"), "{chain}: {problem:?}");
         }
+        for form in ["CASE WHEN TRUE THEN ", "CAST(", "POSITION(", "x + ARRAY[", "SUBSTRING(CASE WHEN a THEN "] {
+            let problem = query(&format!("SELECT {}1 FROM t", form.repeat(30))).unwrap_err();
+            assert!(problem.message.contains("stand in one another"), "{form}: {problem:?}");
+        }
+        let nested = format!("{}1{}", "CASE WHEN a THEN CAST(".repeat(6), " AS INT) END".repeat(6));
+        assert!(expression(&format!("{nested} + {nested}")).is_ok());
         let union = |times| query(&format!("SELECT a, b FROM t{}", " UNION ALL SELECT a, b FROM t".repeat(times)));
         assert!(union(100).is_ok() && union(101).is_err());
     }

@@ -21,6 +21,9 @@ pub trait Resolver {
 
     /// The names in the environment file, to suggest the nearest.
     fn names(&self) -> Vec<String>;
+
+    /// Whether the environment file has a problem, told elsewhere, for want of which it might give the name.
+    fn is_unreadable(&self, name: &str) -> bool;
 }
 
 /// Replaces every `${…}` and `$$` in the texts of a tree. An unquoted text that is one `${…}` and
@@ -132,6 +135,9 @@ impl Run<'_> {
     }
 
     fn unset(&self, name: &str) -> Problem {
+        if self.resolver.is_unreadable(name) {
+            return Problem::following();
+        }
         let message = format!("the environment file gives no `{name}`");
         let problem = Problem::new(Code::UnsetVariable, message);
         if self.resolver.process(name).is_some() {

@@ -8,7 +8,6 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde_json::Value as Json;
 
-use super::resolve::FOLLOWS;
 use super::{Feed, Plan, Work};
 use crate::config::unit_tests::{RowsSpec, TestSpec, Written};
 use crate::config::yaml::{Node as Yaml, Value};
@@ -119,7 +118,7 @@ impl Draft<'_> {
             }
         }
         let target = target?;
-        if problems.iter().any(|problem| problem.message.starts_with(FOLLOWS)) {
+        if problems.iter().any(|problem| problem.is_following()) {
             return None;
         }
         // A table that could not be read is there all the same.

@@ -39,6 +39,30 @@ pub fn is_abandoned(path: &Path) -> bool {
     }
 }
 
+/// Removes a staged file unless somebody is writing it; says whether it is gone. It is locked meanwhile, so whoever has
+/// made it just now and is about to lock it will find that it has lost its name.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_abandoned(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        opened => opened?,
+    };
+    let abandoned = match file.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(_)) => is_old(path),
+    };
+    if abandoned {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(abandoned)
+}
+
 /// Whether it has not been touched for [`ABANDONED_AFTER`].
 pub fn is_old(path: &Path) -> bool {
     let modified = symlink_metadata(path).and_then(|found| found.modified());
@@ -105,8 +129,11 @@ mod tests {
         let file = File::create_new(&path).unwrap();
         assert!(hold(&file, &path).unwrap());
         assert!(!is_abandoned(&path));
+        assert!(!remove_abandoned(&path).unwrap() && path.exists());
         drop(file);
         assert!(is_abandoned(&path));
+        assert!(remove_abandoned(&path).unwrap() && !path.exists());
+        assert!(remove_abandoned(&path).unwrap());
         assert!(!is_abandoned(&directory.path().join("gone")));
     }
 

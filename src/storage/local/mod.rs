@@ -9,5 +9,5 @@ mod upload;
 
 pub use directory::{AtomicDirectory, Placed};
 pub use file::{size, write_atomic};
-pub use lock::{Others, Presence, is_abandoned, is_old};
+pub use lock::{Others, Presence, is_abandoned, is_old, remove_abandoned};
 pub use store::DurableFileSystem;

@@ -173,7 +173,12 @@ async fn version(dataset: &Dataset, commit: &Commit) -> Result<Vec<Finding>, Sto
     if !survey.success {
         findings.push(Finding { path: names::success(commit.run_date), fault: Fault::NoSuccess });
     }
-    let about = [(survey.dead, Fault::Dead), (survey.rivals, Fault::Uncommitted), (survey.foreign, Fault::Foreign)];
+    let about = [
+        (survey.dead, Fault::Dead),
+        (survey.litter, Fault::Dead),
+        (survey.rivals, Fault::Uncommitted),
+        (survey.foreign, Fault::Foreign),
+    ];
     for (paths, fault) in about {
         findings.extend(paths.into_iter().map(|path| Finding { path, fault: fault.clone() }));
     }

@@ -1,6 +1,7 @@
 //! A dataset's objects, by their names relative to its base.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use super::commit::{Commit, VERSION};
 use super::names;
-use crate::storage::{Kind, Location, StorageError};
+use crate::storage::{Kind, Location, StorageError, local};
 
 /// Commits read at the same time.
 const CONCURRENCY: usize = 16;
@@ -67,6 +68,15 @@ impl Dataset {
             Err(error) if error.kind() != Kind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Removes what a run that died was staging, unless a living one is by now.
+    pub(super) async fn delete_litter(&self, name: &str) -> Result<(), StorageError> {
+        let location = self.to.join(name);
+        let Some(path) = location.local_path() else { return self.delete(name).await };
+        let removed = tokio::task::spawn_blocking(move || local::remove_abandoned(&path)).await;
+        let removed = removed.map_err(io::Error::other).and_then(|removed| removed);
+        removed.map(drop).map_err(|error| StorageError::io("delete", location, &error))
     }
 
     /// A small object, whole; `None` if it does not exist.

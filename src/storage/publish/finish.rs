@@ -31,6 +31,8 @@ pub(super) struct Survey {
     pub(super) damaged: Vec<String>,
     /// What no run can want any more.
     pub(super) dead: Vec<String>,
+    /// Staged files that nobody writes any more.
+    pub(super) litter: Vec<String>,
     /// Visible data files of a run aiming higher.
     pub(super) rivals: Vec<String>,
     /// What publishing did not write.
@@ -54,11 +56,11 @@ pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey,
         match part {
             Some(part) if part.sequence <= commit.sequence => survey.dead.push(path.clone()),
             Some(part) if !part.staged => survey.rivals.push(path.clone()),
-            _ if names::is_staged(path) => survey.dead.extend(is_litter(dataset, path, meta).then(|| path.clone())),
+            _ if names::is_staged(path) => survey.litter.extend(is_litter(dataset, path, meta).then(|| path.clone())),
             _ => survey.foreign.push(path.clone()),
         }
     }
-    survey.dead.extend(staged_litter(dataset, &names::commits(date)).await?);
+    survey.litter.extend(staged_litter(dataset, &names::commits(date)).await?);
     Ok(survey)
 }
 
@@ -96,6 +98,9 @@ pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, S
     for path in &before.dead {
         dataset.delete(path).await?;
     }
+    for path in &before.litter {
+        dataset.delete_litter(path).await?;
+    }
     if !before.rivals.is_empty() {
         return Ok(false);
     }
@@ -119,7 +124,7 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
     if !survey.damaged.is_empty() {
         return Ok(State::Damaged(survey.damaged));
     }
-    if !survey.success || !survey.rivals.is_empty() || !survey.dead.is_empty() {
+    if !survey.success || !survey.rivals.is_empty() || !survey.dead.is_empty() || !survey.litter.is_empty() {
         return Ok(State::Unfinished);
     }
     Ok(if manifest_agrees(&dataset, commit).await? { State::Whole } else { State::Unfinished })

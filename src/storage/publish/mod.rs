@@ -63,7 +63,7 @@ pub async fn publish(request: &Request) -> Result<Published, StorageError> {
     if before.is_none() {
         dataset.mark().await?;
         for litter in finish::staged_litter(&dataset, names::COMMITS).await? {
-            dataset.delete(&litter).await?;
+            dataset.delete_litter(&litter).await?;
         }
     }
     let commit = Attempt::new(&dataset, request, before).run().await?;

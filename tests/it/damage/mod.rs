@@ -97,7 +97,11 @@ fn sweep(name: &str, originals: &[Vec<u8>], count: u64) {
                     let (damaged, what) = bytes::mutated(originals, number);
                     let (ended, complaint) = judge(name, &damaged);
                     *codes.lock().unwrap().entry(ended).or_default() += 1;
-                    wrong.lock().unwrap().extend(complaint.map(|text| format!("mutation {number} ({what}): {text}")));
+                    let Some(complaint) = complaint else { continue };
+                    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("damaged-{number}-{name}"));
+                    std::fs::write(&kept, damaged).unwrap();
+                    let complaint = format!("mutation {number} ({what}, {}): {complaint}", kept.display());
+                    wrong.lock().unwrap().push(complaint);
                 }
             });
         }
@@ -121,9 +125,8 @@ fn judge(name: &str, damaged: &[u8]) -> (String, Option<String>) {
         return ("killed".to_owned(), Some(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))));
     };
     let said = Said::of(output);
-    // Damage that no reader notices gives a run like others; other damage is one of the file, or, where only a stage's
-    // filter stumbles over it, the stage's failure.
-    let ends = matches!(code, 0 | 1 | 65) && !said.stderr.contains("panicked") && !said.stdout.contains("panicked");
+    // Damage that no reader notices gives a run like others; other damage is one of the file.
+    let ends = matches!(code, 0 | 65) && !said.stderr.contains("panicked") && !said.stdout.contains("panicked");
     (code.to_string(), (!ends).then(|| format!("exit {code}: {}", said.stderr)))
 }
 

@@ -1,7 +1,7 @@
 //! Pipelines with random mistakes: each gets its answer in time, at a place, and without a panic.
 //!
 //! `PATRONAGE_MUTATIONS=10000` makes so many (500 by default); one in ten also goes through the program itself. A
-//! case is told by its number; the text of those that fail is kept.
+//! case is told by its number; the text of those that fail is kept. `PATRONAGE_NIGHTLY` names a further pipeline.
 
 mod mutate;
 
@@ -31,9 +31,7 @@ fn count() -> u64 {
 fn pipelines() -> Vec<Vec<u8>> {
     let mut found = vec![repository().join("pipelines/nightly.yaml")];
     found.extend(files(&repository().join("tests/cases")).into_iter().filter(|path| path.ends_with("pipeline.yaml")));
-    let beside = repository().join("../shared/cases/nightly.yaml");
-    let larger = std::env::var_os("PATRONAGE_NIGHTLY").map_or(beside, PathBuf::from);
-    found.extend(larger.is_file().then_some(larger));
+    found.extend(std::env::var_os("PATRONAGE_NIGHTLY").map(PathBuf::from));
     found.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 

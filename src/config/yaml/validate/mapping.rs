@@ -35,7 +35,8 @@ impl<'s> Check<'s> {
                 let mut problem = Problem::new(Code::MissingKey, format!("missing key `{key}`"));
                 let property = facets.iter().find_map(|facet| facet.get("properties")?.get(key));
                 problem.help = property.and_then(|property| self.schema.about(property, key));
-                self.report(problem);
+                // There is nothing at that place, so it is shown where the mapping is.
+                self.report(problem.under(key));
             }
         }
         for facet in facets {
