@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::{DataType as Arrow, TimeUnit as Unit};
+use chrono::DateTime;
 use polars::prelude::{
     DataFrame, DataType, Engine, Expr, Field, FileWriteFormat, IntoLazy, LazyFrame, OptFlags, ParquetCompression,
     ParquetWriteOptions, PlRefPath, PolarsError, PolarsResult, ScanArgsParquet, SinkDestination, SinkTarget, TimeUnit,
@@ -14,7 +15,7 @@ use polars::prelude::{
 
 use super::footer::Column;
 use super::{Footer, SourceFile};
-use crate::table::TableSchema;
+use crate::table::{self, TableSchema};
 
 /// Rows of a row group; what a reader needs in memory at once.
 pub(super) const ROW_GROUP_ROWS: usize = 250_000;
@@ -127,9 +128,30 @@ pub fn unread(file: &SourceFile, footer: &Footer, schema: &TableSchema) -> Polar
         let read = value.clone().cast(column.dtype.clone());
         (read.is_null().and(value.is_not_null())).sum().cast(DataType::UInt64)
     });
-    let counts = frame.select(lost.collect::<Vec<_>>()).collect_with_engine(Engine::Streaming)?.unwrap_single();
+    let counts = frame.clone().select(lost.collect::<Vec<_>>()).collect_with_engine(Engine::Streaming)?.unwrap_single();
+    for column in &columns {
+        filtered(&frame, &columns, column)?;
+    }
     let count = |name: &str| counts.column(name).ok().and_then(|column| column.u64().ok()?.get(0)).unwrap_or(0);
     Ok(schema.columns.iter().map(|column| if there(&column.name) { count(&column.name) } else { 0 }).collect())
+}
+
+/// Reads the columns by a filter on one of them. A reader that filters goes another way than one that takes every row:
+/// it looks at the statistics of row groups, and reads the filter's column before the others.
+fn filtered(frame: &LazyFrame, columns: &[&table::Column], by: &table::Column) -> PolarsResult<()> {
+    let value = || col(by.name.as_str());
+    let keeps = match &by.dtype {
+        DataType::String => value().gt_eq(lit("")),
+        number if number.is_primitive_numeric() => value().gt_eq(lit(0)).or(value().lt(lit(0))),
+        DataType::Date | DataType::Datetime(..) => {
+            let epoch = lit(DateTime::UNIX_EPOCH.naive_utc());
+            value().gt_eq(epoch.clone()).or(value().lt(epoch))
+        }
+        _ => value().is_not_null(),
+    };
+    let read = columns.iter().map(|column| col(column.name.as_str()).is_null().sum());
+    frame.clone().filter(keeps).select(read.collect::<Vec<_>>()).collect_with_engine(Engine::Streaming)?;
+    Ok(())
 }
 
 fn empty(schema: &TableSchema) -> LazyFrame {
