@@ -10,6 +10,7 @@ pub mod input;
 pub mod item_cf;
 pub mod kmeans;
 mod linalg;
+pub mod linear;
 pub mod logistic;
 pub mod popular;
 pub mod rfm;

@@ -11,6 +11,7 @@ pub mod deliver {
 }
 pub mod prediction {
     pub mod design;
+    pub mod linear;
     pub mod logistic;
 }
 pub mod prepare {
@@ -40,6 +41,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<segmentation::rfm::Rfm>(),
     Kind::of::<segmentation::kmeans::KMeans>(),
     Kind::of::<recommendation::item_cf::ItemCf>(),
+    Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),
     Kind::of::<deliver::scores::Scores>(),
 ];

@@ -8,6 +8,12 @@ use crate::metrics::evaluation::{Estimate, Evaluation, Verdict};
 const EACH_MIN: usize = 100;
 /// Expected calibration errors above this make probabilities unfit to be multiplied with.
 const CALIBRATION_ERROR_MAX: f64 = 0.05;
+/// Fits as good as this are rare, and leaks are not.
+const SUSPICIOUS_R2: f64 = 0.98;
+/// The rows that may decide a fit alone, and what share of the squared errors is theirs then.
+const DECIDING: [f64; 2] = [0.01, 0.5];
+/// Where nothing is ever below zero, more predictions below it than this are worth a word.
+const BELOW_ZERO_MAX: f64 = 0.05;
 /// Rankings as good as this are rare, and leaks are not.
 const SUSPICIOUS_AUC: f64 = 0.95;
 /// No substantial structure below, weak structure below (Kaufman and Rousseeuw 1990, table 2.4).
@@ -48,6 +54,48 @@ pub fn few_of_a_class(target: &str, rows: usize, positives: usize) -> Option<Str
             thousands(rows as u64)
         )
     })
+}
+
+/// Too few rows evaluate it.
+pub fn few_rows(rows: usize) -> Option<String> {
+    (rows < EACH_MIN).then(|| {
+        format!("Only {} rows evaluate it; below {EACH_MIN} every measure is uncertain.", thousands(rows as u64))
+    })
+}
+
+/// The error is that of a few rows.
+pub fn few_decide(squared_errors: &[f64]) -> Option<String> {
+    let [share_of_rows, share_of_errors] = DECIDING;
+    let count = (squared_errors.len() as f64 * share_of_rows) as usize;
+    let mut sorted = squared_errors.to_vec();
+    sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+    let total: f64 = sorted.iter().sum();
+    let theirs = sorted.iter().take(count).sum::<f64>() / total;
+    (count > 0 && theirs >= share_of_errors).then(|| {
+        format!(
+            "{} of the rows make {} of the squared error: a few large values decide what the model and its measures \
+             look like.",
+            percent(share_of_rows),
+            percent(theirs)
+        )
+    })
+}
+
+/// What cannot be below zero is predicted to be.
+pub fn below_zero(target: &str, share: f64) -> Option<String> {
+    (share > BELOW_ZERO_MAX).then(|| {
+        format!(
+            "{} of the predictions are below zero, where `{target}` never is: use them to order customers, or take \
+             them as zero.",
+            percent(share)
+        )
+    })
+}
+
+/// A fit better than one has reason to hope.
+pub fn too_good_a_fit(r2: f64) -> Option<String> {
+    (r2 >= SUSPICIOUS_R2)
+        .then(|| format!("An R² of {r2:.3} is rarely earned: look for a feature that knows the outcome."))
 }
 
 /// Too few users evaluate it.
@@ -175,6 +223,13 @@ mod tests {
         assert_eq!(few_of_a_class("buys", 5_000, 100), None);
         let told = few_of_a_class("buys", 5_000, 4_990).unwrap();
         assert!(told.starts_with("`buys` is false in only 10 of the 5,000 rows"), "{told}");
+        assert!(few_rows(100).is_none() && few_rows(99).is_some());
+        assert!(too_good_a_fit(0.97).is_none() && too_good_a_fit(0.98).is_some());
+        assert!(below_zero("spend", 0.05).is_none());
+        assert!(below_zero("spend", 0.06).unwrap().starts_with("6.0 % of the predictions"));
+        let errors = |largest: f64| [vec![1.0; 199], vec![largest]].concat();
+        assert!(few_decide(&errors(196.0)).is_none() && few_decide(&vec![9.0; 50]).is_none());
+        assert!(few_decide(&errors(198.0)).unwrap().contains("make 50."));
         assert!(few_users(100).is_none() && few_users(99).is_some());
         assert!(single_feature("x", 0.7, 0.8, 0.01).is_none() && single_feature("x", 0.79, 0.8, -0.01).is_some());
         assert!(too_good(0.94).is_none() && too_good(0.95).is_some());

@@ -48,7 +48,7 @@ fn every_kind_is_listed_and_documented() {
     let list = patronage(&["list"]).ends(0).stdout;
     let kinds: Vec<&str> =
         list.lines().skip(1).take_while(|line| !line.is_empty()).filter_map(|line| line.split(' ').next()).collect();
-    for kind in ["sql", "features", "rfm", "kmeans", "item_cf", "logistic", "scores"] {
+    for kind in ["sql", "features", "rfm", "kmeans", "item_cf", "linear", "logistic", "scores"] {
         assert!(kinds.contains(&kind), "{kind} in {list}");
     }
     for kind in kinds {

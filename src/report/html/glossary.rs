@@ -27,7 +27,11 @@ pub fn reworded(sentence: &str, name: &str) -> String {
         _ => printed.clone(),
     };
     let article = if printed.starts_with(['a', 'e', 'i', 'o', 'N', 'F']) { "an" } else { "a" };
-    sentence.replacen(&format!(" a {name} of "), &format!(" {article} {printed} of "), 1)
+    let sentence = sentence.replacen(&format!(" a {name} of "), &format!(" {article} {printed} of "), 1);
+    match sentence.strip_prefix(&format!("The {name} ")) {
+        Some(rest) => format!("The {printed} {rest}"),
+        None => sentence,
+    }
 }
 
 /// Key, printed name, meaning.
@@ -69,6 +73,7 @@ mod tests {
         assert_eq!(reworded("It reaches a roc_auc of 0.7.", "roc_auc"), "It reaches a ROC AUC of 0.7.");
         assert_eq!(reworded("It reaches a recall@10 of 0.7.", "recall@10"), "It reaches a recall at 10 of 0.7.");
         assert_eq!(reworded("It reaches a ndcg of 0.7.", "ndcg"), "It reaches an NDCG of 0.7.");
+        assert_eq!(reworded("The rmse differs by 2.", "rmse"), "The root mean squared error differs by 2.");
         assert_eq!(reworded("Nothing of it.", "ndcg"), "Nothing of it.");
         assert_eq!(explain("gini_gain"), ("gini gain".to_owned(), None));
         assert!(KNOWN.is_sorted_by_key(|(key, ..)| *key));

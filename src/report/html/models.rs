@@ -116,7 +116,7 @@ fn article(place: usize, model: &ModelReport, charts: &Markup) -> Markup {
             }
             p.say { (parts::message(&glossary::reworded(&model.sentence, &evaluation.headline))) }
             @if let Some(measure) = headline { (meaning(measure)) }
-            (watch(&evaluation.watch))
+            (watch(evaluation))
             div.pair {
                 @if let Some(measure) = headline {
                     (chart::interval(&format!("{heading}-headline"), measure, &evaluation.baseline))
@@ -138,8 +138,9 @@ fn meaning(measure: &Measure) -> Markup {
     }
 }
 
-fn watch(watch: &[String]) -> Markup {
-    let sentences: Vec<Markup> = watch.iter().map(|sentence| parts::message(sentence)).collect();
+fn watch(evaluation: &Evaluation) -> Markup {
+    let printed = |sentence: &String| parts::message(&glossary::reworded(sentence, &evaluation.headline));
+    let sentences: Vec<Markup> = evaluation.watch.iter().map(printed).collect();
     html! {
         @if !sentences.is_empty() {
             div.note { h4 { "What to watch" } (parts::sentences(&sentences)) }

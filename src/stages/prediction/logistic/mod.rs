@@ -130,12 +130,8 @@ impl Stage for Logistic {
         }
     }
 
-    /// All snapshots as a table, and those that are learned from as a matrix: all but the newest ones, at least half.
     fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
-        let (rows, features) = inputs.sized(PORT)?;
-        let columns = self.features.columns(features).ok()?.len() as u64;
-        let table = rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
-        Some(table.saturating_add(if self.mode == Mode::Apply { 0 } else { table / 2 }))
+        design::memory_bytes_min(&self.features, inputs, self.mode)
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
@@ -147,10 +143,8 @@ impl Stage for Logistic {
             let model = Model::to_apply(earlier, self, &[])?;
             return self.apply(table, &entity, &model, context.run_date);
         }
-        let columns = self.features.columns(&schema).map_err(|problems| {
-            Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
-        })?;
-        let horizon_days = self.horizon(&schema)?;
+        let columns = design::chosen(&self.features, &schema)?;
+        let horizon_days = design::horizon_days(&schema, &self.target)?;
         let read = columns.iter().map(String::as_str).chain([self.target.as_str()]);
         let snapshots = Snapshots::read(table, &entity.name, read)?;
         let split = snapshots.split(&self.target, horizon_days, context.run_date)?;
@@ -188,13 +182,6 @@ impl Logistic {
             format!("`{}` is {}, and what is predicted here is of type bool", self.target, type_name(&column.dtype));
         let problem = Problem::new(Code::WrongColumnType, message);
         Some(problem.help("make it a condition, such as `SUM(amount) > 0`").at(["with", "target"]))
-    }
-
-    fn horizon(&self, features: &TableSchema) -> Result<u32, Failure> {
-        match features.column(&self.target).map(|column| column.role) {
-            Some(Role::Label { horizon_days }) => Ok(horizon_days),
-            _ => Err(Failure::bug(format!("`{}` is not a label", self.target))),
-        }
     }
 
     fn schema(&self, entity: Column, features: &TableSchema) -> TableSchema {

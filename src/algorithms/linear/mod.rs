@@ -1,0 +1,120 @@
+//! Linear regression by least squares, with an l2 penalty if one is wanted.
+//!
+//! Minimizes Σᵢ (yᵢ − xᵢ·w − b)² + l2 · ‖w‖², the intercept b not penalized: ordinary least squares with l2 = 0, else
+//! scikit-learn's `Ridge(alpha=l2)`. The normal equations are never formed: blocks of rows are reduced to triangles by
+//! Householder reflections and these to one, so that the condition of the table is not squared (Golub and Van Loan
+//! 2013, section 5.3).
+//!
+//! Columns that others determine are found by pivoting and get coefficient zero where there is no penalty. Standard
+//! errors are those of homoscedastic errors; with a penalty they measure how the coefficients vary, not how far the
+//! penalty moves them.
+//!
+//! Input that is refused: no rows, no columns, NaN or infinity, a negative penalty.
+
+mod qr;
+#[cfg(test)]
+mod tests;
+
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::input::{InputError, check, check_finite, check_width};
+use qr::{Solved, Triangle};
+
+/// Rows that are reduced at once.
+const BLOCK_ROWS: usize = 4096;
+
+/// Coefficients and how certain they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// One a column: the change of the target per unit.
+    pub coefficients: Vec<f64>,
+    /// The target where every column is zero.
+    pub intercept: f64,
+    /// One a column; zero for what was left out. None without more rows than coefficients.
+    pub standard_errors: Option<Vec<f64>>,
+    /// The unbiased deviation of what is left unexplained; none as above.
+    pub deviation: Option<f64>,
+    /// Columns left out because they are constant or others determine them, ascending.
+    pub dependent: Vec<usize>,
+}
+
+/// Why there is no model.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum LinearError {
+    /// The table itself.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A penalty that is negative or not a number.
+    #[error("penalize: l2 is not a number at or above zero")]
+    Penalty,
+    /// The numbers are so large that their squares have no sum.
+    #[error("fit numbers this large: their squares are not finite; scale the columns")]
+    Overflow,
+}
+
+/// Fits on `x` (rows × columns) and as many targets. The result does not depend on the number of threads.
+pub fn fit(x: ArrayView2<'_, f64>, targets: &[f64], l2: f64) -> Result<Linear, LinearError> {
+    check(x)?;
+    let (rows, columns) = x.dim();
+    if targets.len() != rows {
+        return Err(InputError::Length { rows, targets: targets.len() }.into());
+    }
+    let y = ArrayView1::from(targets);
+    check_finite(y.insert_axis(Axis(1)))?;
+    if !(l2 >= 0.0 && l2.is_finite()) {
+        return Err(LinearError::Penalty);
+    }
+    let means = means(x);
+    let mean = targets.iter().sum::<f64>() / rows as f64;
+    let triangle = reduced(x, y, &means, mean);
+    let Some(Solved { coefficients, dependent, residual_squares, spread, degrees }) =
+        qr::solve(&triangle, rows, &means, l2)
+    else {
+        return Err(LinearError::Overflow);
+    };
+    debug_assert_eq!(coefficients.len(), columns);
+    let explained: f64 = coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
+    let free = rows as f64 - 1.0 - degrees;
+    let deviation = (free > 0.5).then(|| (residual_squares / free).sqrt());
+    let standard_errors = deviation.map(|deviation| spread.iter().map(|spread| spread * deviation).collect());
+    Ok(Linear { coefficients, intercept: mean - explained, standard_errors, deviation, dependent })
+}
+
+impl Linear {
+    /// The expected target of every row of `x`. Errors on another width and on NaN or infinite values; no rows give no
+    /// predictions.
+    pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>, InputError> {
+        check_width(x, self.coefficients.len())?;
+        check_finite(x)?;
+        Ok(x.dot(&ArrayView1::from(&self.coefficients)) + self.intercept)
+    }
+}
+
+/// Of each column, summed block by block.
+fn means(x: ArrayView2<'_, f64>) -> Vec<f64> {
+    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
+    let sums: Vec<Array1<f64>> = blocks.into_par_iter().map(|block| block.sum_axis(Axis(0))).collect();
+    let total = sums.iter().fold(Array1::zeros(x.ncols()), |total, sums| total + sums);
+    (total / x.nrows() as f64).to_vec()
+}
+
+/// The centered columns and target as one triangle; blocks are reduced side by side and joined in their order.
+fn reduced(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, means: &[f64], mean: f64) -> Triangle {
+    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).zip(y.axis_chunks_iter(Axis(0), BLOCK_ROWS)).collect();
+    let triangles: Vec<Triangle> = blocks
+        .into_par_iter()
+        .map(|(x, y)| {
+            let columns = x.columns().into_iter().zip(means).map(|(column, mean)| centered(column, *mean));
+            Triangle::of(columns.chain([centered(y, mean)]).collect())
+        })
+        .collect();
+    let mut triangles = triangles.into_iter();
+    let first = triangles.next().unwrap_or_default();
+    triangles.fold(first, |joined, next| joined.join(&next))
+}
+
+fn centered(column: ArrayView1<'_, f64>, mean: f64) -> Vec<f64> {
+    column.iter().map(|value| value - mean).collect()
+}

@@ -1,0 +1,71 @@
+//! The model: how rows become numbers, and the coefficients of those.
+
+use polars::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+
+use super::Linear;
+use crate::algorithms::linear;
+use crate::format;
+use crate::stages::contract::Failure;
+use crate::stages::prediction::design::Design;
+use crate::table::floats;
+
+/// Fewer rows than this teach nothing that would last.
+const ROWS_MIN: usize = 20;
+
+/// A fitted model, as its main file holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// The label.
+    pub target: String,
+    /// The length of the future that the label looks at.
+    pub horizon_days: u32,
+    pub design: Design,
+    pub regression: linear::Linear,
+}
+
+impl Fitted {
+    /// Fits on rows whose target is known.
+    pub fn fit(stage: &Linear, rows: &DataFrame, columns: &[String], horizon_days: u32) -> Result<Fitted, Failure> {
+        let truth = truth(rows, &stage.target)?;
+        if truth.len() < ROWS_MIN {
+            return Err(Failure::data(format!(
+                "`{}` is known in {} training rows, and at least {ROWS_MIN} are needed to learn from: add snapshots \
+                 (`count`)",
+                stage.target,
+                truth.len()
+            )));
+        }
+        if truth.iter().all(|value| truth.first() == Some(value)) {
+            let rows = format::thousands(truth.len() as u64);
+            return Err(Failure::data(format!(
+                "`{}` is the same in all {rows} training rows, so there is nothing to learn",
+                stage.target
+            )));
+        }
+        let design = Design::fit(rows, columns, stage.scale)?;
+        let regression = linear::fit(design.matrix(rows)?.view(), &truth, stage.penalty.l2)
+            .map_err(|error| Failure::data(error.to_string()))?;
+        Ok(Fitted { target: stage.target.clone(), horizon_days, design, regression })
+    }
+
+    /// The expected target of each row.
+    pub fn predictions(&self, rows: &DataFrame) -> Result<Vec<f64>, Failure> {
+        let matrix = self.design.matrix(rows)?;
+        let predictions = self.regression.predict(matrix.view()).map_err(|error| Failure::data(error.to_string()))?;
+        Ok(predictions.to_vec())
+    }
+}
+
+/// The target of rows where it is known.
+pub fn truth(rows: &DataFrame, target: &str) -> Result<Vec<f64>, Failure> {
+    let truth = floats(rows, target)?;
+    match truth.iter().filter(|value| !value.is_finite()).count() {
+        0 => Ok(truth),
+        bad => Err(Failure::data(format!(
+            "`{target}` is not a finite number in {} of {} rows: mend what it is made of",
+            format::thousands(bad as u64),
+            format::thousands(truth.len() as u64)
+        ))),
+    }
+}
