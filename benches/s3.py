@@ -1,6 +1,7 @@
 """What benches/s3.sh measures. Usage: s3.py PROGRAM TRANSACTIONS RUN_DATE TIMES CUSTOMERS"""
 
 import collections
+import datetime
 import http.server
 import os
 import pathlib
@@ -13,6 +14,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+from pyarrow import compute, dataset, parquet
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/real"))
 from s3_support import KEYS, LocalPlace, Project, S3Place, Server, block, published  # noqa: E402
@@ -49,18 +52,17 @@ publish:
 
 def nightly(program, transactions, run_date, times):
     with Server() as server:
-        tables = [pathlib.Path(transactions), *pathlib.Path(transactions).parent.glob("products.parquet")]
-        for table in tables:
-            server.client.upload_file(str(table), "lake", table.name)
+        server.client.upload_file(transactions, "lake", "transactions.parquet")
         remote, local = Project(program), Project(program)
+        for project in (remote, local):
+            shutil.copy(pathlib.Path(__file__).with_name("nightly.yaml"), project.root / "pipeline.yaml")
         plain = block(server.url, read_twice=False)
         places = f"lake: s3://lake\nwarehouse: s3://warehouse\nrun_date: {run_date}\n"
         remote.environment(places + plain, "once")
         remote.environment(places + block(server.url), "twice")
         local.environment(f"lake: data\nwarehouse: out\nrun_date: {run_date}\n")
         (local.root / "data").mkdir()
-        for table in tables:
-            os.symlink(table.resolve(), local.root / "data" / table.name)
+        os.symlink(pathlib.Path(transactions).resolve(), local.root / "data/transactions.parquet")
         took = collections.defaultdict(list)
 
         def measure(name, project, *arguments):
@@ -188,6 +190,19 @@ def serve(path, key):
     return server, counted
 
 
+def in_order_of_time(source, target):
+    """The same rows as a shop's table has them, to which every night adds its orders: month by month, to save memory."""
+    rows = dataset.dataset(source)
+    with parquet.ParquetWriter(target, rows.schema, compression="zstd") as writer:
+        for month in range(24):
+            first, last = (datetime.datetime(2023 + at // 12, at % 12 + 1, 1) for at in (month, month + 1))
+            # Bad rows may have no time, or one far off; they lie at the ends.
+            chosen = compute.field("ordered_at") >= first if month else compute.field("ordered_at") < datetime.datetime(2023, 2, 1)
+            if 0 < month < 23:
+                chosen &= compute.field("ordered_at") < last
+            writer.write_table(rows.to_table(filter=chosen).sort_by("ordered_at"), row_group_size=250_000)
+
+
 def month(program, customers):
     scratch = pathlib.Path(os.environ.get("PATRONAGE_BENCH", tempfile.mkdtemp(prefix="patronage-s3-")))
     source = scratch / f"lake-{customers}/transactions.parquet"
@@ -195,6 +210,9 @@ def month(program, customers):
         period = ["--from", "2023-01-01", "--to", "2024-12-31"]
         subprocess.run([program, "synthesize", "--customers", str(customers), "--seed", "42", *period, "--out", str(source.parent)],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        whole = source.rename(source.with_name("unordered.parquet"))
+        in_order_of_time(whole, source)
+        whole.unlink()
     size = source.stat().st_size
     print(f"the source has {size / 1e6:,.0f} MB")
     server, counted = serve(source, "/lake/transactions.parquet")

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, lit};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, TimeUnit, col, len, lit};
 
 use super::checks::{Findings, Subject, examine, failure};
 use super::contract;
@@ -117,7 +117,8 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         Some(typed) => scan::read_parquet(&typed.table)?,
         None => scan::scan(&inspected.files, &inspected.footers, &entry.raw)?,
     };
-    let findings = check(node, spec, frame, inspected, around, index)?;
+    let seen = seen(node, spec, &entry.raw, inspected, around.plan.run_date);
+    let findings = check(node, spec, frame, inspected, around, (index, seen))?;
     results.extend(findings.results.iter().cloned());
     if let Some(failure) = failure(&results) {
         return Err(failure);
@@ -146,7 +147,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
         quarantined,
         later: match &typed {
             Some(typed) => typed.later,
-            None => later_rows(node, spec, &entry.raw, inspected, around.plan.run_date)?,
+            None => later_rows(spec, &entry.raw, inspected, seen, around.plan.run_date)?,
         },
     });
     if typed.is_some() || findings.needs_row_numbers() {
@@ -162,14 +163,14 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
 
 /// How many rows wait for a later run date, or are wrong: only times are read, of row groups that have such rows.
 fn later_rows(
-    node: &Node,
     spec: &SourceSpec,
     raw: &TableSchema,
     inspected: &Inspected,
+    seen: Option<footer::Seen>,
     run_date: NaiveDate,
 ) -> Result<u64, NodeFailure> {
     let Some(time) = &spec.event_time else { return Ok(0) };
-    if let Some(seen) = seen(spec, node, inspected, run_date) {
+    if let Some(seen) = seen {
         let rows: u64 = inspected.footers.iter().filter_map(|footer| footer.rows).sum();
         return Ok(rows.saturating_sub(seen.before + seen.without));
     }
@@ -228,13 +229,12 @@ fn check<'a>(
     mut frame: LazyFrame,
     inspected: &Inspected,
     around: &Surroundings<'a>,
-    index: usize,
+    (index, known): (usize, Option<footer::Seen>),
 ) -> Result<Findings<'a>, NodeFailure> {
     if let Some(time) = &spec.event_time {
         // Rows without a time are looked at, so that a check can find them, but never used.
         frame = frame.filter(col(time.as_str()).lt(moment(around.plan.run_date)).or(col(time.as_str()).is_null()));
     }
-    let known = seen(spec, node, inspected, around.plan.run_date);
     let subject = Subject {
         frame,
         entering: inspected.entering.clone(),
@@ -252,10 +252,35 @@ fn check<'a>(
     checked.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))
 }
 
-/// What a pass over the rows would find where there is nothing to check, if statistics tell it: rows in S3 are fetched
-/// only for what needs them.
-fn seen(spec: &SourceSpec, node: &Node, inspected: &Inspected, run_date: NaiveDate) -> Option<footer::Seen> {
+/// What a pass over the rows would find where there is nothing to check, by statistics: rows in S3 are fetched only for
+/// what needs them. Of row groups in which the run date's midnight lies the times are read, unless they are many.
+fn seen(
+    node: &Node,
+    spec: &SourceSpec,
+    raw: &TableSchema,
+    inspected: &Inspected,
+    run_date: NaiveDate,
+) -> Option<footer::Seen> {
     let is_far = inspected.files.iter().all(|file| !file.location.is_local());
     let time = spec.event_time.as_deref().filter(|_| is_far && node.checks.is_empty())?;
-    footer::seen_before(&inspected.footers, time, midnight_us(run_date))
+    let (mut seen, divided) = footer::seen_before(&inspected.footers, time, midnight_us(run_date))?;
+    let rows: u64 = inspected.footers.iter().filter_map(|footer| footer.rows).sum();
+    if divided.iter().map(|group| group.rows).sum::<u64>() > rows / 2 {
+        return None;
+    }
+    let times = TableSchema { columns: raw.column(time).cloned().into_iter().collect(), ..TableSchema::default() };
+    for group in divided {
+        let (file, footer) = (inspected.files.get(group.file)?, inspected.footers.get(group.file)?);
+        let frame = scan::scan(std::slice::from_ref(file), std::slice::from_ref(footer), &times).ok()?;
+        let moments = col(time).cast(DataType::Datetime(TimeUnit::Microseconds, None)).max().to_physical();
+        let count = len().cast(DataType::Int64).alias("rows");
+        let before = frame.slice(group.offset.try_into().ok()?, group.rows.try_into().ok()?);
+        let before = before.filter(col(time).lt(moment(run_date))).select([count, moments.alias("newest")]);
+        let found = catch_unwind(AssertUnwindSafe(|| before.collect_with_engine(Engine::Streaming)));
+        let found = found.ok()?.ok()?.unwrap_single();
+        let number = |name: &str| found.column(name).ok().and_then(|column| column.i64().ok()?.get(0));
+        seen.before += number("rows")?.unsigned_abs();
+        seen.newest_us = seen.newest_us.max(number("newest"));
+    }
+    Some(seen)
 }

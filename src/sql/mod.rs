@@ -4,6 +4,7 @@
 //! exist, then rewritten so that any engine computes the same: `/` is float and x/0 is null,
 //! counts and sums of integers are 64 bits wide.
 
+mod bounds;
 mod complaint;
 mod condition;
 mod derived;
@@ -16,6 +17,7 @@ mod refused;
 mod rewrite;
 mod shape;
 
+pub use bounds::{Bound, Is, bounds};
 pub use complaint::{complaint, complaint_at};
 pub use condition::{Wide, condition, widened_text};
 pub use functions::{Aggregate, is_aggregate, known as known_functions};

@@ -49,6 +49,27 @@ pub fn compatible(found: &Arrow, declared: &DataType) -> bool {
     }
 }
 
+/// Whether a reader gives a column as it is declared, so that nothing has to be done to it.
+fn is_as_declared(found: &Column, declared: &DataType) -> bool {
+    matches!(
+        (found.data_type.as_ref(), declared),
+        (Some(Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View), DataType::String)
+            | (Some(Arrow::Boolean), DataType::Boolean)
+            | (Some(Arrow::Date32), DataType::Date)
+            | (Some(Arrow::Timestamp(Unit::Microsecond, None)), DataType::Datetime(TimeUnit::Microseconds, None))
+            | (Some(Arrow::Int8), DataType::Int8)
+            | (Some(Arrow::Int16), DataType::Int16)
+            | (Some(Arrow::Int32), DataType::Int32)
+            | (Some(Arrow::Int64), DataType::Int64)
+            | (Some(Arrow::UInt8), DataType::UInt8)
+            | (Some(Arrow::UInt16), DataType::UInt16)
+            | (Some(Arrow::UInt32), DataType::UInt32)
+            | (Some(Arrow::UInt64), DataType::UInt64)
+            | (Some(Arrow::Float32), DataType::Float32)
+            | (Some(Arrow::Float64), DataType::Float64)
+    )
+}
+
 /// Whether every value of an integer type is one of the declared type.
 fn fits(found: &Arrow, declared: &DataType) -> bool {
     let bits = |signed: bool, width: u32| (signed, width);
@@ -91,6 +112,10 @@ pub fn scan(files: &[SourceFile], footers: &[Footer], schema: &TableSchema) -> P
             .iter()
             .map(|column| {
                 let name = column.name.as_str();
+                if in_file(name).is_some_and(|found| is_as_declared(found, &column.dtype)) {
+                    // As it is: what a query asks of such a column reaches the reader, which leaves out row groups.
+                    return col(name);
+                }
                 let partition = file.partitions.iter().find(|(key, _)| key == name);
                 let value = match partition {
                     Some((_, value)) if in_file(name).is_none() => match value {

@@ -154,3 +154,50 @@ fn a_test_says_the_same_when_its_column_is_pseudonymized() {
     project.write("configs/local.yaml", &format!("lake: nowhere\nwarehouse: out\nrun_date: 2024-06-01\n{key}"));
     project.on_pipeline("test", &[]).ends(0);
 }
+
+/// What a query asks of a moment is asked of the file already; the rows are those of the query all the same.
+#[test]
+fn moments_in_a_query_choose_the_rows_that_it_says() {
+    const PIPELINE: &str = "\
+name: shop
+sources:
+  sales:
+    path: sales.parquet
+    event_time: at
+    columns: {customer: int64, at: datetime, due: date?, amount: float64}
+stages:
+  - id: counted
+    stage: sql
+    inputs: {sales: sales}
+    with: {query: \"SELECT COUNT(*) AS n FROM sales WHERE at >= '2024-05-02' AND '2024-05-04' > at\"}
+  - id: chosen
+    stage: sql
+    inputs: {sales: sales}
+    with: {query: \"SELECT amount FROM sales s WHERE s.at BETWEEN '2024-05-02' AND '2024-05-03 12:00:00' AND due = DATE '2024-06-01'\"}
+  - id: joined
+    stage: sql
+    inputs: {sales: sales, later: sales}
+    with:
+      query: |
+        SELECT sales.amount, later.amount AS next
+        FROM sales LEFT JOIN later ON sales.customer = later.customer AND later.at > sales.at
+        WHERE sales.at <= '2024-05-01' AND later.due > '2024-06-01'
+      static: true
+";
+    let given = "
+    given:
+      sales:
+        - {customer: 1, at: 2024-05-01, due: 2024-06-01, amount: 1.0}
+        - {customer: 1, at: 2024-05-02, due: 2024-06-01, amount: 2.0}
+        - {customer: 1, at: 2024-05-03 12:00:00, due: null, amount: 3.0}
+        - {customer: 1, at: 2024-05-04, due: 2024-06-02, amount: 4.0}
+";
+    let test =
+        |stage: &str, rows: &str| format!("  - name: {stage}\n    stage: {stage}{given}    expect: {{rows: {rows}}}\n");
+    let tests =
+        [test("counted", "[{n: 2}]"), test("chosen", "[{amount: 2.0}]"), test("joined", "[{amount: 1.0, next: 4.0}]")];
+    let project = Project::new(&format!("{PIPELINE}tests:\n{}", tests.concat()));
+    project.write("configs/local.yaml", "run_date: 2024-06-01\n");
+    let said = project.on_pipeline("test", &[]).ends(0);
+    assert!(said.stdout.ends_with("3 tests passed\n"), "{}", said.stdout);
+}

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col};
+use chrono::{NaiveDate, NaiveTime};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col, lit};
 use polars::sql::SQLContext;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -83,6 +83,13 @@ impl Stage for Sql {
         let shape = sql::shape(&tree, &facts(&tables));
         let mut frames: Vec<(String, LazyFrame)> =
             inputs.ports.into_iter().filter_map(|(port, mut named)| Some((port, named.pop()?.table.frame))).collect();
+        for bound in sql::bounds(&tree) {
+            let frame = frames.iter_mut().find(|(port, _)| *port == bound.table);
+            let condition = tables.iter().find(|(port, _)| *port == bound.table).and_then(|(_, of)| within(&bound, of));
+            if let Some(((_, frame), condition)) = frame.zip(condition) {
+                *frame = frame.clone().filter(condition);
+            }
+        }
         if shape.ordered || sql::is_limited(&tree) {
             // Rows that compare equal would leave in any order, or by chance not at all.
             let output = execute(frames.clone().into_iter(), &tree)?.collect_schema()?;
@@ -229,6 +236,24 @@ fn in_one_chunk(mut frame: LazyFrame, named: &[String], tree: &sql::ast::Query) 
     let mut rows = frame.collect_with_engine(Engine::Streaming)?.unwrap_single();
     rows.rechunk_mut();
     Ok(rows.lazy())
+}
+
+/// A bound as a condition on the column, whose literal is a moment already: so the reader of a file can leave out row
+/// groups. None of a column that holds no moments.
+fn within(bound: &sql::Bound, schema: &TableSchema) -> Option<Expr> {
+    let column = col(bound.column.as_str());
+    let moment = match schema.column(&bound.column)?.dtype {
+        DataType::Datetime(..) => lit(bound.moment),
+        DataType::Date if bound.moment.time() == NaiveTime::MIN => lit(bound.moment.date()),
+        _ => return None,
+    };
+    Some(match bound.is {
+        sql::Is::Before => column.lt(moment),
+        sql::Is::UpTo => column.lt_eq(moment),
+        sql::Is::At => column.eq(moment),
+        sql::Is::From => column.gt_eq(moment),
+        sql::Is::After => column.gt(moment),
+    })
 }
 
 /// Plans the query over the frames; narrow numbers are widened on the way in and out.

@@ -16,7 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use super::{Kind, Location, SourceFile, StorageError};
-pub use times::{Seen, Times, seen_before};
+pub use times::{Divided, Seen, Times, seen_before};
 
 /// What most footers fit into, so that one read is enough.
 const TAIL_BYTES: u64 = 64 * 1024;

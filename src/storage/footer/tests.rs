@@ -57,10 +57,12 @@ async fn statistics_tell_what_is_before_a_moment() {
     write(&path, vec![("at", times)], two_row_groups());
     let footers = [footer(&path).await.unwrap()];
     let seen = |moment| seen_before(&footers, "at", moment);
-    assert_eq!(seen(6), Some(Seen { before: 1, without: 3, newest_us: Some(5) }));
-    assert_eq!(seen(10), Some(Seen { before: 3, without: 3, newest_us: Some(9) }));
-    assert_eq!(seen(5), Some(Seen { before: 0, without: 3, newest_us: None }));
-    assert_eq!(seen(8), None, "the moment lies within a row group");
+    assert_eq!(seen(6), Some((Seen { before: 1, without: 3, newest_us: Some(5) }, vec![])));
+    assert_eq!(seen(10), Some((Seen { before: 3, without: 3, newest_us: Some(9) }, vec![])));
+    assert_eq!(seen(5), Some((Seen { before: 0, without: 3, newest_us: None }, vec![])));
+    // Within the second row group.
+    let divided = Divided { file: 0, offset: 2, rows: 2 };
+    assert_eq!(seen(8), Some((Seen { before: 1, without: 3, newest_us: Some(5) }, vec![divided])));
     assert_eq!(seen_before(&footers, "on", 10), None);
 
     let bare = dir.path().join("bare.parquet");

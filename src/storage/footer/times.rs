@@ -72,11 +72,22 @@ fn microseconds(value: i64, unit: TimeUnit) -> Option<i64> {
     }
 }
 
-/// What files have before a moment in a column of datetimes; none where only their rows tell, since a row group has
-/// no statistics or the moment lies within it.
-pub fn seen_before(footers: &[Footer], column: &str, moment_us: i64) -> Option<Seen> {
-    let mut seen = Seen::default();
-    for footer in footers {
+/// A row group in which a moment lies, so that only its rows tell what is before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divided {
+    /// The file's place among those asked about.
+    pub file: usize,
+    /// Rows of the file before the group.
+    pub offset: u64,
+    pub rows: u64,
+}
+
+/// What files have before a moment in a column of datetimes, without the row groups in which it lies; none where a row
+/// group has no statistics.
+pub fn seen_before(footers: &[Footer], column: &str, moment_us: i64) -> Option<(Seen, Vec<Divided>)> {
+    let (mut seen, mut divided) = (Seen::default(), Vec::new());
+    for (file, footer) in footers.iter().enumerate() {
+        let mut offset = 0;
         for group in footer.times.0.get(column)? {
             seen.without += group.nulls;
             match group.range_us {
@@ -86,9 +97,10 @@ pub fn seen_before(footers: &[Footer], column: &str, moment_us: i64) -> Option<S
                     seen.newest_us = seen.newest_us.max(Some(max));
                 }
                 Some((min, _)) if min >= moment_us => {}
-                Some(_) => return None,
+                Some(_) => divided.push(Divided { file, offset, rows: group.rows }),
             }
+            offset += group.rows;
         }
     }
-    Some(seen)
+    Some((seen, divided))
 }
