@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Customer intelligence as one nightly batch job.
@@ -111,7 +112,7 @@ pub struct Selection {
     #[arg(long, env = "PATRONAGE_EXCLUDE", value_name = "EXPR", action = ArgAction::Append)]
     pub exclude: Vec<String>,
     /// Run also what has not changed
-    #[arg(long, env = "PATRONAGE_FULL_REFRESH")]
+    #[arg(long, env = "PATRONAGE_FULL_REFRESH", value_parser = BoolishValueParser::new())]
     pub full_refresh: bool,
 }
 
@@ -203,8 +204,8 @@ pub struct Verify {
     /// YYYY-MM-DD, `today` or `yesterday` [default: of a pipeline as for `run`, of a dataset every date]
     #[arg(long, env = "PATRONAGE_RUN_DATE", value_name = "DATE")]
     pub run_date: Option<String>,
-    /// Every date that was published, and what lies beside them
-    #[arg(long, env = "PATRONAGE_ALL_DATES", conflicts_with = "run_date")]
+    /// Every date that was published, and what lies beside them, whatever --run-date says
+    #[arg(long, env = "PATRONAGE_ALL_DATES", value_parser = BoolishValueParser::new())]
     pub all_dates: bool,
 }
 

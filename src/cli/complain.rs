@@ -34,15 +34,21 @@ fn is_json() -> bool {
     matches!(FORMAT.get(), Some(Format::Json))
 }
 
+/// Nobody reads more at once.
+const SHOWN_MAX: usize = 200;
+
 /// Prints problems on stderr, each with its place and the line it is in; returns the exit code.
 pub fn problems(located: &[Located]) -> Exit {
-    for one in located {
+    for one in located.iter().take(SHOWN_MAX) {
         remember(format!("{}{}", place(one), one.problem.message));
         output::tell(&if is_json() { as_json(one) } else { render(one) });
     }
     let count = located.len();
     if !is_json() {
         let mut text = format!("{count} problem{}", if count == 1 { "" } else { "s" });
+        if count > SHOWN_MAX {
+            let _ = write!(text, ", the first {SHOWN_MAX} of which are shown");
+        }
         if let Some(first) = located.first() {
             let _ = write!(text, "; `patronage explain {}` says more", first.problem.code.id());
         }

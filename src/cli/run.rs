@@ -39,6 +39,7 @@ fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mu
     let options = options(command, plan.run_date, threads, memory);
     let run_id = uuid::Uuid::now_v7().to_string();
     let directory = run::artifacts_root(&loaded).join(&run_id);
+    let was_there = directory.ancestors().find(|directory| directory.exists()).map(Path::to_owned);
     let listeners = listeners(live, &directory, &plan.pipeline);
     let outcome = runtime.block_on(run::run(&loaded, plan, &options, &run_id, &listeners, &cancel));
     // Threads that do not stop must not hold the process.
@@ -49,7 +50,7 @@ fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mu
             Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref()))
         }
         Err(error) => {
-            discard(&directory);
+            discard(&directory, was_there.as_deref());
             let exit = match error {
                 RunError::Selection(problem) => project::refuse(&problem),
                 RunError::Node(failure) => complain::error(failure.code, &failure.message, None),
@@ -109,13 +110,13 @@ fn leave_at_once(failure: &NodeFailure) {
 }
 
 /// Leaves nothing of a run that could not start. Only what is empty goes.
-fn discard(directory: &Path) {
+fn discard(directory: &Path, was_there: Option<&Path>) {
     let events = directory.join("events.ndjson");
     if events.metadata().is_ok_and(|events| events.len() == 0) {
         let _ = std::fs::remove_file(events);
     }
     // Its own, and those above it that were made for it.
-    for directory in directory.ancestors().take(3) {
+    for directory in directory.ancestors().take_while(|directory| Some(*directory) != was_there) {
         if std::fs::remove_dir(directory).is_err() {
             break;
         }

@@ -53,7 +53,8 @@ fn dataset(command: &Verify, global: &Global) -> Result<(Vec<Subject>, Option<Na
         Places::of(&here)
     };
     let subject = subject(&command.what, &command.what, &places)?;
-    let run_date = command.run_date.as_deref().map(project::parse_run_date).transpose()?;
+    let run_date = command.run_date.as_deref().filter(|_| !command.all_dates);
+    let run_date = run_date.map(project::parse_run_date).transpose()?;
     Ok((vec![subject], run_date))
 }
 

@@ -1,5 +1,7 @@
 //! An environment file: the values that differ from place to place.
 
+use std::collections::HashSet;
+
 use chrono::{Days, NaiveDate, Utc};
 use indexmap::IndexMap;
 
@@ -51,6 +53,8 @@ pub struct Environment {
     pub s3: Option<(S3Spec, String)>,
     /// The names whose values cannot be read.
     pub unreadable: Unreadable,
+    /// The names whose values come from variables of the process, which may be secrets.
+    pub processed: HashSet<String>,
 }
 
 /// Names of an environment file that may well be given, were the file right.
@@ -121,6 +125,9 @@ impl Environment {
             }
             match text_of(node) {
                 Some(text) => {
+                    if matches!(&node.value, Value::String(text) if text.from_process) {
+                        environment.processed.insert(name.to_owned());
+                    }
                     environment.values.insert(name.to_owned(), text);
                 }
                 None => {
@@ -139,6 +146,10 @@ impl Environment {
                 let message = format!("expected a date such as `2011-12-10`, `today` or `yesterday`, found `{text}`");
                 problems.push(Problem::new(Code::BadDuration, message).at(["run_date"]));
             }
+        }
+        if let Some(text) = environment.values.get("artifacts").filter(|text| text.is_empty() || text.contains("://")) {
+            let message = format!("expected a local directory, found `{text}`");
+            problems.push(Problem::new(Code::BadValue, message).at(["artifacts"]));
         }
         if let Some(text) = environment.values.get("keep_runs")
             && text.parse::<usize>().ok().is_none_or(|count| count == 0)
@@ -175,5 +186,9 @@ impl Resolver for Environment {
 
     fn is_unreadable(&self, name: &str) -> bool {
         Environment::is_unreadable(self, name)
+    }
+
+    fn is_of_process(&self, name: &str) -> bool {
+        self.processed.contains(name)
     }
 }

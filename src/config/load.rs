@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
+use std::sync::Arc;
 
 use schemars::schema_for;
 
@@ -35,7 +36,7 @@ impl Project {
 pub struct Document {
     /// As the user would name it.
     pub file: String,
-    pub text: String,
+    pub text: Arc<str>,
     pub tree: Node,
 }
 
@@ -44,7 +45,7 @@ pub struct Document {
 pub struct Located {
     pub file: String,
     /// The whole file, to show the line; empty where there is none.
-    pub text: String,
+    pub text: Arc<str>,
     pub line: usize,
     pub column: usize,
     pub problem: Problem,
@@ -68,7 +69,7 @@ impl Document {
     fn at(&self, mark: Mark, problem: Problem) -> Located {
         // What stands there may be a key that was written by mistake, so the line is not shown.
         let secret = ["pseudonyms", "s3"].iter().any(|key| problem.place.path.first() == Some(&Step::from(*key)));
-        let text = if secret { String::new() } else { self.text.clone() };
+        let text = if secret { Arc::default() } else { Arc::clone(&self.text) };
         Located { file: self.file.clone(), text, line: mark.line, column: mark.column, problem }
     }
 }
@@ -185,12 +186,12 @@ fn read(path: &Path, what: &str) -> Result<Document, Vec<Located>> {
     let file = path.display().to_string();
     let text = String::from_utf8(bytes).map_err(|error| vec![not_text(&file, what, &error)])?;
     match yaml::parse(&text) {
-        Ok(tree) => Ok(Document { file, text, tree }),
+        Ok(tree) => Ok(Document { file, text: text.into(), tree }),
         Err(failures) => Err(failures
             .into_iter()
             .map(|failure| Located {
                 file: file.clone(),
-                text: text.clone(),
+                text: text.as_str().into(),
                 line: failure.mark.line,
                 column: failure.mark.column,
                 problem: failure.problem,
@@ -205,11 +206,11 @@ fn not_text(file: &str, what: &str, error: &FromUtf8Error) -> Located {
     let before = String::from_utf8_lossy(before);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let text = String::from_utf8_lossy(error.as_bytes()).into();
     let problem = Problem::new(Code::YamlSyntax, format!("the {what} is not UTF-8 text"));
     Located { file: file.to_owned(), text, line, column, problem }
 }
 
 fn nowhere(path: &Path, problem: Problem) -> Located {
-    Located { file: path.display().to_string(), text: String::new(), line: 0, column: 0, problem }
+    Located { file: path.display().to_string(), text: Arc::default(), line: 0, column: 0, problem }
 }

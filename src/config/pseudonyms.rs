@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
-use super::secret::{SecretRef, written_out};
+use super::secret::{SecretRef, without_what_was_found, written_out};
 use super::yaml::{self, Node};
 use crate::problem::{Code, Problem};
 
@@ -25,7 +25,7 @@ pub fn read(node: &Node) -> Result<PseudonymSpec, Vec<Problem>> {
     }
     let problems = yaml::validate(node, schema_for!(PseudonymSpec).as_value());
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into_iter().map(without_what_was_found).collect());
     }
     serde_json::from_value(yaml::to_json(node)).map_err(|_| {
         vec![Problem::new(Code::BadSecret, "the key of pseudonyms is not described in a way that can be read")]

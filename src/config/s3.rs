@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 
-use super::secret::{SecretRef, written_out};
+use super::secret::{SecretRef, without_what_was_found, written_out};
 use super::yaml::{self, Node, Value};
 use crate::problem::{Code, Problem};
 
@@ -170,14 +170,6 @@ pub fn read(node: &Node) -> Result<S3Spec, Vec<Problem>> {
         }
         _ => Ok(spec),
     }
-}
-
-/// What was found in place of what was expected may be a key that was put in the wrong place.
-fn without_what_was_found(mut problem: Problem) -> Problem {
-    if let Some((expected, _)) = problem.message.split_once(", found ") {
-        problem.message = expected.to_owned();
-    }
-    problem
 }
 
 /// Every address that may be given, with its place.

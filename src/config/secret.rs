@@ -40,3 +40,11 @@ pub(super) fn written_out(node: &Node, key: &str) -> Option<Problem> {
     );
     Some(problem.help(help).at(place))
 }
+
+/// What was found in place of what was expected may be a key that was put in the wrong place.
+pub(super) fn without_what_was_found(mut problem: Problem) -> Problem {
+    if let Some((expected, _)) = problem.message.split_once(", found ") {
+        problem.message = expected.to_owned();
+    }
+    problem
+}

@@ -45,6 +45,10 @@ impl TryFrom<String> for Span {
     }
 }
 
+/// At most 36,525 days, or as many weeks as fit into them.
+const PATTERN: &str = "^0*(([1-9][0-9]{0,3}|[12][0-9]{4}|3[0-5][0-9]{3}|36[0-4][0-9]{2}|365[01][0-9]|3652[0-5])d|\
+                       ([1-9][0-9]{0,2}|[1-4][0-9]{3}|5[01][0-9]{2}|520[0-9]|521[0-7])w)$";
+
 impl From<Span> for String {
     fn from(span: Span) -> String {
         format!("{}d", span.0)
@@ -61,7 +65,7 @@ impl JsonSchema for Span {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "duration", "pattern": "^0*[1-9][0-9]{0,4}[dw]$", "x-expected": "a length in days, such as `90d` or `12w`" })
+        json_schema!({ "type": "string", "format": "duration", "pattern": PATTERN, "x-expected": "a length in days, such as `90d` or `12w`" })
     }
 }
 
@@ -75,6 +79,12 @@ mod tests {
         assert_eq!((days("90d"), days("12w"), days("036525d")), (Some(90), Some(84), Some(36_525)));
         for wrong in ["", "d", "0d", "-3d", "+3d", "90", "90 d", "6h", "1.5d", "36526d", "99999999999d"] {
             assert_eq!(days(wrong), None, "{wrong}");
+        }
+        let pattern = regex::Regex::new(PATTERN).unwrap();
+        for count in (1..60_000).chain([99_999, 100_000]) {
+            for text in [format!("{count}d"), format!("{count}w"), format!("0{count}d")] {
+                assert_eq!(pattern.is_match(&text), days(&text).is_some(), "{text}");
+            }
         }
     }
 }

@@ -143,18 +143,12 @@ pub enum Verdict {
 }
 
 impl Measure {
-    /// By the interval of the difference where there is one, else by the values.
+    /// By the interval of the difference; without one nothing is shown.
     pub fn verdict(&self) -> Verdict {
         let sign = if self.better == Better::Higher { 1.0 } else { -1.0 };
-        let Some(baseline) = self.baseline else {
-            return Verdict::NotShown;
-        };
         let (low, high) = match self.difference {
             Some(Estimate { low: Some(low), high: Some(high), .. }) => (sign * low, sign * high),
-            _ => {
-                let difference = sign * (self.model.value - baseline.value);
-                (difference, difference)
-            }
+            _ => return Verdict::NotShown,
         };
         match (low.min(high), low.max(high)) {
             (low, _) if low > 0.0 => Verdict::Beats,
@@ -223,8 +217,8 @@ mod tests {
 
     #[test]
     fn the_interval_decides() {
-        assert_eq!(measure(Better::Higher, 0.6, None).verdict(), Verdict::Beats);
-        assert_eq!(measure(Better::Lower, 0.6, None).verdict(), Verdict::Loses);
+        assert_eq!(measure(Better::Higher, 0.6, None).verdict(), Verdict::NotShown);
+        assert_eq!(measure(Better::Lower, 0.6, None).verdict(), Verdict::NotShown);
         let unsure = Some(Estimate::interval(0.1, -0.01, 0.2));
         assert_eq!(measure(Better::Higher, 0.6, unsure).verdict(), Verdict::NotShown);
         let surely_lower = Some(Estimate::interval(-0.1, -0.2, -0.01));

@@ -6,6 +6,8 @@ use super::profile::{ColumnProfile, psi};
 
 /// Entities below which quantiles would be the values of single ones.
 pub const QUANTILES_MIN: usize = 20;
+/// Of fewer values there is no mean.
+pub const MEAN_MIN: usize = 10;
 /// The probability from which on yes is the likelier answer.
 const HALF: f64 = 0.5;
 
@@ -100,7 +102,8 @@ impl Summary {
             p95: quantile(0.95),
         });
         let mean = ascending.iter().sum::<f64>() / count as f64;
-        (count > 0).then_some(Summary { count: count as u64, mean, quantiles })
+        // The mean of a few is nearly what they have.
+        (count >= MEAN_MIN).then_some(Summary { count: count as u64, mean, quantiles })
     }
 }
 

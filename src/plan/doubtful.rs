@@ -22,8 +22,9 @@ pub struct Doubt {
     pub moved: Vec<(Vec<Step>, Vec<Step>)>,
 }
 
-/// How many readings of a block are tried at most.
+/// How many readings of a block are tried at most, and how much of it is read in all: a long block is not read often.
 const ATTEMPTS: usize = 4000;
+const READ_MAX: usize = 400_000;
 
 /// Reads what can be read of a block with these problems, whose places are seen from the block.
 pub fn read(kind: &Kind, with: &Value, problems: Vec<Problem>) -> Wrong {
@@ -44,7 +45,8 @@ pub fn read(kind: &Kind, with: &Value, problems: Vec<Problem>) -> Wrong {
     let values = [json!(1), json!("x"), json!("1d"), json!(true), json!([]), json!({})];
     let stand_ins: Vec<Option<&Value>> = std::iter::once(None).chain(values.iter().map(Some)).collect();
     let readings = stand_ins.len().saturating_pow(u32::try_from(open.len()).unwrap_or(u32::MAX));
-    let stage = (0..readings.min(ATTEMPTS)).find_map(|reading| {
+    let affordable = (READ_MAX / size(&with).max(1)).clamp(stand_ins.len(), ATTEMPTS);
+    let stage = (0..readings.min(affordable)).find_map(|reading| {
         let mut with = with.clone();
         let mut rest = reading;
         for problem in &open {
@@ -72,6 +74,15 @@ pub fn unfilled(built: Result<Box<dyn Stage>, Wrong>, unfilled: Vec<Problem>) ->
             Wrong::Doubtful(Doubt { problems: [problems, unfilled].concat(), moved }, stage)
         }
     })
+}
+
+/// How many values there are in a value.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Object(entries) => 1 + entries.values().map(size).sum::<usize>(),
+        _ => 1,
+    }
 }
 
 /// Gives a misspelt key its right name, or leaves out a key that is none.

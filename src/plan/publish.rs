@@ -1,6 +1,7 @@
 //! Publications: what they take, and that no two write to one place.
 
 use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 
@@ -12,14 +13,14 @@ use crate::problem::{Code, Problem};
 pub fn append(
     plan: &mut Plan,
     publish: &IndexMap<String, PublishSpec>,
+    root: &Path,
     definition: &serde_json::Value,
     lookup: impl Fn(&Plan, &str) -> Result<Feed, Problem>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut places: HashMap<&str, &str> = HashMap::new();
+    let mut places: HashMap<String, &str> = HashMap::new();
     for (name, spec) in publish {
-        let place = spec.to.trim_end_matches('/');
-        if let Some(other) = places.insert(place, name) {
+        if let Some(other) = places.insert(place(root, &spec.to), name) {
             let message = format!("`{other}` is published to the same place");
             problems.push(Problem::new(Code::DuplicateId, message).at(["publish", name, "to"]));
         }
@@ -47,4 +48,42 @@ pub fn append(
         });
     }
     problems
+}
+
+/// A place in one of the ways in which it can be written: `out/a`, `./out//a/` and `file:///project/out/a` are the same.
+fn place(root: &Path, to: &str) -> String {
+    let local = match to.split_once("://") {
+        Some(("file", path)) => path,
+        Some((scheme, rest)) => {
+            let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+            return format!("{}://{}", scheme.to_lowercase(), parts.join("/"));
+        }
+        None => to,
+    };
+    let path = root.join(local);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => _ = plain.pop(),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_has_many_names() {
+        let of = |to: &str| place(Path::new("/project"), to);
+        for same in ["out/a", "./out/a/", "out//a", "out/b/../a", "/project/out/a", "file:///project/out/a"] {
+            assert_eq!(of(same), "/project/out/a", "{same}");
+        }
+        assert_eq!(of("s3://lake/a/"), of("S3://lake//a"));
+        assert_ne!(of("out/a"), of("out/A"));
+    }
 }

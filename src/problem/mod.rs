@@ -141,7 +141,10 @@ impl Problem {
 /// in.
 pub fn without_following(problems: Vec<Problem>) -> Vec<Problem> {
     let (unfilled, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_unfilled);
-    let others = others.into_iter().filter(|one| !unfilled.iter().any(|other| one.is_within(other)));
+    // A key is what it is, whatever stands behind it.
+    let about_a_value = |one: &Problem| !one.place.at_key;
+    let others =
+        others.into_iter().filter(|one| !(about_a_value(one) && unfilled.iter().any(|other| one.is_within(other))));
     let mut told: Vec<Problem> = others.collect();
     told.extend(unfilled);
     told.retain(|one| !one.is_following());

@@ -1,6 +1,8 @@
 //! Whether a source's files keep its contract: the columns that are missing, extra, of another type, in another
 //! order or there twice, and the values that are not of their column's type.
 
+use std::collections::{HashMap, HashSet};
+
 use super::failure::NodeFailure;
 use super::state::CheckResult;
 use crate::checks::difference;
@@ -167,9 +169,11 @@ fn unusable(spec: &SourceSpec, schema: &TableSchema, file: &SourceFile, footer: 
             },
         }
     }
-    for (index, column) in footer.columns.iter().enumerate() {
-        let earlier = footer.columns.iter().take(index).filter(|earlier| earlier.name == column.name).count();
-        if earlier == 1 {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for column in &footer.columns {
+        let times = seen.entry(&column.name).or_default();
+        *times += 1;
+        if *times == 2 {
             troubles.push(format!("it has two columns `{}`", column.name));
         }
     }
@@ -195,13 +199,9 @@ fn out_of_order(schema: &TableSchema, footer: &Footer) -> Option<String> {
 
 /// The file's columns in their order, one that is there twice once.
 fn names(footer: &Footer) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::with_capacity(footer.columns.len());
-    for column in &footer.columns {
-        if !names.contains(&column.name.as_str()) {
-            names.push(&column.name);
-        }
-    }
-    names
+    let mut seen = HashSet::with_capacity(footer.columns.len());
+    let names = footer.columns.iter().map(|column| column.name.as_str());
+    names.filter(|name| seen.insert(*name)).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub fn explain(index: usize, around: &Surroundings<'_>, failure: NodeFailure) ->
     let Some(node) = around.plan.nodes.get(index).filter(|_| failure.by_engine) else { return failure };
     let mut behind = node.upstream.iter().chain([&index]).filter_map(|source| {
         let Work::Source { entry, .. } = &around.plan.nodes.get(*source)?.work else { return None };
-        of_source(around.sources.get(source)?, &entry.raw)
+        let inspected = around.sources.get(source)?;
+        inspected.unchanged().err().or_else(|| of_source(inspected, &entry.raw))
     });
     behind.next().unwrap_or(failure)
 }

@@ -63,6 +63,20 @@ pub async fn inspect(
     Ok(Inspected { format, files, footers, contract, entering })
 }
 
+impl Inspected {
+    /// Makes sure that local Parquet files, which are read where they lie, are still those that were listed. In S3 no
+    /// other version can be read, and text is read into a table at once.
+    pub fn unchanged(&self) -> Result<(), NodeFailure> {
+        if self.format != Format::Parquet {
+            return Ok(());
+        }
+        for file in self.files.iter().filter(|file| file.location.is_local()) {
+            tokio::runtime::Handle::current().block_on(sources::unchanged(file))?;
+        }
+        Ok(())
+    }
+}
+
 /// The rows of Parquet files that downstream stages see. `raw`: the columns as the files have them.
 pub fn frame(
     spec: &SourceSpec,
@@ -119,6 +133,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     };
     let seen = seen(node, spec, &entry.raw, inspected, around.plan.run_date);
     let findings = check(node, spec, frame, inspected, around, (index, seen))?;
+    inspected.unchanged()?;
     results.extend(findings.results.iter().cloned());
     if let Some(failure) = failure(&results) {
         return Err(failure);

@@ -89,6 +89,9 @@ fn run_inner(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailur
     context.seed = stage_seed(around.plan.seed, &node.name);
     let outputs = work.stage.run(inputs, &context)?;
     context.cancel.check()?;
+    for source in &node.upstream {
+        around.sources.get(source).map_or(Ok(()), Inspected::unchanged)?;
+    }
     commit(index, work, outputs, watermark, around)
 }
 

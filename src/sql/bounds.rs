@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SetExpr,
-    TableFactor, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, ObjectName, Query,
+    Select, SetExpr, TableFactor, Value, Visit, Visitor,
 };
 
 /// A condition that every row of a table has to meet to be of use.
@@ -61,7 +61,7 @@ impl Visitor for Search {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, .. } = factor {
-            *self.named.entry(name.to_string()).or_default() += 1;
+            *self.named.entry(last(name)).or_default() += 1;
         }
         ControlFlow::Continue(())
     }
@@ -76,11 +76,17 @@ impl Search {
                 self.body(left);
                 self.body(right);
             }
+            SetExpr::Table(table) => *self.named.entry(table.table_name.clone().unwrap_or_default()).or_default() += 1,
             _ => {}
         }
     }
 
     fn select(&mut self, select: &Select) {
+        // Of a SEMI or ANTI join one side is not there to be asked about.
+        let joins = || select.from.iter().flat_map(|from| &from.joins);
+        if joins().any(|join| !gives_both_sides(&join.join_operator)) {
+            return;
+        }
         let factors = select
             .from
             .iter()
@@ -89,7 +95,7 @@ impl Search {
         let tables: Vec<Option<(String, String)>> = factors
             .map(|factor| match factor {
                 TableFactor::Table { name, alias, .. } => {
-                    let name = name.to_string();
+                    let name = last(name);
                     Some((alias.as_ref().map_or_else(|| name.clone(), |alias| alias.name.value.clone()), name))
                 }
                 _ => None,
@@ -130,8 +136,28 @@ impl Search {
     }
 }
 
+/// The table's own name, however it is quoted.
+fn last(name: &ObjectName) -> String {
+    name.0.last().and_then(|part| part.as_ident()).map_or_else(|| name.to_string(), |ident| ident.value.clone())
+}
+
 fn bound(((table, column), is, moment): ((String, String), Is, NaiveDateTime)) -> Bound {
     Bound { table, column, is, moment }
+}
+
+fn gives_both_sides(operator: &JoinOperator) -> bool {
+    use JoinOperator as J;
+    matches!(
+        operator,
+        J::Join(_)
+            | J::Inner(_)
+            | J::Left(_)
+            | J::LeftOuter(_)
+            | J::Right(_)
+            | J::RightOuter(_)
+            | J::FullOuter(_)
+            | J::CrossJoin(_)
+    )
 }
 
 fn comparison(op: &BinaryOperator) -> Option<Is> {
@@ -235,6 +261,9 @@ mod tests {
             "SELECT a FROM (SELECT * FROM t) AS t WHERE at >= '2024-03-01'",
             "SELECT a FROM t WHERE at >= 'yesterday' AND at >= '2024-03-01 12:00:00.123456789'",
             "SELECT a FROM t WHERE at >= b",
+            "SELECT a FROM t WHERE at >= '2024-03-01' UNION ALL SELECT a FROM \"t\"",
+            "SELECT a FROM t WHERE at >= '2024-03-01' UNION ALL TABLE t",
+            "SELECT t.a FROM t ANTI JOIN u ON t.a = u.a WHERE u.at >= '2024-03-01'",
         ] {
             assert!(found(text).is_empty(), "{text}: {:?}", found(text));
         }

@@ -163,6 +163,11 @@ fn function_problems(names: &Names, in_feature: bool) -> Vec<Problem> {
     let known = functions::known(in_feature);
     let mut problems = names.wrong.clone();
     for ident in &names.functions {
+        if ident.quote_style.is_some() {
+            let message = format!("the name of the function {} stands in quotes", ident.value.to_ascii_uppercase());
+            problems.push(at(ident, Problem::new(Code::SqlUnsupported, message).help("write it without")));
+            continue;
+        }
         let name = ident.value.to_ascii_lowercase();
         if known.contains(&name.as_str()) {
             continue;

@@ -9,7 +9,12 @@ pub fn is_limited(query: &Query) -> bool {
 
 /// Appends these output columns to the outermost ORDER BY.
 pub fn order_wholly(query: &mut Query, columns: &[String]) {
-    let further = columns.iter().map(|name| OrderByExpr {
+    // An engine may choke on a column that decides twice.
+    let there: Vec<String> = match &query.order_by {
+        Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) => order.iter().filter_map(named).collect(),
+        _ => vec![],
+    };
+    let further = columns.iter().filter(|name| !there.contains(name)).map(|name| OrderByExpr {
         expr: Expr::Identifier(Ident::with_quote('"', name)),
         options: Default::default(),
         with_fill: None,
@@ -19,6 +24,14 @@ pub fn order_wholly(query: &mut Query, columns: &[String]) {
         // ORDER BY ALL has no ties but those of equal rows.
         Some(_) => {}
         none => *none = Some(OrderBy { kind: OrderByKind::Expressions(further.collect()), interpolate: None }),
+    }
+}
+
+/// The column that an entry of ORDER BY is, if it is no more than that.
+fn named(entry: &OrderByExpr) -> Option<String> {
+    match &entry.expr {
+        Expr::Identifier(column) => Some(column.value.clone()),
+        _ => None,
     }
 }
 
@@ -35,7 +48,7 @@ mod tests {
             tree.to_string()
         };
         let text = "SELECT a, b FROM t ORDER BY b DESC LIMIT 3";
-        assert_eq!(ordered(text), "SELECT a, b FROM t ORDER BY b DESC, \"a\", \"b\" LIMIT 3");
+        assert_eq!(ordered(text), "SELECT a, b FROM t ORDER BY b DESC, \"a\" LIMIT 3");
         assert_eq!(ordered("SELECT a, b FROM t LIMIT 3"), "SELECT a, b FROM t ORDER BY \"a\", \"b\" LIMIT 3");
     }
 }

@@ -36,22 +36,26 @@ fn tokens(text: &str, what: &str) -> Result<Vec<TokenWithSpan>, Problem> {
             (Token::Whitespace(_), _) => continue,
             (Token::LParen | Token::LBracket | Token::LBrace, _) | (_, Keyword::CASE) => {
                 let form = tries(if keyword == Keyword::CASE { keyword } else { before });
-                open.push((chain + 1, form));
+                open.push((chain + 1, form, keyword == Keyword::CASE));
                 chain = 0;
                 forms += form;
             }
             (Token::RParen | Token::RBracket | Token::RBrace, _) | (_, Keyword::END) => {
-                let (outer, form) = open.pop().unwrap_or((chain, 0));
-                chain = outer;
-                forms -= form;
+                // A column may be called `end`.
+                let by_word = keyword == Keyword::END;
+                if let Some((outer, form, _)) = open.pop_if(|(.., is_case)| *is_case == by_word) {
+                    chain = outer;
+                    forms -= form;
+                }
             }
             (Token::Comma | Token::SemiColon, _) | (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE) => chain = 0,
             // None of them can stand inside a chain, unlike FROM (`IS DISTINCT FROM`).
             (_, Keyword::SELECT | Keyword::WHERE | Keyword::JOIN | Keyword::ON | Keyword::HAVING | Keyword::BY) => {
                 chain = 0
             }
-            // What stands between operators.
-            (Token::Word(_), Keyword::NoKeyword) | (Token::Number(..) | Token::SingleQuotedString(_), _) => {}
+            // What stands between operators, or goes with one.
+            (Token::Word(_), Keyword::NoKeyword | Keyword::NULL | Keyword::NOT | Keyword::TRUE | Keyword::FALSE)
+            | (Token::Number(..) | Token::SingleQuotedString(_) | Token::Period, _) => {}
             (_, keyword) => {
                 chain += 1;
                 sets += usize::from(matches!(keyword, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT));
@@ -79,12 +83,13 @@ fn tokens(text: &str, what: &str) -> Result<Vec<TokenWithSpan>, Problem> {
 fn tries(form: Keyword) -> usize {
     use Keyword::{
         ARRAY, CASE, CAST, CEIL, CONVERT, CURRENT_DATE, CURRENT_TIME, CURRENT_TIMESTAMP, EXTRACT, FLOOR, LOCALTIME,
-        LOCALTIMESTAMP, OVERLAY, POSITION, SAFE_CAST, SUBSTR, SUBSTRING, TRIM, TRY_CAST, TRY_CONVERT,
+        LOCALTIMESTAMP, NOT, OVERLAY, POSITION, SAFE_CAST, SUBSTR, SUBSTRING, TRIM, TRY_CAST, TRY_CONVERT,
     };
     match form {
         POSITION => 2,
         ARRAY | CASE | CAST | CEIL | CONVERT | CURRENT_DATE | CURRENT_TIME | CURRENT_TIMESTAMP | EXTRACT | FLOOR
-        | LOCALTIME | LOCALTIMESTAMP | OVERLAY | SAFE_CAST | SUBSTR | SUBSTRING | TRIM | TRY_CAST | TRY_CONVERT => 1,
+        | LOCALTIME | LOCALTIMESTAMP | NOT | OVERLAY | SAFE_CAST | SUBSTR | SUBSTRING | TRIM | TRY_CAST
+        | TRY_CONVERT => 1,
         _ => 0,
     }
 }
@@ -202,7 +207,9 @@ mod tests {
         assert!(expression(&text).is_err());
         assert!(expression(&format!("x IN ({})", "1, ".repeat(5_000) + "1")).is_ok());
         assert!(expression(&format!("CASE {} END", "WHEN a = 1 THEN 2 ".repeat(1_000))).is_ok());
-        for chain in [" + 1", " + f(1, 2)", " IS NULL", "::bigint", " || CASE WHEN a THEN b END"] {
+        for chain in
+            [" + COALESCE(end, 1, 2)", " + 1", " + f(1, 2)", " IS NULL", "::bigint", " || CASE WHEN a THEN b END"]
+        {
             let problem = expression(&format!("a{}", chain.repeat(5_000))).unwrap_err();
             assert!(problem.message.contains("more than 100 operators"), "{chain}: {problem:?}");
         }

@@ -1,10 +1,11 @@
 //! What parses but would mean one thing on one engine and another on the next.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, Spanned, Visit, Visitor,
-    WildcardAdditionalOptions, WindowType,
+    Expr, Function, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, Spanned, TableAlias,
+    TableFactor, Visit, Visitor, WildcardAdditionalOptions, WindowType,
 };
 use sqlparser::tokenizer::Location;
 
@@ -31,6 +32,24 @@ pub(super) fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
     }
 }
 
+/// How many parts `WITH` may name, and how many queries one of them may stand for with all that it names. Beyond, the
+/// engine plans for seconds.
+const PARTS_MAX: usize = 50;
+const COPIES_MAX: usize = 500;
+
+/// The tables that a part of a query names.
+#[derive(Default)]
+struct Named(Vec<String>);
+
+impl Visitor for Named {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.0.extend(relation.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone()));
+        ControlFlow::Continue(())
+    }
+}
+
 struct Refused<'t> {
     tables: &'t [&'t str],
     /// How many queries are open.
@@ -45,8 +64,46 @@ impl Refused<'_> {
         self.problems.push(if placed { problem.within(place.line as usize, place.column as usize) } else { problem });
     }
 
+    /// Names by place say nothing of what they name where a table's columns change.
+    fn column_list(&mut self, alias: &TableAlias) {
+        if let Some(column) = alias.columns.first() {
+            let message = format!("`{}` renames its columns by their places", alias.name.value);
+            let problem = Problem::new(Code::SqlUnsupported, message).help("name each column with AS in the SELECT");
+            self.problems.push(at(&column.name, problem));
+        }
+    }
+
+    /// Engines put a part of a query in every place that names it.
+    fn copies(&mut self, query: &Query) {
+        let Some(with) = query.with.as_ref().filter(|_| self.depth == 0) else { return };
+        let mut weights: HashMap<&str, usize> = HashMap::new();
+        for part in &with.cte_tables {
+            let mut named = Named::default();
+            let _ = part.query.visit(&mut named);
+            let weight = named
+                .0
+                .iter()
+                .filter_map(|name| weights.get(name.as_str()))
+                .fold(1, |sum: usize, one| sum.saturating_add(*one));
+            weights.insert(&part.alias.name.value, weight);
+            if weight > COPIES_MAX || with.cte_tables.len() > PARTS_MAX {
+                let message = if weight > COPIES_MAX {
+                    format!("`{}` stands for more than {COPIES_MAX} queries in one another", part.alias.name.value)
+                } else {
+                    format!("more than {PARTS_MAX} parts of a query")
+                };
+                let problem = Problem::new(Code::SqlUnsupported, message);
+                self.problems.push(at(&part.alias.name, problem.help("make a part of it a stage of its own")));
+                return;
+            }
+        }
+    }
+
     fn common_tables(&mut self, query: &Query) {
         let Some(with) = &query.with else { return };
+        for table in &with.cte_tables {
+            self.column_list(&table.alias);
+        }
         for name in with.cte_tables.iter().map(|table| &table.alias.name) {
             if self.depth > 0 {
                 let message = format!("`{}` is defined inside another query", name.value);
@@ -84,6 +141,7 @@ impl Visitor for Refused<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.common_tables(query);
+        self.copies(query);
         if self.depth > 0 && (query.limit_clause.is_some() || query.fetch.is_some()) {
             let message = "LIMIT inside another query leaves open which rows it takes";
             self.add(query.body.span().start, message, "number the rows with ROW_NUMBER() and filter by that");
@@ -111,6 +169,14 @@ impl Visitor for Refused<'_> {
                 let message = "a NATURAL join changes when a table gets a column";
                 self.add(join.relation.span().start, message, "name the columns: JOIN … USING (…) or ON …");
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
+            self.column_list(alias);
         }
         ControlFlow::Continue(())
     }
@@ -145,6 +211,9 @@ mod tests {
             ("WITH sales AS (SELECT id FROM sales) SELECT id FROM sales", (1, 6)),
             ("WITH x AS (WITH y AS (SELECT id FROM sales) SELECT id FROM y) SELECT id FROM x", (1, 17)),
             ("SELECT * EXCLUDE (id) FROM sales", (1, 8)),
+            ("WITH x(a) AS (SELECT id FROM sales) SELECT a FROM x", (1, 8)),
+            ("SELECT a FROM sales AS s(a)", (1, 26)),
+            ("SELECT a FROM (SELECT id FROM sales) AS s(a)", (1, 43)),
             ("SELECT id FROM sales NATURAL JOIN regions", (1, 35)),
             ("SELECT id FROM (SELECT id FROM sales LIMIT 3) AS x", (1, 17)),
             ("SELECT SUM(id) OVER (ORDER BY at) AS s FROM sales", (1, 8)),
@@ -153,6 +222,21 @@ mod tests {
             let places: Vec<_> = problems.iter().map(|problem| problem.place.within).collect();
             assert_eq!(places, [Some(place)], "{text}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn parts_that_multiply_are_refused() {
+        let of = |parts: usize, part: &dyn Fn(usize) -> String| {
+            let parts: Vec<String> = (1..=parts).map(|at| format!("c{at} AS ({})", part(at - 1))).collect();
+            let text = format!("WITH c0 AS (SELECT id FROM sales), {} SELECT id FROM c0", parts.join(", "));
+            refused(&query(&text).unwrap(), &["sales"])
+        };
+        let twice = |at: usize| format!("SELECT a.id FROM c{at} AS a JOIN c{at} AS b ON a.id = b.id");
+        assert!(of(6, &twice).is_empty());
+        assert!(of(12, &twice)[0].message.contains("more than 500 queries in one another"));
+        let once = |at: usize| format!("SELECT id FROM c{at}");
+        assert!(of(49, &once).is_empty());
+        assert!(of(50, &once)[0].message.contains("more than 50 parts"));
     }
 
     #[test]

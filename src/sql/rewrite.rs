@@ -40,6 +40,9 @@ impl VisitorMut for Portable {
             // Engines count in narrower integers here than the dialect does.
             Expr::Extract { .. } => *expr = cast(take(expr), DataType::BigInt(None)),
             Expr::Cast { data_type, .. } if is_narrow(data_type) => *data_type = DataType::BigInt(None),
+            Expr::Cast { data_type: data_type @ (DataType::Real | DataType::Float4 | DataType::Float32), .. } => {
+                *data_type = DataType::Double(ExactNumberInfo::None);
+            }
             Expr::Case { conditions, else_result, .. } => {
                 let results = conditions.iter_mut().map(|when| &mut when.result);
                 results.chain(else_result.iter_mut().map(AsMut::as_mut)).for_each(widen_literal);
@@ -100,7 +103,19 @@ fn number(text: &str) -> Expr {
 
 fn is_narrow(data_type: &DataType) -> bool {
     use DataType as D;
-    matches!(data_type, D::TinyInt(_) | D::SmallInt(_) | D::MediumInt(_) | D::Int(_) | D::Integer(_))
+    matches!(
+        data_type,
+        D::TinyInt(_)
+            | D::SmallInt(_)
+            | D::MediumInt(_)
+            | D::Int(_)
+            | D::Integer(_)
+            | D::Int2(_)
+            | D::Int4(_)
+            | D::Int8(_)
+            | D::Int16
+            | D::Int32
+    )
 }
 
 /// A whole number that stands for itself, or its negative.

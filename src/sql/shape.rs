@@ -273,8 +273,13 @@ impl Visitor for Uses {
         self.grouped |= grouped || select.distinct.is_some() || select.qualify.is_some();
         self.decides.extend(select.selection.iter().flat_map(told_by));
         for join in select.from.iter().flat_map(|from| &from.joins) {
-            if let Some(JoinConstraint::On(condition)) = constraint(&join.join_operator) {
-                self.decides.extend(told_by(condition));
+            match constraint(&join.join_operator) {
+                Some(JoinConstraint::On(condition)) => self.decides.extend(told_by(condition)),
+                Some(JoinConstraint::Using(names)) => {
+                    let names = names.iter().filter_map(|name| Some(name.0.last()?.as_ident()?.value.clone()));
+                    self.decides.extend(names);
+                }
+                _ => {}
             }
         }
         ControlFlow::Continue(())

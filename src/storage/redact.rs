@@ -49,7 +49,10 @@ pub(super) fn redact(text: &str) -> String {
 
 fn redact_with(text: &str, secrets: impl Iterator<Item = String>) -> String {
     let mut text = shorten_xml(text);
-    for secret in secrets.filter(|secret| secret.len() >= 4) {
+    // One may be the beginning of another.
+    let mut secrets: Vec<String> = secrets.filter(|secret| secret.len() >= 4).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
         text = text.replace(&secret, "***");
     }
     for marker in SIGNED {

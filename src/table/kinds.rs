@@ -10,7 +10,7 @@ pub fn parse_type(text: &str) -> Option<DataType> {
     if let Some(inner) = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')) {
         let (precision, scale) = inner.split_once(',')?;
         let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-        return (precision <= 38 && scale <= precision).then_some(DataType::Decimal(precision, scale));
+        return ((1..=38).contains(&precision) && scale <= precision).then_some(DataType::Decimal(precision, scale));
     }
     Some(match text {
         "bool" => DataType::Boolean,

@@ -169,7 +169,7 @@ stages:
   - id: counted
     stage: sql
     inputs: {sales: sales}
-    with: {query: \"SELECT COUNT(*) AS n FROM sales WHERE at >= '2024-05-02' AND '2024-05-04' > at\"}
+    with: {query: \"SELECT COUNT(*) AS n FROM sales WHERE at >= '2024-05-02' AND DATE '2024-05-04' > at\"}
   - id: chosen
     stage: sql
     inputs: {sales: sales}
@@ -181,7 +181,7 @@ stages:
       query: |
         SELECT sales.amount, later.amount AS next
         FROM sales LEFT JOIN later ON sales.customer = later.customer AND later.at > sales.at
-        WHERE sales.at <= '2024-05-01' AND later.due > '2024-06-01'
+        WHERE sales.at <= DATE '2024-05-01' AND later.due > DATE '2024-06-01'
       static: true
 ";
     let given = "

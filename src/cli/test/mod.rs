@@ -32,19 +32,20 @@ pub fn run(command: &Test, global: &Global) -> Exit {
     };
     let mut others: BTreeMap<NaiveDate, Result<Plan, String>> = BTreeMap::new();
     let mut cases = Vec::new();
+    let mut printed = Exit::Done;
     for test in tests {
         let case = Case { test, result: run_on_its_day(&loaded, &plan, test, &mut others) };
         let details = details(&case.result.verdict).map(|text| text + "\n").unwrap_or_default();
-        output::print(&format!("{}\n{details}", case.line()));
+        printed = printed.max(output::print(&format!("{}\n{details}", case.line())));
         cases.push(case);
     }
-    output::print(&format!("{}\n", summary(&cases)));
+    printed = printed.max(output::print(&format!("{}\n", summary(&cases))));
     if let Some(path) = &command.junit
         && let Err(message) = write_junit(path, &plan.pipeline, &cases)
     {
         return complain::error(Code::LocalIo, &format!("failed to write {}: {message}", path.display()), None);
     }
-    if cases.iter().any(|case| !case.passed()) { Code::TestFailed.exit() } else { Exit::Done }
+    if cases.iter().any(|case| !case.passed()) { Code::TestFailed.exit() } else { printed }
 }
 
 /// The tests that are asked for, in their order in the file.

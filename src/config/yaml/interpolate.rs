@@ -24,6 +24,9 @@ pub trait Resolver {
 
     /// Whether the environment file has a problem, told elsewhere, for want of which it might give the name.
     fn is_unreadable(&self, name: &str) -> bool;
+
+    /// Whether the environment file has the value from a variable of the process.
+    fn is_of_process(&self, name: &str) -> bool;
 }
 
 /// Replaces every `${…}` and `$$` in the texts of a tree. An unquoted text that is one `${…}` and
@@ -74,9 +77,11 @@ impl Run<'_> {
         let typed = text.style == Style::Plain && matches!(*pieces, [(0, Piece::Variable(_))]);
         let mut filled = Filled { from_process: text.from_process, ..Filled::default() };
         let mut sound = true;
+        let (mut counted, mut first) = (0, 0);
         for (at, piece) in &pieces {
             let before = text.text.get(..*at).unwrap_or_default();
-            let first = before.chars().count();
+            first += text.text.get(counted..*at).unwrap_or_default().chars().count();
+            counted = *at;
             let marks = text.marks.get(first..).unwrap_or(&[]);
             let result = match piece {
                 Piece::Literal(literal) => {
@@ -90,7 +95,10 @@ impl Run<'_> {
                 }
                 Piece::Variable(variable) => self.value(variable).map(|value| {
                     filled.push(&value, marks);
-                    filled.from_process |= matches!(variable, Variable::Process { .. });
+                    filled.from_process |= match variable {
+                        Variable::Process { .. } => true,
+                        Variable::Environment(name) => self.resolver.is_of_process(name),
+                    };
                 }),
                 Piece::Bad(why) => Err(Problem::new(Code::BadInterpolation, *why).help(FORMS)),
             };

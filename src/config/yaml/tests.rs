@@ -212,6 +212,10 @@ impl Resolver for Variables {
         false
     }
 
+    fn is_of_process(&self, _: &str) -> bool {
+        false
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         let found = match name {
             "lake" => "s3://bucket",

@@ -75,8 +75,13 @@ impl ColumnProfile {
         counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         counts.truncate(LEVELS_MAX);
         counts.retain(|(_, count)| *count >= TOGETHER_MIN as u64);
-        let named: u64 = counts.iter().map(|(_, count)| count).sum();
-        let shape = match known >= DESCRIBED_MIN as u64 {
+        let mut named: u64 = counts.iter().map(|(_, count)| count).sum();
+        // The rest must not be a few rows either: the rarest level joins it.
+        while (1..TOGETHER_MIN as u64).contains(&(known - named)) && counts.len() > 1 {
+            named -= counts.pop().map_or(0, |(_, count)| count);
+        }
+        let few = (1..TOGETHER_MIN as u64).contains(&(known - named));
+        let shape = match known >= DESCRIBED_MIN as u64 && !few {
             true => Shape::Category { levels: counts, other: known - named },
             false => Shape::None,
         };

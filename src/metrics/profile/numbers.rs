@@ -19,6 +19,10 @@ pub(super) fn shape(sorted: &[f64]) -> Shape {
     // The ends of the histogram have values beyond them, so that no extreme is shown.
     let beyond = ((rows as f64 * TAIL) as usize).max(TOGETHER_MIN - 1).min((rows - 1) / 2);
     let (low, high) = (at(beyond), at(rows - 1 - beyond));
+    // Bars of such a width have no edges.
+    if !(high - low).is_finite() {
+        return Shape::None;
+    }
     let grain = grain(high - low);
     let rounded = |value: f64| round(value, if value == 0.0 { grain } else { grain.min(self::grain(value)) });
     let edges = edges(sorted, low, high, grain);

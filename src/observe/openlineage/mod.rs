@@ -94,10 +94,12 @@ impl OpenLineage {
                 });
                 events
             }
-            Event::NodeSkipped { .. }
-            | Event::NodeProgress { .. }
-            | Event::NodeBlocked { .. }
-            | Event::Warning { .. } => vec![],
+            // A publication that finds the same there has been begun.
+            Event::NodeSkipped { node, .. } => {
+                let begun = run.open.remove(&node.id);
+                begun.iter().map(|node| self.of_node(run, node, "COMPLETE", &[], None)).collect()
+            }
+            Event::NodeProgress { .. } | Event::NodeBlocked { .. } | Event::Warning { .. } => vec![],
         }
     }
 

@@ -116,7 +116,8 @@ impl Cell {
             AnyValue::String(text) => Cell::Text((*text).to_owned()),
             AnyValue::StringOwned(text) => Cell::Text(text.to_string()),
             AnyValue::Date(days) => NaiveDate::from_epoch_days(*days).map_or(Cell::Null, Cell::Date),
-            AnyValue::Datetime(us, TimeUnit::Microseconds, _) => Cell::Moment(*us),
+            AnyValue::Datetime(us, TimeUnit::Microseconds, _)
+            | AnyValue::DatetimeOwned(us, TimeUnit::Microseconds, _) => Cell::Moment(*us),
             AnyValue::Decimal(digits, _, scale) => Cell::Decimal(*digits, *scale),
             AnyValue::List(series) => Cell::List(series.iter().map(|value| Cell::of_any(&value)).collect()),
             other => other.extract::<i128>().map_or_else(|| Cell::Text(other.to_string()), Cell::Integer),

@@ -174,6 +174,7 @@ impl Tables<'_> {
                 DataType::String if few(TEXT_LEVELS_MAX)? => levels.push((column, DataType::String)),
                 DataType::String => {}
                 dtype if dtype.is_integer() && few(INTEGER_LEVELS_MAX)? => levels.push((column, DataType::String)),
+                _ if column.class == Class::Sensitive => {}
                 _ => amounts.push((column, DataType::Float64)),
             }
         }

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, NaiveTime};
-use polars::prelude::{DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, SortMultipleOptions, col, lit};
+use polars::prelude::{
+    AnyValue, DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, Scalar, SortMultipleOptions, TimeUnit, col, lit,
+};
 use polars::sql::SQLContext;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,7 +70,9 @@ impl Stage for Sql {
             .iter()
             .map(|(port, schema)| (port.to_string(), DataFrame::empty_with_schema(&schema.to_polars()).lazy()));
         let columns = self.columns(frames, &tree, &tables)?;
-        let shape = sql::shape(&tree, &facts(&tables));
+        let mut shape = sql::shape(&tree, &facts(&tables));
+        let lineage = lineage(&tree, &tables);
+        shape.decides = shape.decides.iter().flat_map(|name| lineage.ancestors(name)).collect();
         self.describe(columns, &shape, &tables).map(|schema| vec![schema])
     }
 
@@ -124,12 +128,13 @@ impl Sql {
         let schema = execute(frames, tree)
             .and_then(|mut frame| frame.collect_schema())
             .map_err(|error| vec![in_query(from_polars(&error, tree))])?;
-        let lineage = sql::lineage(tree);
+        let lineage = lineage(tree, tables);
         let columns: Vec<&Column> = tables.iter().flat_map(|(_, schema)| &schema.columns).collect();
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         // What is made of a label is a label, and what is made of a name is a name.
         let origins = |name: &str| {
-            let ancestors = sql::ancestors(&lineage, name);
-            columns.iter().filter(move |column| ancestors.contains(&column.name))
+            let (all, ancestors) = (lineage.is_unknown(name, &names), lineage.ancestors(name));
+            columns.iter().filter(move |column| all || ancestors.contains(&column.name))
         };
         let horizon = |column: &&&Column| match column.role {
             Role::Label { horizon_days } => Some(horizon_days),
@@ -216,6 +221,11 @@ impl Sql {
     }
 }
 
+fn lineage(tree: &sql::ast::Query, tables: &[(&str, &TableSchema)]) -> sql::Lineage {
+    let columns: Vec<(&str, Vec<&str>)> = tables.iter().map(|(port, schema)| (*port, schema.names())).collect();
+    sql::lineage(tree, &columns)
+}
+
 fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {
     let facts = |schema: &TableSchema| TableFacts {
         columns: schema.columns.iter().map(|column| column.name.clone()).collect(),
@@ -243,8 +253,15 @@ fn in_one_chunk(mut frame: LazyFrame, named: &[String], tree: &sql::ast::Query) 
 fn within(bound: &sql::Bound, schema: &TableSchema) -> Option<Expr> {
     let column = col(bound.column.as_str());
     let moment = match schema.column(&bound.column)?.dtype {
-        DataType::Datetime(..) => lit(bound.moment),
-        DataType::Date if bound.moment.time() == NaiveTime::MIN => lit(bound.moment.date()),
+        DataType::Datetime(..) => {
+            // From a moment polars would go by way of nanoseconds, which end in 2262.
+            let us = AnyValue::Datetime(bound.moment.and_utc().timestamp_micros(), TimeUnit::Microseconds, None);
+            lit(Scalar::new(DataType::Datetime(TimeUnit::Microseconds, None), us.into_static()))
+        }
+        DataType::Date if bound.moment.time() == NaiveTime::MIN => {
+            let days = i32::try_from(bound.moment.and_utc().timestamp().div_euclid(86_400)).ok()?;
+            lit(Scalar::new(DataType::Date, AnyValue::Date(days)))
+        }
         _ => return None,
     };
     Some(match bound.is {

@@ -93,6 +93,11 @@ fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure
             let index: HashMap<&str, u32> = distinct.str()?.iter().flatten().zip(0..).collect();
             series.str()?.iter().map(|id| id.and_then(|id| index.get(id).copied()).unwrap_or(0)).collect()
         }
+        // Half of them are beyond what an int64 holds.
+        DataType::UInt64 => {
+            let index: HashMap<u64, u32> = distinct.u64()?.iter().flatten().zip(0..).collect();
+            series.u64()?.iter().map(|id| id.and_then(|id| index.get(&id).copied()).unwrap_or(0)).collect()
+        }
         dtype if dtype.is_integer() => {
             let wide = distinct.cast(&DataType::Int64)?;
             let index: HashMap<i64, u32> = wide.i64()?.iter().flatten().zip(0..).collect();

@@ -155,6 +155,8 @@ async fn put_commit(dataset: &Dataset, commit: &Commit, stopped: impl Fn() -> bo
     let name = names::commit(commit.run_date, commit.sequence);
     let mut delay = COMMIT_DELAY;
     let mut tries = COMMIT_TRIES;
+    // A put that was not answered may still arrive, whatever becomes of a later one.
+    let mut is_under_way = false;
     loop {
         let Err(error) = dataset.put_json(&name, commit, PutMode::Create).await else {
             return Ok(());
@@ -162,8 +164,8 @@ async fn put_commit(dataset: &Dataset, commit: &Commit, stopped: impl Fn() -> bo
         match dataset.read(commit.run_date, commit.sequence).await {
             Ok(Some(there)) if is_same(&there, commit) => return Ok(()),
             Ok(Some(_)) => return Err(conflict(dataset, commit).into()),
-            Ok(None) if is_final(error.kind()) => return Err(error.into()),
-            _ => {}
+            Ok(None) if is_final(error.kind()) && !is_under_way => return Err(error.into()),
+            _ => is_under_way = true,
         }
         tries -= 1;
         if tries == 0 || stopped() {

@@ -83,13 +83,47 @@ pub(super) fn is_litter(dataset: &Dataset, path: &str, meta: &ObjectMeta) -> boo
     }
 }
 
+/// How often [`finish`] begins again because others are at work.
+const ROUNDS_MAX: usize = 10;
+
 /// Brings the partition to exactly this version. `false` if a later run has committed or is about to: then the
 /// rest is that run's to do.
 pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, StorageError> {
     let date = commit.run_date;
+    let mut newest = commit.clone();
+    for _ in 0..ROUNDS_MAX {
+        match round(dataset, &newest).await? {
+            Round::Whole => return Ok(newest.sequence == commit.sequence),
+            Round::Rivals => return Ok(false),
+            Round::Again => {}
+            // It may have finished before we wrote our manifest over its own.
+            Round::Overtaken => match dataset.newest(date).await? {
+                Some(later) => newest = later,
+                None => return Ok(false),
+            },
+        }
+    }
+    Ok(false)
+}
+
+/// What came of one round of [`finish`].
+enum Round {
+    /// Exactly the version, with manifest and `_SUCCESS`.
+    Whole,
+    /// A run that aims higher shows its files; there is no `_SUCCESS`.
+    Rivals,
+    /// A later version is committed.
+    Overtaken,
+    /// Files of a run that lost have appeared meanwhile; there is no `_SUCCESS`.
+    Again,
+}
+
+async fn round(dataset: &Dataset, commit: &Commit) -> Result<Round, StorageError> {
+    let date = commit.run_date;
+    let is_overtaken = async || Ok::<_, StorageError>(dataset.newest_sequence(date).await? > Some(commit.sequence));
     let before = survey(dataset, commit).await?;
-    if dataset.newest_sequence(date).await? > Some(commit.sequence) {
-        return Ok(false);
+    if is_overtaken().await? {
+        return Ok(Round::Overtaken);
     }
     if let Some(path) = before.damaged.first() {
         let detail = "the newest commit names it, but it is missing or has another size";
@@ -102,16 +136,23 @@ pub(super) async fn finish(dataset: &Dataset, commit: &Commit) -> Result<bool, S
         dataset.delete_litter(path).await?;
     }
     if !before.rivals.is_empty() {
-        return Ok(false);
+        return Ok(Round::Rivals);
     }
     dataset.put_json(&names::manifest(date), commit, PutMode::Overwrite).await?;
     dataset.put(&names::success(date), Vec::new(), PutMode::Overwrite).await?;
+    if is_overtaken().await? {
+        return Ok(Round::Overtaken);
+    }
     // A run that removed `_SUCCESS` before we wrote it shows its files by now, or will remove it again.
     let after = survey(dataset, commit).await?;
-    if !after.rivals.is_empty() {
+    if !after.rivals.is_empty() || !after.dead.is_empty() {
         dataset.delete(&names::success(date)).await?;
     }
-    Ok(after.rivals.is_empty())
+    Ok(match (after.rivals.is_empty(), after.dead.is_empty()) {
+        (false, _) => Round::Rivals,
+        (true, false) => Round::Again,
+        (true, true) => Round::Whole,
+    })
 }
 
 /// Compares a partition with its newest commit by existence and size, without reading data.

@@ -60,7 +60,7 @@ pub(in crate::storage) fn connect(
     let known = |builder: AmazonS3Builder| builder.with_credentials(Arc::clone(identity.credentials()));
     let patient = finish(known(build(retry(patience))?))?;
     let hasty = finish(known(build(retry(Duration::ZERO))?))?;
-    Ok(S3Store::new(patient, hasty, settings.read_twice.unwrap_or(is_plain)))
+    Ok(S3Store::new(patient, hasty, settings.read_twice.unwrap_or(is_plain), patience))
 }
 
 /// Tries until the budget is spent, with growing pauses of random length.

@@ -71,7 +71,9 @@ pub(in crate::storage) fn classify(error: &Error) -> (Kind, String) {
         return (Kind::Denied, detail.to_owned());
     }
     let kind = match error {
-        _ if PASSING.iter().any(|code| text.contains(&format!("<Code>{code}<"))) => Kind::Transient,
+        _ if PASSING.iter().any(|code| says(&text, code)) => Kind::Transient,
+        _ if says(&text, "AccessDenied") => Kind::Denied,
+        _ if text.contains("Failed to read token file") => Kind::Denied,
         Error::NotFound { .. } => Kind::NotFound,
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => Kind::Denied,
         Error::AlreadyExists { .. } | Error::Precondition { .. } => Kind::Conflict,
@@ -85,12 +87,23 @@ pub(in crate::storage) fn classify(error: &Error) -> (Kind, String) {
     }
 }
 
+/// Whether the server says so: in its XML, or of one object of several (`… (code: AccessDenied)`).
+fn says(text: &str, code: &str) -> bool {
+    text.contains(&format!("<Code>{code}<")) || text.contains(&format!("(code: {code})"))
+}
+
+/// What lies behind an error, without its own words, which quote the address.
+fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source()).map(|error| format!("{error}; ")).collect()
+}
+
 fn by_text(error: &Error, text: &str) -> Kind {
     if cause::<Disagreement>(error).is_some() || cause::<Shortened>(error).is_some() {
         return Kind::Transient;
     }
     // A certificate that is not trusted now will not be trusted in an hour.
-    if text.contains("certificate") || text.contains("Received redirect") {
+    let is_distrust = cause::<HttpError>(error).is_some_and(|error| causes(error).contains("certificate"));
+    if is_distrust || text.contains("Received redirect") {
         return Kind::Refused;
     }
     let status = text.split("status code: ").nth(1).and_then(|rest| rest.get(..3));

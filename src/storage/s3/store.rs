@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,11 +16,14 @@ use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::faults::{Disagreement, Shortened, is_transient};
 
+/// Before a request is made again; three times as long before each further time, and of random length.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Tries to read the same twice in a row.
 const READS_MAX: usize = 10;
 /// More than this is not kept to be compared: whoever reads so much at once streams it and knows its SHA-256.
@@ -34,13 +38,32 @@ pub(in crate::storage) struct S3Store {
     /// Whether the last request spent the whole budget, so that no other has to.
     is_down: Arc<AtomicBool>,
     read_twice: bool,
+    /// How long a request is tried again.
+    patience: Duration,
     /// The version (ETag) of an object that may be read.
     versions: Arc<Mutex<HashMap<Path, String>>>,
 }
 
 impl S3Store {
-    pub(super) fn new(patient: AmazonS3, hasty: AmazonS3, read_twice: bool) -> S3Store {
-        S3Store { patient, hasty, is_down: Arc::default(), read_twice, versions: Arc::default() }
+    pub(super) fn new(patient: AmazonS3, hasty: AmazonS3, read_twice: bool, patience: Duration) -> S3Store {
+        S3Store { patient, hasty, is_down: Arc::default(), read_twice, patience, versions: Arc::default() }
+    }
+
+    /// Makes a request that may well be made twice, and makes it again where the client takes a failure for final:
+    /// a connection that breaks while it is under way, an answer that makes no sense.
+    async fn persist<T, F: Future<Output = Result<T>>>(&self, request: impl Fn(AmazonS3) -> F) -> Result<T> {
+        let started = Instant::now();
+        let mut pause = PAUSE;
+        loop {
+            let is_waited_for = !self.is_down.load(Ordering::Relaxed);
+            let result = request(self.client().clone()).await;
+            let is_worth_it = result.as_ref().err().is_some_and(is_transient);
+            if !is_worth_it || !is_waited_for || started.elapsed() + pause >= self.patience {
+                return self.note(result);
+            }
+            tokio::time::sleep(pause.mul_f64(rand::random::<f64>() + 0.5)).await;
+            pause = (pause * 3).min(PAUSE_MAX);
+        }
     }
 
     fn client(&self) -> &AmazonS3 {
@@ -58,23 +81,7 @@ impl S3Store {
 
     /// One read, whole unless it is too much.
     async fn read(&self, location: &Path, options: GetOptions) -> Result<Read> {
-        let is_head = options.head;
-        let answer = match self.note(self.client().get_opts(location, options).await) {
-            Ok(answer) => answer,
-            Err(Error::NotFound { path, source }) => return Ok(Read::Missing(Error::NotFound { path, source })),
-            Err(error) => return Err(error),
-        };
-        let GetResult { meta, range, attributes, .. } = &answer;
-        let (meta, range, attributes) = (meta.clone(), range.clone(), attributes.clone());
-        let expected = range.end.saturating_sub(range.start);
-        if !is_head && expected > COMPARED_BYTES_MAX {
-            return Ok(Read::Long(answer));
-        }
-        let bytes = if is_head { Bytes::new() } else { self.note(answer.bytes().await)? };
-        if !is_head && bytes.len() as u64 != expected {
-            return Err(Shortened { expected, found: bytes.len() as u64 }.into());
-        }
-        Ok(Read::Whole { meta, range, attributes, bytes })
+        self.persist(|client| read_once(client, location, options.clone())).await
     }
 
     /// Reads until two reads in a row agree.
@@ -101,7 +108,7 @@ impl S3Store {
     }
 
     async fn list_once(&self, prefix: Option<&Path>) -> Result<Vec<ObjectMeta>> {
-        self.note(self.client().list(prefix).try_collect().await)
+        self.persist(|client| async move { client.list(prefix).try_collect().await }).await
     }
 
     async fn list_whole(self, prefix: Option<Path>) -> Result<Vec<ObjectMeta>> {
@@ -123,6 +130,26 @@ impl S3Store {
     pub(in crate::storage) fn only(&self, path: Path, version: String) {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(path, version);
     }
+}
+
+async fn read_once(client: AmazonS3, location: &Path, options: GetOptions) -> Result<Read> {
+    let is_head = options.head;
+    let answer = match client.get_opts(location, options).await {
+        Ok(answer) => answer,
+        Err(Error::NotFound { path, source }) => return Ok(Read::Missing(Error::NotFound { path, source })),
+        Err(error) => return Err(error),
+    };
+    let GetResult { meta, range, attributes, .. } = &answer;
+    let (meta, range, attributes) = (meta.clone(), range.clone(), attributes.clone());
+    let expected = range.end.saturating_sub(range.start);
+    if !is_head && expected > COMPARED_BYTES_MAX {
+        return Ok(Read::Long(answer));
+    }
+    let bytes = if is_head { Bytes::new() } else { answer.bytes().await? };
+    if !is_head && bytes.len() as u64 != expected {
+        return Err(Shortened { expected, found: bytes.len() as u64 }.into());
+    }
+    Ok(Read::Whole { meta, range, attributes, bytes })
 }
 
 /// What one read gave.
@@ -151,7 +178,15 @@ impl fmt::Display for S3Store {
 #[async_trait]
 impl ObjectStore for S3Store {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.note(self.client().put_opts(location, payload, options).await)
+        // Whether one that must not overwrite has arrived is for the caller to find out.
+        if options.mode != PutMode::Overwrite {
+            return self.note(self.client().put_opts(location, payload, options).await);
+        }
+        let put = |client: AmazonS3| {
+            let (payload, options) = (payload.clone(), options.clone());
+            async move { client.put_opts(location, payload, options).await }
+        };
+        self.persist(put).await
     }
 
     async fn put_multipart_opts(
@@ -159,7 +194,11 @@ impl ObjectStore for S3Store {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.note(self.client().put_multipart_opts(location, options).await)
+        let begin = |client: AmazonS3| {
+            let options = options.clone();
+            async move { client.put_multipart_opts(location, options).await }
+        };
+        self.persist(begin).await
     }
 
     async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
@@ -170,11 +209,28 @@ impl ObjectStore for S3Store {
         if self.read_twice {
             return self.read_twice(location, options).await;
         }
-        self.note(self.client().get_opts(location, options).await)
+        let get = |client: AmazonS3| {
+            let options = options.clone();
+            async move { client.get_opts(location, options).await }
+        };
+        self.persist(get).await
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.client().delete_stream(locations)
+        let store = self.clone();
+        let delete = move |location: Result<Path>| {
+            let store = store.clone();
+            async move {
+                let location = location?;
+                let delete = |client: AmazonS3| {
+                    let location = location.clone();
+                    async move { client.delete(&location).await }
+                };
+                store.persist(delete).await?;
+                Ok(location)
+            }
+        };
+        locations.then(delete).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -184,10 +240,14 @@ impl ObjectStore for S3Store {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.note(self.client().list_with_delimiter(prefix).await)
+        self.persist(|client| async move { client.list_with_delimiter(prefix).await }).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.note(self.client().copy_opts(from, to, options).await)
+        let copy = |client: AmazonS3| {
+            let options = options.clone();
+            async move { client.copy_opts(from, to, options).await }
+        };
+        self.persist(copy).await
     }
 }

@@ -16,6 +16,9 @@ use crate::storage::{Hidden, Kind, StorageError};
 /// What the server answers: a status and a body.
 type Answer = (u16, Vec<u8>);
 
+/// Instead of a status: the connection is closed without an answer.
+const HANGS_UP: u16 = 0;
+
 struct Server {
     address: String,
     /// The heads of all requests.
@@ -74,6 +77,9 @@ fn serve(stream: &TcpStream, heads: &Mutex<Vec<String>>, answer: &dyn Fn(usize) 
         reader.read_exact(&mut vec![0; length]).unwrap();
         heads.lock().unwrap().push(head);
         let (status, body) = answer(count.fetch_add(1, Ordering::SeqCst));
+        if status == HANGS_UP {
+            return;
+        }
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nETag: \"v1\"\r\nLast-Modified: Sat, 10 Dec 2011 00:00:00 GMT\r\n\r\n",
             body.len()
@@ -129,6 +135,27 @@ async fn a_dead_server_gets_one_budget_and_not_one_a_request() {
     assert!(patient > 2, "{patient} requests in the budget");
     assert_eq!(read(&store).await.unwrap_err().kind(), Kind::Transient);
     assert_eq!(server.requests(), patient + 1);
+}
+
+#[tokio::test]
+async fn what_may_be_done_twice_is_when_the_connection_breaks() {
+    let path = Path::from("x");
+    let settings = || S3Settings { read_twice: Some(false), ..S3Settings::default() };
+    let breaks_first = |body: &'static str| {
+        Server::start(move |number| if number == 0 { (HANGS_UP, vec![]) } else { (200, body.as_bytes().to_vec()) })
+    };
+    let server = breaks_first("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+    assert_eq!(server.store(settings()).list(None).try_collect::<Vec<_>>().await.unwrap(), []);
+    let server = breaks_first("<DeleteResult><Deleted><Key>x</Key></Deleted></DeleteResult>");
+    server.store(settings()).delete(&path).await.unwrap();
+    assert_eq!(server.requests(), 2);
+    let server = breaks_first("");
+    server.store(settings()).put(&path, "1".into()).await.unwrap();
+    let server = breaks_first("");
+    assert_eq!(server.store(settings()).head(&path).await.unwrap().location, path);
+    let uploads = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+    let server = breaks_first(uploads);
+    server.store(settings()).put_multipart(&path).await.unwrap();
 }
 
 #[tokio::test]

@@ -14,9 +14,8 @@ pub(super) async fn files(base: &Location) -> Result<Option<Vec<(String, SourceF
     if let Some(commits) = publish::newest_of_each_date(base).await? {
         return Ok(Some(committed(base, "", &commits)));
     }
-    let Some((root, partition)) = base.path().rsplit_once('/') else {
-        return Ok(None);
-    };
+    // A dataset may be a whole bucket.
+    let (root, partition) = base.path().rsplit_once('/').unwrap_or(("", base.path()));
     if !partition.starts_with("run_date=") {
         return Ok(None);
     }

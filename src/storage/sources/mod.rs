@@ -81,13 +81,23 @@ async fn exact(location: &Location) -> Result<Option<SourceFile>, StorageError> 
 /// Makes sure that a file that was read in parts is still the one that was listed.
 ///
 /// # Errors
-/// [`Kind::Transient`] if it is another one, else what the store says.
-pub(super) async fn unchanged(file: &SourceFile) -> Result<(), StorageError> {
+/// [`Kind::Transient`] if it is another one or gone, else what the store says.
+pub async fn unchanged(file: &SourceFile) -> Result<(), StorageError> {
     if file.identity.starts_with(dataset::COMMITTED) {
         return Ok(()); // never written again
     }
     let (store, path) = file.location.store()?;
-    let meta = store.head(&path).await.map_err(|error| StorageError::store("read", &file.location, &error))?;
+    let meta = match store.head(&path).await {
+        Ok(meta) => meta,
+        Err(error) => {
+            return Err(match StorageError::store("read", &file.location, &error) {
+                error if error.kind() == Kind::NotFound => {
+                    StorageError::new(Kind::Transient, "read", &file.location, "it was there when it was listed")
+                }
+                error => error,
+            });
+        }
+    };
     if identity(&file.location, &meta) == file.identity {
         return Ok(());
     }

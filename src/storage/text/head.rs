@@ -1,5 +1,7 @@
 //! The columns of text files, from their first bytes.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStoreExt;
 
@@ -45,7 +47,7 @@ async fn read(file: &SourceFile, format: &Format) -> Result<Footer, StorageError
         if length > RECORD_BYTES_MAX as u64 {
             return Err(corrupt("its first line is longer than 64 MiB"));
         }
-        length *= 8;
+        length = (length * 8).min(RECORD_BYTES_MAX as u64 + 1);
     };
     let names = match format {
         Format::Csv(csv) => of_csv(&block, csv),
@@ -98,7 +100,7 @@ fn header(line: &[u8], csv: &Csv) -> Option<Vec<String>> {
 
 /// The keys of the first objects; none of a file without a line.
 fn of_objects(block: &Block) -> Result<Vec<String>, String> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
     for (index, line) in block.records().enumerate() {
         let entries = std::str::from_utf8(line).ok().and_then(|line| json::object(line).ok());
         match entries {
@@ -106,7 +108,7 @@ fn of_objects(block: &Block) -> Result<Vec<String>, String> {
             None => {} // counted when the rows are read
             Some(entries) => {
                 for (key, _) in entries {
-                    if names.iter().all(|name| *name != key) {
+                    if seen.insert(key.clone().into_owned()) {
                         names.push(key.into_owned());
                     }
                 }

@@ -1,6 +1,7 @@
 //! A line of newline JSON: one object, whose numbers keep the digits that they are written with.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::raw::Raw;
 
@@ -21,7 +22,8 @@ pub(super) fn object(line: &str) -> Result<Vec<(Cow<'_, str>, Raw<'_>)>, NoObjec
 }
 
 fn has_twice(entries: &[(Cow<'_, str>, Raw<'_>)]) -> bool {
-    entries.iter().enumerate().any(|(index, (key, _))| entries.iter().take(index).any(|(earlier, _)| earlier == key))
+    let mut seen = HashSet::with_capacity(entries.len());
+    entries.iter().any(|(key, _)| !seen.insert(key))
 }
 
 struct Reader<'a> {

@@ -130,7 +130,7 @@ fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
     let bad = |code, expected: String| Some(Problem::new(code, format!("expected {expected}, found {}", found(node))));
     match schema.get("format").and_then(Json::as_str) {
         Some("duration") if !is_duration(text) => {
-            let help = "a positive whole number and a unit: `d` days, `w` weeks, `h` hours";
+            let help = "a positive whole number and a unit: `d` days, `w` weeks";
             return bad(Code::BadDuration, expected(schema)).map(|problem| problem.help(help));
         }
         Some("date") if !is_date(text) => return bad(Code::BadDuration, expected(schema)),
@@ -168,9 +168,9 @@ fn string(node: &Node, text: &str, schema: &Json) -> Option<Problem> {
     None
 }
 
-/// A positive whole number and `d`, `w` or `h`.
+/// A positive whole number and `d` or `w`.
 fn is_duration(text: &str) -> bool {
-    let number = text.strip_suffix(['d', 'w', 'h']).unwrap_or_default();
+    let number = text.strip_suffix(['d', 'w']).unwrap_or_default();
     number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u32>().is_ok_and(|number| number > 0)
 }
 

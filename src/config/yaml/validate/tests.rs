@@ -276,10 +276,10 @@ fn lists_and_mappings_are_held_to_their_limits() {
 fn durations_and_dates() {
     let duration = || field(json!({"type": "string", "format": "duration"}));
     let date = || field(json!({"type": "string", "format": "date"}));
-    for sound in ["90d", "12w", "6h"] {
+    for sound in ["90d", "12w"] {
         assert!(problems(&format!("v: {sound}"), &duration()).is_empty(), "{sound}");
     }
-    for wrong in ["0d", "-1d", "1.5d", "d", "90", "1y", "90 d", "+9d", "99999999999d", "''", "9é"] {
+    for wrong in ["0d", "-1d", "1.5d", "d", "90", "1y", "90 d", "6h", "+9d", "99999999999d", "''", "9é"] {
         let found = problems(&format!("v: {wrong}"), &duration());
         assert!(
             matches!(&*found, [one] if one.starts_with("1:4 P105 expected a duration such as `90d`")),

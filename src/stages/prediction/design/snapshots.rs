@@ -18,6 +18,8 @@ pub struct Snapshots {
     days: Vec<Option<i32>>,
     /// The moments that the table says it has.
     moments: Vec<NaiveDate>,
+    /// Until when all is known.
+    watermark: Option<NaiveDate>,
 }
 
 impl Snapshots {
@@ -37,7 +39,7 @@ impl Snapshots {
         let frame = table.frame.select(selected).sort([AS_OF, entity], SortMultipleOptions::default()).collect()?;
         let days = frame.column(AS_OF)?.cast(&DataType::Date)?.cast(&DataType::Int32)?;
         let days = days.i32()?.iter().collect();
-        Ok(Snapshots { frame, days, moments: table.schema.snapshots })
+        Ok(Snapshots { frame, days, moments: table.schema.snapshots, watermark: table.watermark })
     }
 
     /// The rows of one snapshot, by entity.
@@ -62,7 +64,10 @@ impl Snapshots {
                 known.push(*moment);
             }
         }
-        split_snapshots(&known, horizon_days, run_date).ok_or_else(|| {
+        // What a query made of a label that is not known yet may well look like one that is.
+        let known_until = self.watermark.map_or(run_date, |watermark| watermark.min(run_date));
+        let split = split_snapshots(&known, horizon_days, known_until);
+        split.map(|split| SnapshotSplit { score: run_date, ..split }).ok_or_else(|| {
             let found = match known.len() {
                 0 => "in none of them".to_owned(),
                 some => format!("in {some} of them ({})", format::span(&known)),

@@ -177,6 +177,7 @@ pub fn coefficients(served: &Fitted, rows: &DataFrame) -> Result<Chart, Failure>
     let mut found: Vec<(String, f64, Option<f64>)> = terms
         .zip(served.regression.coefficients.iter().zip(&deviations))
         .enumerate()
+        .filter(|(place, _)| !served.regression.dependent.contains(place))
         .map(|(place, (term, (coefficient, deviation)))| {
             let error = errors.as_ref().and_then(|errors| Some(errors.get(place)? * deviation));
             (term, coefficient * deviation, error)

@@ -13,6 +13,10 @@ use crate::table::floats;
 /// Fewer rows than this teach nothing that would last.
 const ROWS_MIN: usize = 20;
 
+/// The most columns, and the most rows times columns squared: minutes on two cores.
+const COLUMNS_MAX: usize = 1000;
+const WORK_MAX: u64 = 500_000_000_000;
+
 /// A fitted model, as its main file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
@@ -44,6 +48,15 @@ impl Fitted {
             )));
         }
         let design = Design::fit(rows, columns, stage.scale)?;
+        let width = design.width() as u64;
+        let work = width.saturating_mul(width).saturating_mul(rows.height() as u64);
+        if design.width() > COLUMNS_MAX || work > WORK_MAX {
+            return Err(Failure::TooLarge(format!(
+                "{} rows × {width} columns are more than least squares takes here (at most {COLUMNS_MAX} columns, and \
+                 fewer of many rows); leave out text with many levels, or use fewer snapshots",
+                format::thousands(rows.height() as u64)
+            )));
+        }
         let regression = linear::fit(design.matrix(rows)?.view(), &truth, stage.penalty.l2)
             .map_err(|error| Failure::data(error.to_string()))?;
         Ok(Fitted { target: stage.target.clone(), horizon_days, design, regression })

@@ -74,12 +74,13 @@ fn heat_map(judged: &Judged<'_>, profiles: &Profiles) -> Chart {
     let shades = standardized(judged.scaled, &judged.found.labels.to_vec(), profiles.rows.len());
     let shown = |row: &ProfileRow| row.size >= MEAN_ROWS_MIN;
     let texts = |row: &ProfileRow| -> Vec<String> {
-        let text = |mean: &Option<f64>| match mean {
+        let text = |(mean, known): (&Option<f64>, &usize)| match mean {
             _ if !shown(row) => "few rows".to_owned(),
+            Some(_) if *known < MEAN_ROWS_MIN => "few known".to_owned(),
             Some(mean) => format::number(*mean),
             None => "unknown".to_owned(),
         };
-        row.means.iter().map(text).collect()
+        row.means.iter().zip(&row.known).map(text).collect()
     };
     let values = |(row, shades): (&ProfileRow, Vec<f64>)| -> Vec<f64> {
         if shown(row) { shades } else { vec![0.0; shades.len()] }

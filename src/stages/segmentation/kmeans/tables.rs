@@ -37,6 +37,8 @@ pub struct ProfileRow {
     pub share: f64,
     /// Of each column's known values.
     pub means: Vec<Option<f64>>,
+    /// How many rows have a value in each column.
+    pub known: Vec<usize>,
 }
 
 /// The schemas of `segments` and `profiles`.
@@ -101,7 +103,8 @@ pub fn profiles(
         fitted: cluster.size,
         size,
         share: size as f64 / raw.nrows().max(1) as f64,
-        means: sums.into_iter().map(|(sum, known)| (known > 0).then(|| sum / known as f64)).collect(),
+        means: sums.iter().map(|(sum, known)| (*known > 0).then(|| sum / *known as f64)).collect(),
+        known: sums.iter().map(|(_, known)| *known).collect(),
     };
     let rows: Vec<ProfileRow> = fitted.clusters.iter().zip(sizes).zip(sums).map(row).collect();
     let mut columns = vec![
