@@ -155,16 +155,18 @@ mod tests {
             (None, Some(0.9)),      // new
             (Some(0.1), None),      // gone
         ];
-        let shift = shift(&pairs);
-        assert_eq!((shift.rose, shift.fell, shift.crossed_up, shift.crossed_down), (1, 1, 1, 1));
+        let few = shift(&pairs);
+        assert_eq!((few.rose, few.fell, few.crossed_up, few.crossed_down), (1, 1, 1, 1));
+        assert_eq!((few.before, few.now, few.change), (None, None, None), "the mean of a few tells too much");
+        let shift = shift(&pairs.repeat(4));
         let (before, now) = (shift.before.unwrap(), shift.now.unwrap());
-        assert_eq!((before.count, now.count), (5, 4));
+        assert_eq!((before.count, now.count), (20, 16));
         close(before.mean, (0.4 + 0.5 + 0.2 + 0.7 + 0.1) / 5.0);
         close(now.mean, (0.6 + 0.4 + 0.2 + 0.9) / 4.0);
         let change = shift.change.unwrap();
-        assert_eq!(change.count, 3);
+        assert_eq!(change.count, 12);
         close(change.mean, 0.1 / 3.0);
-        assert_eq!(change.quantiles, None, "three entities have no quantiles to tell");
+        assert_eq!(change.quantiles, None, "twelve entities have no quantiles to tell");
     }
 
     #[test]

@@ -117,7 +117,9 @@ fn rare_levels_are_together() {
         (20, ("level 00".to_owned(), 100), 9 + (71..=80).sum::<u64>())
     );
     assert_eq!((found.nulls, found.known()), (4, 30 * 100 - (0..30).sum::<u64>() + 9));
-    assert_eq!(levels_of(&[("a", 11), ("b", 9)]), (vec![("a".to_owned(), 11)], 9));
+    // The rest is no few rows either: the rarest level that could be told is not, and one alone is not.
+    assert_eq!(levels_of(&[("a", 30), ("b", 12), ("c", 9)]), (vec![("a".to_owned(), 30)], 21));
+    assert_eq!(self::levels(&[("a", 11), ("b", 9)], 0).shape, Shape::None);
     assert_eq!(self::levels(&[("a", 19)], 5).shape, Shape::None);
 }
 
