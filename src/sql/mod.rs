@@ -20,7 +20,7 @@ mod shape;
 pub use bounds::{Bound, Is, bounds};
 pub use complaint::{complaint, complaint_at};
 pub use condition::{Wide, condition, widened_text};
-pub use functions::{Aggregate, is_aggregate, known as known_functions};
+pub use functions::{Aggregate, is_aggregate};
 pub use lineage::{Lineage, lineage, told_by};
 pub use names::{check_expression, check_query, identifiers};
 pub use order::{is_limited, order_wholly};

@@ -90,3 +90,21 @@ async fn identity_follows_the_content() {
     fs::write(dir.path().join("a.parquet"), "other").unwrap();
     assert_ne!(list(&location, &Format::Parquet).await.unwrap()[0].identity, before);
 }
+
+#[tokio::test]
+async fn a_file_that_was_replaced_or_removed_is_told() {
+    let dir = tree(&["a.parquet", "b.parquet"]);
+    let location = Location::parse("*.parquet", dir.path()).unwrap();
+    let files = list(&location, &Format::Parquet).await.unwrap();
+    for file in &files {
+        unchanged(file).await.unwrap();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::write(dir.path().join("new"), "a.parquet").unwrap();
+    fs::rename(dir.path().join("new"), dir.path().join("a.parquet")).unwrap();
+    fs::remove_file(dir.path().join("b.parquet")).unwrap();
+    for (file, said) in files.iter().zip(["it changed while it was read", "it was there when it was listed"]) {
+        let error = unchanged(file).await.unwrap_err();
+        assert_eq!((error.kind(), error.detail.as_str()), (Kind::Transient, said));
+    }
+}

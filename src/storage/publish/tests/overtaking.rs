@@ -69,6 +69,59 @@ async fn a_finish_overtaken_by_the_next_run_takes_success_back() {
     }
 }
 
+/// The next run publishes from its beginning to its end while this one is at any point of its finish.
+#[tokio::test]
+async fn a_finish_overtaken_by_a_whole_publication_leaves_that_whole() {
+    let mut acted = false;
+    for at in 0.. {
+        let pair = Pair::new();
+        let commit = put(&pair.to, "old-run", &["a", "b"]).await.unwrap().commit;
+        let next = pair.to.clone();
+        let faulty = pair.faulty(at).meanwhile(move || {
+            let next = next.clone();
+            async move {
+                put(&next, "new-run", &["c"]).await.unwrap();
+            }
+        });
+        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
+        let finished = finish::finish(&dataset, &commit).await.unwrap();
+        // Listings let nobody act.
+        let overtaken = newest(&pair.to, Some(date())).await.unwrap().unwrap().sequence > commit.sequence;
+        assert_eq!(finished, !overtaken, "{at}");
+        assert_whole(&pair.to).await;
+        acted |= overtaken;
+        if !faulty.hit() {
+            break;
+        }
+    }
+    assert!(acted);
+}
+
+/// A run that loses the same sequence shows its file while the winner is at any point of its finish, and dies.
+#[tokio::test]
+async fn a_finish_never_calls_success_what_a_loser_has_files_in() {
+    for at in 0.. {
+        let pair = Pair::new();
+        let commit = put(&pair.to, "winner", &["a", "b"]).await.unwrap().commit;
+        let other = pair.to.clone();
+        let faulty = pair.faulty(at).meanwhile(move || {
+            let other = other.clone();
+            async move {
+                let dataset = Dataset::open(&other).unwrap();
+                let part = names::part(date(), 0, 1, "loser");
+                dataset.put(&part, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
+                dataset.delete(&names::success(date())).await.unwrap();
+            }
+        });
+        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
+        assert!(finish::finish(&dataset, &commit).await.unwrap());
+        assert_success_is_honest(&pair.to).await;
+        if !faulty.hit() {
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn finish_leaves_a_rival_alone_and_claims_no_success() {
     let to = memory();
