@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::schema_for;
 
 use super::environment::Unreadable;
-use super::salvage::{Broken, salvage};
+use super::salvage::{Broken, Trust, salvage};
 use super::yaml::{self, Mark, Node, Value};
 use super::{Environment, PipelineSpec};
 use crate::problem::{Code, Problem, Step, nearest, without_following};
@@ -108,12 +108,18 @@ pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Resul
         entries.retain(|(key, _)| !key.as_str().is_some_and(|key| key.starts_with("x-")));
     }
     problems.extend(yaml::validate(&tree, schema_for!(PipelineSpec).as_value()));
-    let (rendered, broken) = match yaml::to_json(&tree) {
-        rendered if problems.is_empty() => (rendered, Broken::new()),
-        rendered => salvage(rendered, &problems),
+    let rendered = yaml::to_json(&tree);
+    let read = |(rendered, broken): (serde_json::Value, Broken)| {
+        let spec = serde_json::from_value(rendered.clone());
+        spec.map(|spec: PipelineSpec| (spec, rendered, broken))
     };
-    match serde_json::from_value(rendered.clone()) {
-        Ok(spec) => {
+    let found = match problems.is_empty() {
+        true => read((rendered, Broken::new())),
+        false => read(salvage(rendered.clone(), &problems, Trust::Much))
+            .or_else(|_| read(salvage(rendered, &problems, Trust::Little))),
+    };
+    match found {
+        Ok((spec, rendered, broken)) => {
             Ok(Loaded { project, environment, document, spec, definition, rendered, problems, outside, broken })
         }
         Err(error) => {

@@ -19,8 +19,17 @@ const BESIDE: [&str; 6] = ["checks", "description", "extra_columns", "path", "re
 /// What stands for a text that is missing or wrong.
 const UNKNOWN: &str = "unknown";
 
+/// How much of a wrong part is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// What stands behind a misspelt key is taken for what is meant. It is not checked, so the document may still be
+    /// one that cannot be read.
+    Much,
+    Little,
+}
+
 /// A document that serde can read, with the names of what is broken in it.
-pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
+pub fn salvage(rendered: Value, problems: &[Problem], trust: Trust) -> (Value, Broken) {
     let mut broken = Broken::new();
     let mut root = match rendered {
         Value::Object(root) => root,
@@ -32,7 +41,7 @@ pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
             _ if inside.is_empty() => true,
             ("sources", Value::Object(sources)) => {
                 for (name, source) in sources {
-                    if !mend(source, &below(&inside, &Step::from(name.as_str()))) {
+                    if !mend(source, &below(&inside, &Step::from(name.as_str())), trust) {
                         *source = json!({ "path": UNKNOWN, "columns": {} });
                         broken.insert(name.clone());
                     }
@@ -42,7 +51,7 @@ pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
             ("stages", Value::Array(stages)) => {
                 for (index, stage) in stages.iter_mut().enumerate() {
                     let inside = below(&inside, &Step::Index(index));
-                    if !mend(stage, &inside) {
+                    if !mend(stage, &inside, trust) {
                         *stage = bare(stage, &inside);
                         broken.insert(stage["id"].as_str().unwrap_or_default().to_owned());
                     }
@@ -50,7 +59,8 @@ pub fn salvage(rendered: Value, problems: &[Problem]) -> (Value, Broken) {
                 true
             }
             ("publish", Value::Object(publications)) => {
-                publications.retain(|name, publication| mend(publication, &below(&inside, &Step::from(name.as_str()))));
+                publications
+                    .retain(|name, publication| mend(publication, &below(&inside, &Step::from(name.as_str())), trust));
                 true
             }
             _ => false,
@@ -69,14 +79,31 @@ fn below(problems: &[Problem], step: &Step) -> Vec<Problem> {
 }
 
 /// Leaves out what the rest can do without; false if something else is wrong.
-fn mend(value: &mut Value, problems: &[Problem]) -> bool {
+fn mend(value: &mut Value, problems: &[Problem], trust: Trust) -> bool {
     // A text that could not be filled in is still a text; whether it can stand for what is wanted is told besides.
     for problem in problems.iter().filter(|problem| !problem.is_unfilled()) {
         let Some(entries) = value.as_object_mut() else { return false };
         match problem.place.path.as_slice() {
             // A misspelt key is another that is missing now.
             [Step::Key(key)] if problem.code == Code::UnknownKey && problem.help.is_none() => {
-                entries.remove(key);
+                entries.shift_remove(key);
+            }
+            [Step::Key(key)] if problem.code == Code::UnknownKey && trust == Trust::Much => {
+                // What is wrong inside of more than a text would be told at another place.
+                let text = entries.shift_remove(key).filter(Value::is_string);
+                let Some((meant, value)) = problem.meant().zip(text) else { return false };
+                entries.entry(meant).or_insert(value);
+            }
+            // What else is said of a column is not its type.
+            [Step::Key(columns), Step::Key(column), Step::Key(key)] if columns == "columns" && key != "type" => {
+                let about =
+                    entries.get_mut(columns).and_then(|columns| columns.get_mut(column)).and_then(Value::as_object_mut);
+                about.map(|about| about.shift_remove(key));
+            }
+            // Another check stands in, so that the places of the others stay.
+            [Step::Key(checks), Step::Index(index), ..] if checks == "checks" => {
+                let check = entries.get_mut(checks).and_then(|checks| checks.get_mut(*index));
+                check.map(|check| *check = json!({ "rows": { "min": 0 } }));
             }
             [Step::Key(key), ..] if key == "path" => {
                 entries.insert(key.clone(), json!(UNKNOWN));
@@ -130,7 +157,7 @@ mod tests {
             problem(Code::MissingKey, &["publish", "one"]),
             problem(Code::UnknownKey, &["publish", "two", "tu"]),
         ];
-        let (mended, broken) = salvage(document(), &problems);
+        let (mended, broken) = salvage(document(), &problems, Trust::Little);
         assert_eq!(
             mended,
             json!({
@@ -147,14 +174,36 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelt_key_is_taken_for_what_is_meant_and_one_check_for_no_other() {
+        let document = json!({
+            "sources": { "a": {
+                "pth": "p",
+                "columns": { "x": { "type": "int64", "clas": "direct_id" } },
+                "checks": [{ "range": "x", "mim": 1 }, { "not_null": ["x"] }],
+            } },
+        });
+        let problems = [
+            problem(Code::UnknownKey, &["sources", "a", "pth"]).nearest("pth", ["path"]),
+            problem(Code::UnknownKey, &["sources", "a", "columns", "x", "clas"]).nearest("clas", ["class"]),
+            problem(Code::UnknownKey, &["sources", "a", "checks", "0", "mim"]).nearest("mim", ["min"]),
+        ];
+        let (mended, broken) = salvage(document.clone(), &problems, Trust::Much);
+        let columns = json!({ "x": { "type": "int64" } });
+        let checks = json!([{ "rows": { "min": 0 } }, { "not_null": ["x"] }]);
+        assert_eq!(mended["sources"]["a"], json!({ "columns": columns, "checks": checks, "path": "p" }));
+        assert!(broken.is_empty());
+        assert!(salvage(document, &problems, Trust::Little).1.contains("a"));
+    }
+
+    #[test]
     fn a_bad_name_breaks_nothing() {
-        let (mended, broken) = salvage(document(), &[problem(Code::BadName, &["sources", "a"])]);
+        let (mended, broken) = salvage(document(), &[problem(Code::BadName, &["sources", "a"])], Trust::Much);
         assert_eq!((mended, broken), (document(), Broken::new()));
     }
 
     #[test]
     fn nothing_at_all_becomes_an_empty_pipeline() {
-        let (mended, _) = salvage(json!(null), &[problem(Code::WrongType, &[])]);
+        let (mended, _) = salvage(json!(null), &[problem(Code::WrongType, &[])], Trust::Much);
         assert_eq!(mended, json!({ "name": "unknown", "sources": {}, "stages": [] }));
     }
 }
