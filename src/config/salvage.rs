@@ -103,7 +103,9 @@ fn mend(value: &mut Value, problems: &[Problem], trust: Trust) -> bool {
             // Another check stands in, so that the places of the others stay.
             [Step::Key(checks), Step::Index(index), ..] if checks == "checks" => {
                 let check = entries.get_mut(checks).and_then(|checks| checks.get_mut(*index));
-                check.map(|check| *check = json!({ "rows": { "min": 0 } }));
+                if let Some(check) = check {
+                    *check = json!({ "rows": { "min": 0 } });
+                }
             }
             [Step::Key(key), ..] if key == "path" => {
                 entries.insert(key.clone(), json!(UNKNOWN));
