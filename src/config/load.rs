@@ -57,10 +57,9 @@ impl Document {
         self.at(mark, problem)
     }
 
-    /// Sorted by position, the same mistake once; without what only follows from another.
+    /// Sorted by position, the same mistake once.
     pub fn locate_all(&self, problems: Vec<Problem>) -> Vec<Located> {
-        let told = without_following(problems).into_iter();
-        let mut located: Vec<Located> = told.map(|problem| self.locate(problem)).collect();
+        let mut located: Vec<Located> = problems.into_iter().map(|problem| self.locate(problem)).collect();
         located.sort_by_key(|one| (one.line, one.column, one.problem.code));
         located.dedup_by(|a, b| (a.line, a.column) == (b.line, b.column) && a.problem.message == b.problem.message);
         located
@@ -127,7 +126,7 @@ pub fn load(pipeline: &Path, environment: &str, project: Option<&Path>) -> Resul
             if problems.is_empty() {
                 problems.push(Problem::new(Code::BadValue, error.to_string()));
             }
-            Err([outside, document.locate_all(problems)].concat())
+            Err([outside, document.locate_all(without_following(problems))].concat())
         }
     }
 }

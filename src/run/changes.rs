@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::history;
 use super::state::fitted_for;
-use crate::metrics::evaluation::Slice;
 use crate::report::{Change, ModelReport, Report};
 
 /// A figure that is compared from run to run.
@@ -53,9 +52,7 @@ fn figures(report: &Report) -> Vec<Figure> {
     };
     figures.extend(report.models.iter().filter_map(age));
     for model in &report.models {
-        // Tenths always have a tenth of the rows.
-        let is_size = |slice: &&Slice| slice.measure == "rows" && !slice.slice.starts_with("tenth ");
-        let sizes = model.evaluation.slices.iter().filter(is_size);
+        let sizes = model.evaluation.slices.iter().filter(|slice| slice.measure == "rows");
         figures.extend(sizes.map(|slice| Figure {
             of: model.stage.clone(),
             measure: format!("rows of {}", slice.slice),

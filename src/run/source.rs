@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, TimeUnit, col, len, lit};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, lit};
 
-use super::checks::{Findings, Subject, examine, failure};
+use super::checks::{Findings, Subject, examine, failure, integer, newest};
 use super::contract;
 use super::entry::Entering;
 use super::failure::NodeFailure;
@@ -190,12 +190,11 @@ fn later_rows(
         return Ok(rows.saturating_sub(seen.before + seen.without));
     }
     let later = col(time.as_str()).gt_eq(moment(run_date));
-    let later =
-        scan::scan(&inspected.files, &inspected.footers, raw)?.filter(later).select([len().cast(DataType::Int64)]);
+    let count = len().cast(DataType::Int64).alias("rows");
+    let later = scan::scan(&inspected.files, &inspected.footers, raw)?.filter(later).select([count]);
     let counted = catch_unwind(AssertUnwindSafe(|| Ok(later.collect_with_engine(Engine::Streaming)?.unwrap_single())));
     let counted: DataFrame = counted.unwrap_or_else(|panic| Err(from_panic(panic.as_ref())))?;
-    let count = counted.columns().first().and_then(|column| column.i64().ok()?.get(0));
-    Ok(count.unwrap_or(0).unsigned_abs())
+    Ok(integer(&counted, "rows").unwrap_or(0).unsigned_abs())
 }
 
 /// The rows of text files as a table; none of Parquet, which is read where it lies. What was found of their values goes
@@ -287,15 +286,13 @@ fn seen(
     for group in divided {
         let (file, footer) = (inspected.files.get(group.file)?, inspected.footers.get(group.file)?);
         let frame = scan::scan(std::slice::from_ref(file), std::slice::from_ref(footer), &times).ok()?;
-        let moments = col(time).cast(DataType::Datetime(TimeUnit::Microseconds, None)).max().to_physical();
         let count = len().cast(DataType::Int64).alias("rows");
         let before = frame.slice(group.offset.try_into().ok()?, group.rows.try_into().ok()?);
-        let before = before.filter(col(time).lt(moment(run_date))).select([count, moments.alias("newest")]);
+        let before = before.filter(col(time).lt(moment(run_date))).select([count, newest(col(time)).alias("newest")]);
         let found = catch_unwind(AssertUnwindSafe(|| before.collect_with_engine(Engine::Streaming)));
         let found = found.ok()?.ok()?.unwrap_single();
-        let number = |name: &str| found.column(name).ok().and_then(|column| column.i64().ok()?.get(0));
-        seen.before += number("rows")?.unsigned_abs();
-        seen.newest_us = seen.newest_us.max(number("newest"));
+        seen.before += integer(&found, "rows")?.unsigned_abs();
+        seen.newest_us = seen.newest_us.max(integer(&found, "newest"));
     }
     Some(seen)
 }

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator, ObjectName, Query,
-    Select, SetExpr, TableFactor, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, JoinOperator, Query, Select, SetExpr, TableFactor, Value, Visit, Visitor,
 };
+
+use super::shape::{alias, table_name};
 
 /// A condition that every row of a table has to meet to be of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +61,8 @@ impl Visitor for Search {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, .. } = factor {
-            *self.named.entry(last(name)).or_default() += 1;
+        if let Some(name) = table_name(factor) {
+            *self.named.entry(name).or_default() += 1;
         }
         ControlFlow::Continue(())
     }
@@ -92,15 +93,11 @@ impl Search {
             .iter()
             .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
         // What a table is called here, and its name.
-        let tables: Vec<Option<(String, String)>> = factors
-            .map(|factor| match factor {
-                TableFactor::Table { name, alias, .. } => {
-                    let name = last(name);
-                    Some((alias.as_ref().map_or_else(|| name.clone(), |alias| alias.name.value.clone()), name))
-                }
-                _ => None,
-            })
-            .collect();
+        let called = |factor: &TableFactor| {
+            let name = table_name(factor)?;
+            Some((alias(factor).unwrap_or_else(|| name.clone()), name))
+        };
+        let tables: Vec<Option<(String, String)>> = factors.map(called).collect();
         let column = |expr: &Expr| match (expr, tables.as_slice()) {
             (Expr::Identifier(column), [Some((_, table))]) => Some((table.clone(), column.value.clone())),
             (Expr::CompoundIdentifier(parts), tables) => {
@@ -134,11 +131,6 @@ impl Search {
             }
         }
     }
-}
-
-/// The table's own name, however it is quoted.
-fn last(name: &ObjectName) -> String {
-    name.0.last().and_then(|part| part.as_ident()).map_or_else(|| name.to_string(), |ident| ident.value.clone())
 }
 
 fn bound(((table, column), is, moment): ((String, String), Is, NaiveDateTime)) -> Bound {
@@ -182,7 +174,7 @@ fn turned(is: Is) -> Is {
     }
 }
 
-/// `'2024-03-01'`, `'2024-03-01 12:00:00'`, and either as `DATE '…'`, `DATE('…')` or `TIMESTAMP '…'`.
+/// `'2024-03-01'`, `'2024-03-01 12:00:00'`, and either as `DATE '…'` or `TIMESTAMP '…'`.
 fn moment(expr: &Expr) -> Option<NaiveDateTime> {
     let text = |value: &Value| match value {
         Value::SingleQuotedString(text) => parsed(text),
@@ -194,13 +186,6 @@ fn moment(expr: &Expr) -> Option<NaiveDateTime> {
         Expr::TypedString(typed) if matches!(typed.data_type, DataType::Date | DataType::Timestamp(None, _)) => {
             text(&typed.value.value)
         }
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("date") => match &function.args {
-            FunctionArguments::List(list) => match list.args.as_slice() {
-                [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => text(&value.value),
-                _ => None,
-            },
-            _ => None,
-        },
         _ => None,
     }
 }
@@ -234,7 +219,7 @@ mod tests {
         let both = ["t.at Before 2024-04-01 00:00:00", "t.at From 2024-03-01 00:00:00"];
         assert_eq!(found("SELECT SUM(a) FROM t WHERE at >= '2024-03-01' AND (at < DATE '2024-04-01' AND b = 1)"), both);
         assert_eq!(
-            found("SELECT a FROM t x JOIN u ON x.a = u.a WHERE '2024-03-01' <= x.at AND x.at < DATE('2024-04-01')"),
+            found("SELECT a FROM t x JOIN u ON x.a = u.a WHERE '2024-03-01' <= x.at AND x.at < DATE '2024-04-01'"),
             both
         );
         assert_eq!(found("WITH q AS (SELECT * FROM t WHERE at >= '2024-03-01 00:00:00') SELECT a FROM q"), both[1..]);

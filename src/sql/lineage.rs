@@ -102,9 +102,7 @@ impl Aliases {
             self.by_position(names, right);
         }
     }
-}
 
-impl Aliases {
     /// The output columns of a body, by name, with what each is made of. None where `*` gives columns that cannot be
     /// told from the text.
     fn output(&self, body: &SetExpr) -> Option<Vec<(String, BTreeSet<String>)>> {

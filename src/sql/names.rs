@@ -136,6 +136,11 @@ pub fn check_query(query: &Query, tables: &[(&str, Vec<&str>)]) -> Vec<Problem> 
     problems
 }
 
+/// The tables that a query names, as often as it does.
+pub(super) fn relations(query: &Query) -> Vec<Ident> {
+    Names::of(query).relations
+}
+
 /// Output columns that are called like one before them.
 fn repeated_names(query: &Query) -> Vec<Problem> {
     let sqlparser::ast::SetExpr::Select(select) = query.body.as_ref() else { return vec![] };

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, Spanned, TableAlias,
-    TableFactor, Visit, Visitor, WildcardAdditionalOptions, WindowType,
+    Expr, Function, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, Spanned, TableAlias, TableFactor,
+    Visit, Visitor, WildcardAdditionalOptions, WindowType,
 };
 use sqlparser::tokenizer::Location;
 
 use super::functions::is_aggregate;
-use super::names::at;
+use super::names::{at, relations};
 use crate::problem::{Code, Problem};
 
 /// Everything of a query over tables with these names that is refused, with its place.
@@ -36,19 +36,6 @@ pub(super) fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
 /// engine plans for seconds.
 const PARTS_MAX: usize = 50;
 const COPIES_MAX: usize = 500;
-
-/// The tables that a part of a query names.
-#[derive(Default)]
-struct Named(Vec<String>);
-
-impl Visitor for Named {
-    type Break = ();
-
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        self.0.extend(relation.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone()));
-        ControlFlow::Continue(())
-    }
-}
 
 struct Refused<'t> {
     tables: &'t [&'t str],
@@ -78,13 +65,9 @@ impl Refused<'_> {
         let Some(with) = query.with.as_ref().filter(|_| self.depth == 0) else { return };
         let mut weights: HashMap<&str, usize> = HashMap::new();
         for part in &with.cte_tables {
-            let mut named = Named::default();
-            let _ = part.query.visit(&mut named);
-            let weight = named
-                .0
-                .iter()
-                .filter_map(|name| weights.get(name.as_str()))
-                .fold(1, |sum: usize, one| sum.saturating_add(*one));
+            let named = relations(&part.query);
+            let inside = named.iter().filter_map(|name| weights.get(name.value.as_str()));
+            let weight = inside.fold(1, |sum: usize, one| sum.saturating_add(*one));
             weights.insert(&part.alias.name.value, weight);
             if weight > COPIES_MAX || with.cte_tables.len() > PARTS_MAX {
                 let message = if weight > COPIES_MAX {

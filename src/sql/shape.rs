@@ -193,14 +193,16 @@ fn equal_columns(condition: &Expr, called: &str, columns: &[String]) -> BTreeSet
     }
 }
 
-fn table_name(factor: &TableFactor) -> Option<String> {
+/// The name of a table, however it is quoted; none of what is no table.
+pub(super) fn table_name(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { name, .. } => Some(name.0.last()?.as_ident()?.value.clone()),
         _ => None,
     }
 }
 
-fn alias(factor: &TableFactor) -> Option<String> {
+/// What a table is called instead.
+pub(super) fn alias(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { alias, .. } => alias.as_ref().map(|alias| alias.name.value.clone()),
         _ => None,

@@ -11,8 +11,11 @@ pub mod deliver {
 }
 pub mod prediction {
     pub mod design;
+    #[cfg(test)]
+    mod fixture;
     pub mod linear;
     pub mod logistic;
+    mod supervised;
 }
 pub mod prepare {
     pub mod features;

@@ -64,10 +64,10 @@ pub fn few_rows(rows: usize) -> Option<String> {
 }
 
 /// The error is that of a few rows.
-pub fn few_decide(squared_errors: &[f64]) -> Option<String> {
+pub fn few_decide(squared_errors: impl Iterator<Item = f64>) -> Option<String> {
     let [share_of_rows, share_of_errors] = DECIDING;
-    let count = (squared_errors.len() as f64 * share_of_rows) as usize;
-    let mut sorted = squared_errors.to_vec();
+    let mut sorted: Vec<f64> = squared_errors.collect();
+    let count = (sorted.len() as f64 * share_of_rows) as usize;
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
     let total: f64 = sorted.iter().sum();
     let theirs = sorted.iter().take(count).sum::<f64>() / total;
@@ -227,9 +227,9 @@ mod tests {
         assert!(too_good_a_fit(0.97).is_none() && too_good_a_fit(0.98).is_some());
         assert!(below_zero("spend", 0.05).is_none());
         assert!(below_zero("spend", 0.06).unwrap().starts_with("6.0 % of the predictions"));
-        let errors = |largest: f64| [vec![1.0; 199], vec![largest]].concat();
-        assert!(few_decide(&errors(196.0)).is_none() && few_decide(&vec![9.0; 50]).is_none());
-        assert!(few_decide(&errors(198.0)).unwrap().contains("make 50."));
+        let errors = |largest: f64| std::iter::repeat_n(1.0, 199).chain([largest]);
+        assert!(few_decide(errors(196.0)).is_none() && few_decide(std::iter::repeat_n(9.0, 50)).is_none());
+        assert!(few_decide(errors(198.0)).unwrap().contains("make 50."));
         assert!(few_users(100).is_none() && few_users(99).is_some());
         assert!(single_feature("x", 0.7, 0.8, 0.01).is_none() && single_feature("x", 0.79, 0.8, -0.01).is_some());
         assert!(too_good(0.94).is_none() && too_good(0.95).is_some());

@@ -107,6 +107,12 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_begins_like_another_leaves_none_of_it() {
+        let secrets = ["test-", "test-secret"].map(str::to_owned).into_iter();
+        assert_eq!(redact_with("GET with test-secret", secrets), "GET with ***");
+    }
+
+    #[test]
     fn secrets_that_were_read_are_known() {
         let secret = Hidden::new("read-from-a-file".to_owned());
         assert_eq!(redact("GET with read-from-a-file failed"), "GET with *** failed");

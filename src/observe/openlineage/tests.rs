@@ -36,6 +36,25 @@ fn every_start_has_one_end() {
     assert_eq!(states, BTreeMap::from(wanted));
 }
 
+/// A publication that finds the same there ends as one that did its work.
+#[test]
+fn what_was_begun_and_is_skipped_is_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let listener = OpenLineage::create(&path, "patronage");
+    let events = sample::events();
+    let begun = events.iter().find(|event| matches!(event, Event::NodeStarted { .. })).unwrap();
+    let Event::NodeStarted { node } = begun else { panic!("{begun:?}") };
+    let skipped = Event::NodeSkipped { node: node.clone(), reason: "the same is published".to_owned() };
+    for event in [&events[0], begun, &skipped, events.last().unwrap()] {
+        listener.on_event(event);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let states: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["eventType"].clone()).collect();
+    assert_eq!(states, ["START", "START", "COMPLETE", "FAIL"]);
+}
+
 #[test]
 fn events_have_what_the_specification_requires() {
     for event in written() {

@@ -206,6 +206,12 @@ mod tests {
 
     const MOMENT: DataType = DataType::Datetime(TimeUnit::Microseconds, None);
 
+    /// A table of one row gives its values so.
+    #[test]
+    fn a_moment_is_one_whoever_owns_it() {
+        assert_eq!(Cell::of_any(&AnyValue::DatetimeOwned(5, TimeUnit::Microseconds, None)), Cell::Moment(5));
+    }
+
     #[test]
     fn values_are_read_in_the_types_of_their_columns() {
         assert_eq!(yaml(json!(3), DataType::Int8), Ok(Cell::Integer(3)));

@@ -100,7 +100,8 @@ const ROWS: &str = "_rows";
 const KEPT: &str = "_kept";
 const NEWEST: &str = "_newest";
 
-fn integer(frame: &DataFrame, name: &str) -> Option<i64> {
+/// The number in the first row of a column.
+pub(super) fn integer(frame: &DataFrame, name: &str) -> Option<i64> {
     frame.column(name).ok().and_then(|column| column.i64().ok()?.get(0))
 }
 
@@ -115,7 +116,7 @@ fn newest_of<'a>(subject: &'a Subject<'_>) -> Vec<(String, &'a str)> {
 }
 
 /// The greatest of some times, in microseconds.
-fn newest(times: Expr) -> Expr {
+pub(super) fn newest(times: Expr) -> Expr {
     times.max().cast(DataType::Datetime(TimeUnit::Microseconds, None)).to_physical()
 }
 

@@ -69,9 +69,9 @@ impl Stage for Sql {
         let frames = tables
             .iter()
             .map(|(port, schema)| (port.to_string(), DataFrame::empty_with_schema(&schema.to_polars()).lazy()));
-        let columns = self.columns(frames, &tree, &tables)?;
+        let lineage = sql::lineage(&tree, &names);
+        let columns = self.columns(frames, &tree, &tables, &lineage)?;
         let mut shape = sql::shape(&tree, &facts(&tables));
-        let lineage = lineage(&tree, &tables);
         shape.decides = shape.decides.iter().flat_map(|name| lineage.ancestors(name)).collect();
         self.describe(columns, &shape, &tables).map(|schema| vec![schema])
     }
@@ -124,11 +124,11 @@ impl Sql {
         frames: impl Iterator<Item = (String, LazyFrame)>,
         tree: &sql::ast::Query,
         tables: &[(&str, &TableSchema)],
+        lineage: &sql::Lineage,
     ) -> Result<Vec<Column>, Vec<Problem>> {
         let schema = execute(frames, tree)
             .and_then(|mut frame| frame.collect_schema())
             .map_err(|error| vec![in_query(from_polars(&error, tree))])?;
-        let lineage = lineage(tree, tables);
         let columns: Vec<&Column> = tables.iter().flat_map(|(_, schema)| &schema.columns).collect();
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         // What is made of a label is a label, and what is made of a name is a name.
@@ -219,11 +219,6 @@ impl Sql {
         let by: Vec<Expr> = self.key.iter().cloned().chain(rest).map(col).collect();
         Ok(frame.sort_by_exprs(by, SortMultipleOptions::default().with_maintain_order(true)))
     }
-}
-
-fn lineage(tree: &sql::ast::Query, tables: &[(&str, &TableSchema)]) -> sql::Lineage {
-    let columns: Vec<(&str, Vec<&str>)> = tables.iter().map(|(port, schema)| (*port, schema.names())).collect();
-    sql::lineage(tree, &columns)
 }
 
 fn facts(tables: &[(&str, &TableSchema)]) -> BTreeMap<String, TableFacts> {

@@ -111,3 +111,19 @@ fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure
     };
     Ok((distinct, codes))
 }
+
+#[cfg(test)]
+mod tests {
+    use polars::df;
+
+    use super::*;
+
+    #[test]
+    fn every_id_has_a_number_of_its_own_however_large() {
+        let ids = [1_u64 << 63, 7, u64::MAX, 7, (1 << 63) + 1];
+        let (distinct, codes) = numbered(&df!("id" => ids).unwrap(), "id").unwrap();
+        assert_eq!((distinct.len(), codes), (4, vec![1, 0, 3, 0, 2]));
+        let (_, codes) = numbered(&df!("id" => [-5_i32, 9, -5]).unwrap(), "id").unwrap();
+        assert_eq!(codes, [0, 1, 0]);
+    }
+}

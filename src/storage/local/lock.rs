@@ -31,7 +31,11 @@ pub(super) fn hold(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Whether nobody is writing this staged file any more. What is gone meanwhile was not abandoned.
 pub fn is_abandoned(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    File::open(path).is_ok_and(|file| take(&file, path))
+}
+
+/// Locks a staged file until it is closed, unless somebody is writing it.
+fn take(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => false,
@@ -49,11 +53,7 @@ pub fn remove_abandoned(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         opened => opened?,
     };
-    let abandoned = match file.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => false,
-        Err(TryLockError::Error(_)) => is_old(path),
-    };
+    let abandoned = take(&file, path);
     if abandoned {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

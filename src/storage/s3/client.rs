@@ -17,6 +17,10 @@ use crate::storage::{Kind, StorageError};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a request is tried again; longer outages are the scheduler's to retry.
 const RETRY: Duration = Duration::from_secs(180);
+/// Before a request is made again; so many times as long before each further time, and of random length.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_GROWTH: u32 = 3;
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long whoever gives credentials is asked again. Where there is none, this is what finding out takes.
 const IDENTITY_RETRY: Duration = Duration::from_secs(5);
 
@@ -66,11 +70,7 @@ pub(in crate::storage) fn connect(
 /// Tries until the budget is spent, with growing pauses of random length.
 fn retry(budget: Duration) -> RetryConfig {
     RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(15),
-            base: 3.0,
-        },
+        backoff: BackoffConfig { init_backoff: PAUSE, max_backoff: PAUSE_MAX, base: PAUSE_GROWTH.into() },
         max_retries: if budget.is_zero() { 0 } else { usize::MAX },
         retry_timeout: budget,
     }

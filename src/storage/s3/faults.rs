@@ -120,6 +120,8 @@ fn by_text(error: &Error, text: &str) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use object_store::client::HttpErrorKind;
+
     use super::*;
 
     fn generic(text: &str) -> Error {
@@ -154,11 +156,29 @@ mod tests {
     }
 
     #[test]
+    fn of_several_objects_each_has_its_code() {
+        let said = |code: &str| kind(&format!("Error performing DeleteObjects for lake/x: no (code: {code})"));
+        assert_eq!(said("AccessDenied"), Kind::Denied);
+        assert_eq!(said("InternalError"), Kind::Transient);
+        assert_eq!(kind("Failed to read token file '/var/run/token': No such file or directory"), Kind::Denied);
+    }
+
+    #[test]
     fn the_metadata_address_means_missing_credentials() {
         let error = generic("Error performing PUT http://169.254.169.254/latest/api/token in 3s");
         let (kind, detail) = classify(&error);
         assert_eq!(kind, Kind::Denied);
         assert!(detail.contains("AWS_ACCESS_KEY_ID"));
+    }
+
+    #[test]
+    fn only_what_lies_behind_an_error_tells_of_certificates() {
+        let kind = |path: &str, cause: &str| {
+            let http = HttpError::new(HttpErrorKind::Connect, std::io::Error::other(cause.to_owned()));
+            by_text(&Error::Generic { store: "S3", source: http.into() }, &format!("GET https://s3/{path}: {cause}"))
+        };
+        assert_eq!(kind("gift_certificates.parquet", "connection refused"), Kind::Transient);
+        assert_eq!(kind("sales.parquet", "invalid peer certificate: UnknownIssuer"), Kind::Refused);
     }
 
     #[test]

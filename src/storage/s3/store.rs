@@ -19,11 +19,9 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use super::client::{PAUSE, PAUSE_GROWTH, PAUSE_MAX};
 use super::faults::{Disagreement, Shortened, is_transient};
 
-/// Before a request is made again; three times as long before each further time, and of random length.
-const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Tries to read the same twice in a row.
 const READS_MAX: usize = 10;
 /// More than this is not kept to be compared: whoever reads so much at once streams it and knows its SHA-256.
@@ -62,7 +60,7 @@ impl S3Store {
                 return self.note(result);
             }
             tokio::time::sleep(pause.mul_f64(rand::random::<f64>() + 0.5)).await;
-            pause = (pause * 3).min(PAUSE_MAX);
+            pause = (pause * PAUSE_GROWTH).min(PAUSE_MAX);
         }
     }
 

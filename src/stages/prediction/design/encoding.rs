@@ -190,6 +190,15 @@ impl Design {
         Ok(matrix)
     }
 
+    /// What one unit of each column of the matrix is in standard deviations over these rows: 1 where it is scaled.
+    pub fn deviations(&self, frame: &DataFrame) -> Result<Vec<f64>, Failure> {
+        if self.scaler.is_some() {
+            return Ok(vec![1.0; self.width()]);
+        }
+        let scaler = StandardScaler::fit(self.unscaled(frame)?.view());
+        Ok(scaler.map_err(|error| Failure::data(error.to_string()))?.scale.to_vec())
+    }
+
     /// The columns of the matrix.
     pub fn width(&self) -> usize {
         self.columns.iter().map(Encoding::width).sum()

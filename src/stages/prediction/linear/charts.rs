@@ -4,25 +4,22 @@ use polars::prelude::DataFrame;
 
 use super::evaluate::Judged;
 use super::fitted::Fitted;
-use crate::algorithms::scale::StandardScaler;
 use crate::format;
 use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Curve, Slice};
 use crate::stages::contract::Failure;
+use crate::stages::prediction::supervised::COEFFICIENTS_MAX;
 
 /// Parts that the rows are cut into, by prediction.
 const TENTHS: usize = 10;
 /// Fewer rows make no point.
 const POINT_ROWS_MIN: usize = 10;
-/// The coefficients that are shown, the largest first.
-const COEFFICIENTS_MAX: usize = 20;
 /// Half the width of a 95 % interval in standard errors, of many rows.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// A part of the rows, by prediction.
 #[derive(Debug, PartialEq)]
 struct Part {
-    rows: usize,
     predicted: f64,
     happened: f64,
 }
@@ -37,7 +34,7 @@ fn parts(truth: &[f64], predicted: &[f64]) -> Vec<Part> {
     let part = |place: usize| {
         let rows = order.get(cut(place)..cut(place + 1)).unwrap_or_default();
         let mean = |of: fn(&(f64, f64)) -> f64| rows.iter().map(of).sum::<f64>() / rows.len() as f64;
-        Part { rows: rows.len(), predicted: mean(|row| row.0), happened: mean(|row| row.1) }
+        Part { predicted: mean(|row| row.0), happened: mean(|row| row.1) }
     };
     (0..count).map(part).collect()
 }
@@ -154,7 +151,6 @@ pub fn slices(judged: &Judged<'_>) -> Vec<Slice> {
     let of_part = |(place, part): (usize, &Part)| {
         let name = format!("tenth {}", place + 1);
         [
-            Slice::new(&name, "rows", part.rows as f64),
             Slice::new(&name, "mean_prediction", part.predicted),
             Slice { baseline: Some(judged.mean), ..Slice::new(&name, "mean_actual", part.happened) },
         ]
@@ -165,14 +161,7 @@ pub fn slices(judged: &Judged<'_>) -> Vec<Slice> {
 /// The largest coefficients per standard deviation of their column, over the rows fitted on.
 pub fn coefficients(served: &Fitted, rows: &DataFrame) -> Result<Chart, Failure> {
     let terms = served.design.terms().into_iter().map(|term| term.to_string());
-    let deviations: Vec<f64> = match served.design.scaler {
-        Some(_) => vec![1.0; served.regression.coefficients.len()],
-        None => {
-            let matrix = served.design.matrix(rows)?;
-            let scaler = StandardScaler::fit(matrix.view()).map_err(|error| Failure::data(error.to_string()))?;
-            scaler.scale.to_vec()
-        }
-    };
+    let deviations = served.design.deviations(rows)?;
     let errors = served.regression.standard_errors.clone();
     let mut found: Vec<(String, f64, Option<f64>)> = terms
         .zip(served.regression.coefficients.iter().zip(&deviations))
@@ -222,8 +211,9 @@ mod tests {
     fn parts_are_as_many_as_have_enough_rows() {
         let truth: Vec<f64> = (0..35).map(f64::from).collect();
         let found = parts(&truth, &truth);
-        assert_eq!(found.iter().map(|part| part.rows).collect::<Vec<_>>(), [11, 12, 12]);
-        assert_eq!((found[0].predicted, found[0].happened), (5.0, 5.0));
+        // 11, 12 and 12 rows.
+        assert_eq!(found.iter().map(|part| part.predicted).collect::<Vec<_>>(), [5.0, 16.5, 28.5]);
+        assert!(found.iter().all(|part| part.predicted == part.happened));
         assert!(parts(&truth[..9], &truth[..9]).is_empty());
     }
 }

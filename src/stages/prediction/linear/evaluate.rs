@@ -36,7 +36,7 @@ impl<'a> Judged<'a> {
             predicted: trial.predictions(held)?,
             mean,
         };
-        regression::evaluate(&judged.truth, &judged.predicted).map_err(|error| Failure::data(error.to_string()))?;
+        regression::check(&judged.truth, &judged.predicted).map_err(|error| Failure::data(error.to_string()))?;
         Ok(judged)
     }
 
@@ -44,8 +44,11 @@ impl<'a> Judged<'a> {
     pub fn evaluation(&self, evaluated: NaiveDate, context: &StageContext) -> Result<Evaluation, Failure> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
         let mut measures = Vec::new();
-        let all: [(&str, Better, Drawn); 3] =
-            [("rmse", Better::Lower, rmse), ("mae", Better::Lower, mae), ("r2", Better::Higher, r2)];
+        let all: [(&str, Better, Drawn); 3] = [
+            ("rmse", Better::Lower, regression::rmse),
+            ("mae", Better::Lower, regression::mae),
+            ("r2", Better::Higher, regression::r2),
+        ];
         for (name, better, of) in all {
             measures.extend(self.measure(name, better, of, &mut rng));
             context.cancel.check()?;
@@ -76,7 +79,9 @@ impl<'a> Judged<'a> {
             watch::few_rows(self.truth.len()),
             watch::wide_interval(evaluation),
             r2.and_then(watch::too_good_a_fit),
-            watch::few_decide(&regression::squared_errors(&self.truth, &self.predicted)),
+            watch::few_decide(
+                self.truth.iter().zip(&self.predicted).map(|(truth, predicted)| (truth - predicted).powi(2)),
+            ),
             watch::below_zero(self.target, below as f64 / self.truth.len().max(1) as f64).filter(|_| never),
         ];
         rules.into_iter().flatten().collect()
@@ -97,32 +102,4 @@ impl<'a> Judged<'a> {
             difference: Some(Estimate::from(difference)),
         })
     }
-}
-
-/// Σ times · f(truth, prediction), and Σ times.
-fn sums(truth: &[f64], predicted: &[f64], times: &[u32], of: impl Fn(f64, f64) -> f64) -> (f64, f64) {
-    let rows = truth.iter().zip(predicted).zip(times);
-    rows.fold((0.0, 0.0), |(sum, rows), ((truth, predicted), times)| {
-        let times = f64::from(*times);
-        (sum + times * of(*truth, *predicted), rows + times)
-    })
-}
-
-fn rmse(truth: &[f64], predicted: &[f64], times: &[u32]) -> Option<f64> {
-    let (sum, rows) = sums(truth, predicted, times, |truth, predicted| (truth - predicted).powi(2));
-    (rows > 0.0).then(|| (sum / rows).sqrt())
-}
-
-fn mae(truth: &[f64], predicted: &[f64], times: &[u32]) -> Option<f64> {
-    let (sum, rows) = sums(truth, predicted, times, |truth, predicted| (truth - predicted).abs());
-    (rows > 0.0).then(|| sum / rows)
-}
-
-/// None where the true values do not vary.
-fn r2(truth: &[f64], predicted: &[f64], times: &[u32]) -> Option<f64> {
-    let (total, rows) = sums(truth, predicted, times, |truth, _| truth);
-    let mean = total / rows;
-    let (variation, _) = sums(truth, predicted, times, |truth, _| (truth - mean).powi(2));
-    let (left, _) = sums(truth, predicted, times, |truth, predicted| (truth - predicted).powi(2));
-    (variation > 0.0).then(|| 1.0 - left / variation)
 }

@@ -8,18 +8,19 @@ mod fitted;
 mod tests;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
+use polars::prelude::{DataFrame, DataType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::design::snapshots::{Snapshots, repeated};
-use super::design::{self, Choice, PORT, Scale};
+use super::design::{Choice, Scale};
+use super::supervised::{Supervised, penalty_problem};
+use crate::algorithms::linear;
+use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 use crate::problem::{Code, Problem};
-use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature, parameters};
-use crate::stages::profile;
-use crate::stages::protocol::Protocol;
-use crate::table::{Column, Role, Table, TableSchema, type_name};
+use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::model::Mode;
+use crate::stages::protocol::SnapshotSplit;
+use crate::table::{Column, type_name};
 use evaluate::Judged;
 use fitted::Fitted;
 
@@ -66,169 +67,68 @@ pub struct Penalty {
     pub l2: f64,
 }
 
-/// The columns of the output after the entity.
-const OUTPUTS: [&str; 2] = ["prediction", "model_version"];
-
 impl StageConfig for Linear {
     const KIND: &'static str = "linear";
     const FAMILY: &'static str = "prediction";
 }
 
-impl Stage for Linear {
-    fn inputs(&self) -> Vec<InputPort> {
-        vec![InputPort::one(PORT)]
+impl Supervised for Linear {
+    type Learned = linear::Linear;
+    const SCORE: &'static str = "prediction";
+
+    fn target(&self) -> &str {
+        &self.target
     }
 
-    fn outputs(&self) -> Vec<&'static str> {
-        vec!["predictions"]
+    fn features(&self) -> &Choice {
+        &self.features
     }
 
-    fn check(&self) -> Vec<Problem> {
-        let mut problems = self.features.check();
-        if !(self.penalty.l2 >= 0.0 && self.penalty.l2.is_finite()) {
-            let message = format!("expected a number of at least 0, found {}", self.penalty.l2);
-            problems.push(Problem::new(Code::BadValue, message).at(["with", "penalty", "l2"]));
-        }
-        problems
+    fn mode(&self) -> Mode {
+        self.mode
     }
 
-    fn protocol(&self) -> Protocol {
-        match self.mode {
-            Mode::Apply => Protocol::Newest { port: PORT },
-            Mode::Fit | Mode::FitApply => Protocol::Snapshots { port: PORT, target: self.target.clone() },
-        }
+    fn own_problems(&self) -> Vec<Problem> {
+        penalty_problem(self.penalty.l2).into_iter().collect()
     }
 
-    fn applies_earlier_model(&self) -> bool {
-        self.mode == Mode::Apply
-    }
-
-    fn schemas(&self, inputs: &InputSchemas, _: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
-        let features = inputs.one(PORT)?;
-        let mut problems = self.features.columns(features).err().unwrap_or_default();
-        problems.extend(self.target_problem(features));
-        match design::entity(features, &OUTPUTS) {
-            Ok(entity) if problems.is_empty() => Ok(vec![self.schema(entity, features)]),
-            Ok(_) => Err(problems),
-            // Without snapshots that is what the protocol complains of.
-            Err(problem) => {
-                problems.extend((!features.snapshots.is_empty()).then_some(problem));
-                Err(problems)
-            }
-        }
-    }
-
-    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
-        design::memory_bytes_min(&self.features, inputs, self.mode)
-    }
-
-    fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
-        let earlier = inputs.earlier.take();
-        let table = inputs.one(PORT)?;
-        let schema = table.schema.clone();
-        let entity = design::entity(&schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?;
-        if self.mode == Mode::Apply {
-            let model = Model::to_apply(earlier, self, &[])?;
-            return self.apply(table, &entity, &model, context.run_date);
-        }
-        let columns = design::chosen(&self.features, &schema)?;
-        let horizon_days = design::horizon_days(&schema, &self.target)?;
-        let read = columns.iter().map(String::as_str).chain([self.target.as_str()]);
-        let snapshots = Snapshots::read(table, &entity.name, read)?;
-        let split = snapshots.split(&self.target, horizon_days, context.run_date)?;
-
-        let train = snapshots.labelled(&split.train, &self.target)?;
-        let trial = Fitted::fit(self, &train, &columns, horizon_days)?;
-        context.cancel.check()?;
-        let held = snapshots.labelled(&[split.evaluate], &self.target)?;
-        let mut evaluation = Judged::new(&trial, &train, &held)?.evaluation(split.evaluate, context)?;
-        context.cancel.check()?;
-
-        let refit = snapshots.labelled(&split.refit, &self.target)?;
-        let served = Fitted::fit(self, &refit, &columns, horizon_days)?;
-        evaluation.facts.extend(facts::of_fit(&split, &train, &trial, &served));
-        evaluation.charts.push(charts::coefficients(&served, &refit)?);
-        let model = self.model(&served, &refit, &schema, context.run_date)?;
-        let rows = snapshots.at(context.run_date)?;
-        let scored = match self.mode {
-            Mode::Fit => self.predictions(&entity.name, &rows.head(Some(0)), &served, &model)?,
-            _ => self.predictions(&entity.name, &rows, &served, &model)?,
-        };
-        Ok(Outputs { tables: vec![scored], model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
-    }
-}
-
-impl Linear {
-    /// A label that is no number; that it is there and a label is for the protocol to check.
-    fn target_problem(&self, features: &TableSchema) -> Option<Problem> {
-        let column = features.column(&self.target).filter(|column| column.role != Role::Plain)?;
-        let is_number = column.dtype.is_primitive_numeric() || matches!(column.dtype, DataType::Decimal(..));
-        if is_number || self.mode == Mode::Apply {
+    fn label_problem(&self, label: &Column) -> Option<Problem> {
+        if label.dtype.is_primitive_numeric() || matches!(label.dtype, DataType::Decimal(..)) {
             return None;
         }
         let message =
-            format!("`{}` is {}, and what is predicted here is a number", self.target, type_name(&column.dtype));
+            format!("`{}` is {}, and what is predicted here is a number", label.name, type_name(&label.dtype));
         let problem = Problem::new(Code::WrongColumnType, message).at(["with", "target"]);
-        Some(match column.dtype {
+        Some(match label.dtype {
             DataType::Boolean => problem.help("`logistic` predicts what is true or false"),
             _ => problem,
         })
     }
 
-    fn schema(&self, entity: Column, features: &TableSchema) -> TableSchema {
-        let class = features.column(&self.target).map(|column| column.class).unwrap_or_default();
-        let key = vec![entity.name.clone()];
-        let [prediction, version] = OUTPUTS;
-        let columns = vec![
-            entity,
-            Column::new(prediction, DataType::Float64).class(class),
-            Column::new(version, DataType::String),
-        ];
-        TableSchema { columns, key, ..TableSchema::default() }
+    fn fit(&self, rows: &DataFrame, features: &[String], horizon_days: u32) -> Result<Fitted, Failure> {
+        fitted::fit(self, rows, features, horizon_days)
     }
 
-    /// Scores the run date with a model of an earlier one.
-    fn apply(&self, table: Table, entity: &Column, model: &Model, run_date: NaiveDate) -> Result<Outputs, Failure> {
-        let fitted: Fitted = model.main()?;
-        let needed = fitted.design.columns.iter().map(design::Encoding::name);
-        let present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
-        let rows = Snapshots::read(table, &entity.name, present)?.at(run_date)?;
-        let scored = self.predictions(&entity.name, &rows, &fitted, model)?;
-        Ok(Outputs { tables: vec![scored], ..Outputs::default() })
+    fn scores(fitted: &Fitted, rows: &DataFrame) -> Result<Vec<f64>, Failure> {
+        fitted.predictions(rows)
     }
 
-    fn predictions(
+    fn judge(
         &self,
-        entity: &str,
-        rows: &DataFrame,
-        fitted: &Fitted,
-        model: &Model,
-    ) -> Result<LazyFrame, Failure> {
-        let [prediction, version] = OUTPUTS;
-        let columns = vec![
-            rows.column(entity)?.clone(),
-            Series::new(prediction.into(), fitted.predictions(rows)?).into_column(),
-            repeated(version, &model.version(), rows.height()),
-        ];
-        Ok(DataFrame::new(rows.height(), columns)?.lazy())
+        trial: &Fitted,
+        train: &DataFrame,
+        held: &DataFrame,
+        evaluated: NaiveDate,
+        context: &StageContext,
+    ) -> Result<Evaluation, Failure> {
+        Judged::new(trial, train, held)?.evaluation(evaluated, context)
     }
 
-    fn model(
-        &self,
-        fitted: &Fitted,
-        rows: &DataFrame,
-        features: &TableSchema,
-        run_date: NaiveDate,
-    ) -> Result<Model, Failure> {
-        let [prediction, version] = OUTPUTS;
-        let signature = Signature {
-            kind: Linear::KIND.to_owned(),
-            inputs: fitted.design.fields(),
-            outputs: vec![Field::new(prediction, "float64"), Field::new(version, "string")],
-            profile: profile::columns(rows, features)?,
-            rows: rows.height(),
-            parameters: parameters(self)?,
-        };
-        Model::new(run_date, signature, fitted)
+    fn facts(&self, split: &SnapshotSplit, train: &DataFrame, trial: &Fitted, served: &Fitted) -> Vec<Fact> {
+        facts::of_fit(split, train, trial, served)
+    }
+
+    fn coefficients(served: &Fitted, rows: &DataFrame) -> Result<Chart, Failure> {
+        charts::coefficients(served, rows)
     }
 }

@@ -1,100 +1,26 @@
 use super::*;
-use crate::metrics::evaluation::{Chart, Evaluation, Measure};
-use crate::stages::contract::{Cancel, NamedTable};
-use crate::table::{AS_OF, Class};
-use chrono::Days;
-use polars::prelude::{IntoLazy, df};
+use crate::metrics::evaluation::Chart;
+use crate::stages::contract::{Outputs, Stage};
+use crate::stages::prediction::fixture::{context, customer, fact, inputs, measure, run, schema, schemas, scores};
+use crate::stages::protocol::Protocol;
+use crate::table::Table;
 use serde_json::{Value, json};
 
-fn run_date() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2024, 6, 1).unwrap()
-}
-
-/// The moments of five snapshots 90 days apart, the oldest first.
-fn moments() -> Vec<NaiveDate> {
-    (0..5).rev().map(|k| run_date() - Days::new(90 * k)).collect()
-}
-
-/// What entity `e` of 80 is at snapshot `s` of 5, and what it then spends.
-fn row(e: i64, s: i64) -> (Option<f64>, bool, &'static str, f64) {
-    let raw = (e * 37 + s * 11) % 50;
-    let member = (e * s + e) % 3 == 0;
-    let country = if e == 5 { "XX" } else { ["GB", "FR", "DE"][((e * 5 + s) % 3) as usize] };
-    let spend = raw + 15 * i64::from(member) + (e * e * 3 + s * 17) % 40;
-    (Some(raw as f64).filter(|_| (e * 7 + s) % 13 != 0), member, country, spend as f64)
-}
-
-fn schema() -> TableSchema {
-    let label = Role::Label { horizon_days: 90 };
-    let columns = vec![
-        Column::new("id", DataType::Int64).class(Class::DirectId),
-        Column::new(AS_OF, DataType::Date),
-        Column::new("x", DataType::Float64),
-        Column::new("member", DataType::Boolean),
-        Column::new("country", DataType::String),
-        Column { role: label, ..Column::new("buys", DataType::Boolean) },
-        Column { role: label, ..Column::new("spend_next", DataType::Float64) },
-    ];
-    TableSchema { columns, key: vec!["id".into(), AS_OF.into()], snapshots: moments(), ..TableSchema::default() }
-}
-
-/// The table, in an order that is not that of the key; `spend` says what the label is.
-fn table(spend: impl Fn(i64, i64) -> f64) -> Table {
-    let keys: Vec<(i64, i64)> = (0..5).flat_map(|s| (1..=80).rev().map(move |e| (e, s))).collect();
-    let rows: Vec<_> = keys.iter().map(|(e, s)| row(*e, *s)).collect();
-    let known = |(e, s): &(i64, i64)| (*s < 4).then(|| spend(*e, *s));
-    let frame = df!(
-        "id" => keys.iter().map(|(e, _)| *e).collect::<Vec<_>>(),
-        "as_of" => keys.iter().map(|(_, s)| moments()[*s as usize]).collect::<Vec<_>>(),
-        "x" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
-        "member" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
-        "country" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
-        "buys" => keys.iter().map(|(_, s)| (*s < 4).then_some(true)).collect::<Vec<_>>(),
-        "spend_next" => keys.iter().map(known).collect::<Vec<_>>()
-    );
-    Table { frame: frame.unwrap().lazy(), schema: schema(), watermark: None }
-}
-
+/// What a customer then spends.
 fn as_it_is(e: i64, s: i64) -> f64 {
-    row(e, s).3
+    customer(e, s).3 as f64
+}
+
+fn table(spend: impl Fn(i64, i64) -> f64) -> Table {
+    crate::stages::prediction::fixture::table(|_, _| true, spend)
 }
 
 fn stage(with: Value) -> Linear {
     serde_json::from_value(with).unwrap()
 }
 
-fn context() -> StageContext {
-    StageContext { run_date: run_date(), seed: 7, threads: 2, cancel: Cancel::default() }
-}
-
-fn inputs(table: Table, earlier: Option<Model>) -> Inputs {
-    let named = NamedTable { name: "customers".into(), table };
-    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() }
-}
-
-fn run(stage: &Linear, table: Table) -> Result<Outputs, Failure> {
-    stage.run(inputs(table, None), &context())
-}
-
-fn schemas(of: &TableSchema, stage: &Linear) -> Result<Vec<TableSchema>, Vec<Problem>> {
-    let ports = [(PORT.to_owned(), vec![("customers".to_owned(), of.clone())])].into();
-    stage.schemas(&InputSchemas { ports }, run_date())
-}
-
 fn predictions(outputs: &Outputs) -> (Vec<i64>, Vec<f64>) {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    let expected = schemas(&schema(), &stage(json!({"target": "spend_next"}))).unwrap()[0].to_polars();
-    assert_eq!(*frame.schema().as_ref(), expected);
-    let ids = frame.column("id").unwrap().i64().unwrap().iter().flatten().collect();
-    (ids, frame.column("prediction").unwrap().f64().unwrap().iter().flatten().collect())
-}
-
-fn measure<'a>(evaluation: &'a Evaluation, name: &str) -> &'a Measure {
-    evaluation.measures.iter().find(|measure| measure.name == name).unwrap()
-}
-
-fn fact<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
-    evaluation.facts.iter().find(|fact| fact.name == name).map_or("", |fact| &fact.value)
+    scores(outputs, &stage(json!({"target": "spend_next"})), "prediction")
 }
 
 /// The figures are those of tests/reference/linear.py: scikit-learn's Ridge on the standardized matrix of medians and

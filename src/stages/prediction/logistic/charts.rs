@@ -4,14 +4,12 @@ use polars::prelude::DataFrame;
 
 use super::evaluate::{DECILES, Judged};
 use super::fitted::Fitted;
-use crate::algorithms::scale::StandardScaler;
 use crate::format;
 use crate::metrics::classification::{Confusion, Predictions};
 use crate::metrics::evaluation::{Chart, Curve, Slice};
 use crate::stages::contract::Failure;
+use crate::stages::prediction::supervised::COEFFICIENTS_MAX;
 
-/// The coefficients that are shown, the largest first.
-const COEFFICIENTS_MAX: usize = 20;
 /// Who is named at this probability or above.
 pub const THRESHOLD: f64 = 0.5;
 /// Fewer rows make no point of the calibration curve.
@@ -138,15 +136,9 @@ pub fn slices(model: &Predictions) -> Vec<Slice> {
 /// The largest coefficients per standard deviation of their column, over the rows fitted on.
 pub fn coefficients(served: &Fitted, rows: &DataFrame) -> Result<Chart, Failure> {
     let terms = served.design.terms().into_iter().map(|term| term.to_string());
-    let coefficients = &served.regression.coefficients;
-    let standardized: Vec<f64> = match served.design.scaler {
-        Some(_) => coefficients.clone(),
-        None => {
-            let matrix = served.design.matrix(rows)?;
-            let scaler = StandardScaler::fit(matrix.view()).map_err(|error| Failure::data(error.to_string()))?;
-            coefficients.iter().zip(scaler.scale).map(|(coefficient, deviation)| coefficient * deviation).collect()
-        }
-    };
+    let deviations = served.design.deviations(rows)?;
+    let coefficients = served.regression.coefficients.iter().zip(deviations);
+    let standardized = coefficients.map(|(coefficient, deviation)| coefficient * deviation);
     let mut found: Vec<(String, f64)> = terms.zip(standardized).collect();
     found.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let row = |(term, coefficient): (String, f64)| {

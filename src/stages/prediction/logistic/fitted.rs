@@ -1,13 +1,13 @@
 //! The model: how rows become numbers, and the coefficients of those.
 
 use polars::prelude::DataFrame;
-use serde::{Deserialize, Serialize};
 
 use super::Logistic;
 use crate::algorithms::logistic::{self, Params};
 use crate::format;
 use crate::stages::contract::Failure;
 use crate::stages::prediction::design::Design;
+use crate::stages::prediction::supervised;
 
 /// Fewer rows of a class than this teach nothing that would last.
 const CLASS_ROWS_MIN: usize = 20;
@@ -15,40 +15,32 @@ const CLASS_ROWS_MIN: usize = 20;
 /// linfa's stopping rule is another one than ours: the norm of the gradient.
 const LINFA_TOLERANCE: f64 = 1e-6;
 
-/// A fitted model, as its main file holds it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fitted {
-    /// The label.
-    pub target: String,
-    /// The length of the future that the label looks at.
-    pub horizon_days: u32,
-    pub design: Design,
-    pub regression: logistic::Logistic,
+/// A fitted model.
+pub type Fitted = supervised::Fitted<logistic::Logistic>;
+
+/// Fits on rows whose target is known.
+pub fn fit(stage: &Logistic, rows: &DataFrame, columns: &[String], horizon_days: u32) -> Result<Fitted, Failure> {
+    let truth = truth(rows, &stage.target)?;
+    enough_of_each_class(&truth, &stage.target)?;
+    let design = Design::fit(rows, columns, stage.scale)?;
+    let engine: logistic::Engine = stage.engine.into();
+    let tolerance = match engine {
+        logistic::Engine::Linfa => LINFA_TOLERANCE,
+        logistic::Engine::Native => Params::default().tolerance,
+    };
+    let params = Params {
+        l2: stage.penalty.l2,
+        class_weight: stage.class_weight.into(),
+        engine,
+        tolerance,
+        ..Params::default()
+    };
+    let regression = logistic::fit(design.matrix(rows)?.view(), &truth, &params)
+        .map_err(|error| Failure::data(error.to_string()))?;
+    Ok(Fitted { target: stage.target.clone(), horizon_days, design, regression })
 }
 
 impl Fitted {
-    /// Fits on rows whose target is known.
-    pub fn fit(stage: &Logistic, rows: &DataFrame, columns: &[String], horizon_days: u32) -> Result<Fitted, Failure> {
-        let truth = truth(rows, &stage.target)?;
-        enough_of_each_class(&truth, &stage.target)?;
-        let design = Design::fit(rows, columns, stage.scale)?;
-        let engine: logistic::Engine = stage.engine.into();
-        let tolerance = match engine {
-            logistic::Engine::Linfa => LINFA_TOLERANCE,
-            logistic::Engine::Native => Params::default().tolerance,
-        };
-        let params = Params {
-            l2: stage.penalty.l2,
-            class_weight: stage.class_weight.into(),
-            engine,
-            tolerance,
-            ..Params::default()
-        };
-        let regression = logistic::fit(design.matrix(rows)?.view(), &truth, &params)
-            .map_err(|error| Failure::data(error.to_string()))?;
-        Ok(Fitted { target: stage.target.clone(), horizon_days, design, regression })
-    }
-
     /// The probability that the target is true, for each row.
     pub fn probabilities(&self, rows: &DataFrame) -> Result<Vec<f64>, Failure> {
         let matrix = self.design.matrix(rows)?;

@@ -1,95 +1,26 @@
 use super::*;
-use crate::metrics::evaluation::{Chart, Evaluation, Measure};
-use crate::stages::contract::{Cancel, NamedTable};
-use crate::table::{AS_OF, Class};
-use chrono::Days;
-use polars::prelude::{IntoLazy, df};
+use crate::metrics::evaluation::Chart;
+use crate::stages::contract::{Outputs, Stage};
+use crate::stages::prediction::fixture::{context, customer, fact, inputs, measure, run, schema, schemas, scores};
+use crate::stages::protocol::Protocol;
+use crate::table::{Table, TableSchema};
 use serde_json::{Value, json};
 
-fn run_date() -> NaiveDate {
-    NaiveDate::from_ymd_opt(2024, 6, 1).unwrap()
+/// What a customer then does.
+fn as_it_is(e: i64, s: i64) -> bool {
+    customer(e, s).3 > 45
 }
 
-/// The moments of five snapshots 90 days apart, the oldest first.
-fn moments() -> Vec<NaiveDate> {
-    (0..5).rev().map(|k| run_date() - Days::new(90 * k)).collect()
-}
-
-/// What entity `e` of 80 is at snapshot `s` of 5, and what it then does.
-fn row(e: i64, s: i64) -> (Option<f64>, bool, &'static str, bool) {
-    let raw = (e * 37 + s * 11) % 50;
-    let member = (e * s + e) % 3 == 0;
-    let country = if e == 5 { "XX" } else { ["GB", "FR", "DE"][((e * 5 + s) % 3) as usize] };
-    let buys = raw + 15 * i64::from(member) + (e * e * 3 + s * 17) % 40 > 45;
-    (Some(raw as f64).filter(|_| (e * 7 + s) % 13 != 0), member, country, buys)
-}
-
-fn schema() -> TableSchema {
-    let label = Role::Label { horizon_days: 90 };
-    let columns = vec![
-        Column::new("id", DataType::Int64).class(Class::DirectId),
-        Column::new(AS_OF, DataType::Date),
-        Column::new("x", DataType::Float64),
-        Column::new("member", DataType::Boolean),
-        Column::new("country", DataType::String),
-        Column { role: label, ..Column::new("buys", DataType::Boolean) },
-        Column { role: label, ..Column::new("spend_next", DataType::Float64) },
-    ];
-    TableSchema { columns, key: vec!["id".into(), AS_OF.into()], snapshots: moments(), ..TableSchema::default() }
-}
-
-/// The table, in an order that is not that of the key; `buys` says what the label is.
 fn table(buys: impl Fn(i64, i64) -> bool) -> Table {
-    let keys: Vec<(i64, i64)> = (0..5).flat_map(|s| (1..=80).rev().map(move |e| (e, s))).collect();
-    let rows: Vec<_> = keys.iter().map(|(e, s)| row(*e, *s)).collect();
-    let known = |(e, s): &(i64, i64)| (*s < 4).then(|| buys(*e, *s));
-    let frame = df!(
-        "id" => keys.iter().map(|(e, _)| *e).collect::<Vec<_>>(),
-        "as_of" => keys.iter().map(|(_, s)| moments()[*s as usize]).collect::<Vec<_>>(),
-        "x" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
-        "member" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
-        "country" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
-        "buys" => keys.iter().map(known).collect::<Vec<_>>(),
-        "spend_next" => keys.iter().map(|(_, s)| (*s < 4).then_some(1.0)).collect::<Vec<_>>()
-    );
-    Table { frame: frame.unwrap().lazy(), schema: schema(), watermark: None }
+    crate::stages::prediction::fixture::table(buys, |_, _| 1.0)
 }
 
 fn stage(with: Value) -> Logistic {
     serde_json::from_value(with).unwrap()
 }
 
-fn context() -> StageContext {
-    StageContext { run_date: run_date(), seed: 7, threads: 2, cancel: Cancel::default() }
-}
-
-fn inputs(table: Table, earlier: Option<Model>) -> Inputs {
-    let named = NamedTable { name: "customers".into(), table };
-    Inputs { ports: [(PORT.to_owned(), vec![named])].into(), earlier, ..Inputs::default() }
-}
-
-fn run(stage: &Logistic, table: Table) -> Result<Outputs, Failure> {
-    stage.run(inputs(table, None), &context())
-}
-
-fn schemas(of: &TableSchema, stage: &Logistic) -> Result<Vec<TableSchema>, Vec<Problem>> {
-    let ports = [(PORT.to_owned(), vec![("customers".to_owned(), of.clone())])].into();
-    stage.schemas(&InputSchemas { ports }, run_date())
-}
-
 fn predictions(outputs: &Outputs) -> (Vec<i64>, Vec<f64>) {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    assert_eq!(*frame.schema().as_ref(), schemas(&schema(), &stage(json!({"target": "buys"}))).unwrap()[0].to_polars());
-    let ids = frame.column("id").unwrap().i64().unwrap().iter().flatten().collect();
-    (ids, frame.column("probability").unwrap().f64().unwrap().iter().flatten().collect())
-}
-
-fn measure<'a>(evaluation: &'a Evaluation, name: &str) -> &'a Measure {
-    evaluation.measures.iter().find(|measure| measure.name == name).unwrap()
-}
-
-fn fact<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
-    evaluation.facts.iter().find(|fact| fact.name == name).map_or("", |fact| &fact.value)
+    scores(outputs, &stage(json!({"target": "buys"})), "probability")
 }
 
 /// The figures are scikit-learn 1.9.1's: LogisticRegression(C=1) on the standardized matrix of
@@ -97,7 +28,7 @@ fn fact<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
 /// average_precision_score on the evaluation snapshot.
 #[test]
 fn agrees_with_scikit_learn() {
-    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+    let outputs = run(&stage(json!({"target": "buys"})), table(as_it_is)).unwrap();
     let evaluation = outputs.evaluation.as_ref().unwrap();
     let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
     let expected = [
@@ -127,7 +58,7 @@ fn agrees_with_scikit_learn() {
 
 #[test]
 fn says_what_was_done() {
-    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+    let outputs = run(&stage(json!({"target": "buys"})), table(as_it_is)).unwrap();
     let evaluation = outputs.evaluation.unwrap();
     assert_eq!(fact(&evaluation, "evaluated on"), "2024-03-03, 80 rows, 60.0 % positive");
     assert_eq!(fact(&evaluation, "trained on"), "3 snapshots, 2023-06-07 to 2023-12-04, 240 rows");
@@ -148,7 +79,7 @@ fn says_what_was_done() {
 #[test]
 fn the_signature_and_the_version_tell_the_model() {
     let stage = stage(json!({"target": "buys", "features": ["member", "x"], "class_weight": "balanced"}));
-    let outputs = run(&stage, table(|e, s| row(e, s).3)).unwrap();
+    let outputs = run(&stage, table(as_it_is)).unwrap();
     let model = outputs.model.as_ref().unwrap();
     let names: Vec<&str> = model.signature.inputs.iter().map(|field| field.name.as_str()).collect();
     assert_eq!((names, model.signature.rows), (vec!["member", "x"], 320));
@@ -162,9 +93,9 @@ fn the_signature_and_the_version_tell_the_model() {
 #[test]
 fn a_model_is_applied_on_a_later_night() {
     let fit = stage(json!({"target": "buys", "mode": "fit"}));
-    let fitted = run(&fit, table(|e, s| row(e, s).3)).unwrap();
+    let fitted = run(&fit, table(as_it_is)).unwrap();
     assert_eq!(predictions(&fitted).0.len(), 0);
-    let both = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+    let both = run(&stage(json!({"target": "buys"})), table(as_it_is)).unwrap();
 
     let apply = stage(json!({"target": "buys", "mode": "apply"}));
     assert!(apply.applies_earlier_model() && matches!(apply.protocol(), Protocol::Newest { .. }));
@@ -193,11 +124,23 @@ fn a_night_is_the_same_whatever_the_threads() {
     let of = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| row(e, s).3)).unwrap();
+            let outputs = run(&stage(json!({"target": "buys"})), table(as_it_is)).unwrap();
             (outputs.model.as_ref().unwrap().version(), outputs.evaluation.clone(), predictions(&outputs))
         })
     };
     assert_eq!(of(1), of(3));
+}
+
+/// A query may make an unknown label look like a known one; the newest event that the source has tells.
+#[test]
+fn a_label_made_known_before_its_time_is_none() {
+    let of = |watermark: &str| {
+        let known = Table { watermark: Some(watermark.parse().unwrap()), ..table(as_it_is) };
+        let evaluation = run(&stage(json!({"target": "buys"})), known).unwrap().evaluation.unwrap();
+        fact(&evaluation, "evaluated on").to_owned()
+    };
+    assert!(of("2024-06-01").starts_with("2024-03-03, "));
+    assert!(of("2024-05-31").starts_with("2023-12-04, "), "the window of 2024-03-03 ends a day later");
 }
 
 #[test]
@@ -205,7 +148,7 @@ fn one_class_cannot_be_learned_but_can_be_judged() {
     let refused = run(&stage(json!({"target": "buys"})), table(|e, _| e <= 5)).err().unwrap().to_string();
     assert!(refused.contains("`buys` is true in 15 of 240 training rows, and at least 20 are needed"), "{refused}");
     // The evaluation snapshot is all false; the others are as before.
-    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| s < 3 && row(e, s).3)).unwrap();
+    let outputs = run(&stage(json!({"target": "buys"})), table(|e, s| s < 3 && as_it_is(e, s))).unwrap();
     let evaluation = outputs.evaluation.unwrap();
     let names: Vec<&str> = evaluation.measures.iter().map(|measure| measure.name.as_str()).collect();
     assert_eq!((names, evaluation.headline.as_str()), (vec!["log_loss", "brier", "ece"], "log_loss"));
@@ -215,7 +158,7 @@ fn one_class_cannot_be_learned_but_can_be_judged() {
 #[test]
 fn linfa_agrees() {
     let of = |engine: &str| {
-        predictions(&run(&stage(json!({"target": "buys", "engine": engine})), table(|e, s| row(e, s).3)).unwrap()).1
+        predictions(&run(&stage(json!({"target": "buys", "engine": engine})), table(as_it_is)).unwrap()).1
     };
     assert!(of("linfa").iter().zip(of("native")).all(|(linfa, native)| (linfa - native).abs() < 1e-4));
 }

@@ -18,6 +18,22 @@ impl Pair {
     fn faulty(&self, at: usize) -> Faulty {
         Faulty::new(Arc::clone(&self.store), Fault::NoCommit, at)
     }
+
+    /// Finishes a commit while something else happens before operation `at`. Says whether it was finished, and whether
+    /// there was such an operation.
+    async fn finish<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        commit: &Commit,
+        at: usize,
+        meanwhile: impl Fn(Location) -> F + Send + Sync + 'static,
+    ) -> (bool, bool) {
+        let to = self.to.clone();
+        let faulty = self.faulty(at).meanwhile(move || meanwhile(to.clone()));
+        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
+        let finished = finish::finish(&dataset, commit).await.unwrap();
+        assert_success_is_honest(&self.to).await;
+        (finished, faulty.hit())
+    }
 }
 
 async fn write_rival(to: &Location) {
@@ -55,15 +71,8 @@ async fn a_finish_overtaken_by_the_next_run_takes_success_back() {
     for at in 0.. {
         let pair = Pair::new();
         let commit = put(&pair.to, "old-run", &["a", "b"]).await.unwrap().commit;
-        let next = pair.to.clone();
-        let faulty = pair.faulty(at).meanwhile(move || {
-            let next = next.clone();
-            async move { write_rival(&next).await }
-        });
-        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
-        finish::finish(&dataset, &commit).await.unwrap();
-        assert_success_is_honest(&pair.to).await;
-        if !faulty.hit() {
+        let (_, hit) = pair.finish(&commit, at, |to| async move { write_rival(&to).await }).await;
+        if !hit {
             break;
         }
     }
@@ -76,21 +85,14 @@ async fn a_finish_overtaken_by_a_whole_publication_leaves_that_whole() {
     for at in 0.. {
         let pair = Pair::new();
         let commit = put(&pair.to, "old-run", &["a", "b"]).await.unwrap().commit;
-        let next = pair.to.clone();
-        let faulty = pair.faulty(at).meanwhile(move || {
-            let next = next.clone();
-            async move {
-                put(&next, "new-run", &["c"]).await.unwrap();
-            }
-        });
-        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
-        let finished = finish::finish(&dataset, &commit).await.unwrap();
+        let next = |to| async move { drop(put(&to, "new-run", &["c"]).await.unwrap()) };
+        let (finished, hit) = pair.finish(&commit, at, next).await;
         // Listings let nobody act.
         let overtaken = newest(&pair.to, Some(date())).await.unwrap().unwrap().sequence > commit.sequence;
         assert_eq!(finished, !overtaken, "{at}");
         assert_whole(&pair.to).await;
         acted |= overtaken;
-        if !faulty.hit() {
+        if !hit {
             break;
         }
     }
@@ -103,20 +105,15 @@ async fn a_finish_never_calls_success_what_a_loser_has_files_in() {
     for at in 0.. {
         let pair = Pair::new();
         let commit = put(&pair.to, "winner", &["a", "b"]).await.unwrap().commit;
-        let other = pair.to.clone();
-        let faulty = pair.faulty(at).meanwhile(move || {
-            let other = other.clone();
-            async move {
-                let dataset = Dataset::open(&other).unwrap();
-                let part = names::part(date(), 0, 1, "loser");
-                dataset.put(&part, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
-                dataset.delete(&names::success(date())).await.unwrap();
-            }
-        });
-        let dataset = Dataset::open(&within(Arc::new(faulty.clone()))).unwrap();
-        assert!(finish::finish(&dataset, &commit).await.unwrap());
-        assert_success_is_honest(&pair.to).await;
-        if !faulty.hit() {
+        let loser = |to| async move {
+            let dataset = Dataset::open(&to).unwrap();
+            let part = names::part(date(), 0, 1, "loser");
+            dataset.put(&part, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
+            dataset.delete(&names::success(date())).await.unwrap();
+        };
+        let (finished, hit) = pair.finish(&commit, at, loser).await;
+        assert!(finished);
+        if !hit {
             break;
         }
     }
