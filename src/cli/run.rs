@@ -7,11 +7,14 @@ use crate::events::Listeners;
 use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
-use crate::run::{self, Finished, NodeFailure, Options, RunError};
+use crate::run::{self, Finished, LastResort, Options, RunError};
 use crate::stages::contract::Cancel;
 use crate::storage::local;
 use std::path::Path;
 use std::sync::Arc;
+
+/// More than any machine has use for; the system refuses some thousands.
+const THREADS_MAX: usize = 1024;
 
 pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit {
     let mut told = false;
@@ -27,8 +30,9 @@ pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit
 /// Runs; `told` is set once schedulers have been told of the whole run.
 fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Result<Exit, Exit> {
     let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    if threads == 0 {
-        return Err(complain::error(Code::BadArgument, "--threads: expected at least 1, found 0", None));
+    if !(1..=THREADS_MAX).contains(&threads) {
+        let message = format!("--threads: expected 1 to {THREADS_MAX}, found {threads}");
+        return Err(complain::error(Code::BadArgument, &message, None));
     }
     let memory = MemoryLimit::of_process(memory_limit(command)?);
     set_threads(threads);
@@ -76,7 +80,7 @@ fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: M
         fail_fast: command.fail_fast,
         threads,
         memory,
-        last_resort: Some(leave_at_once),
+        last_resort: Some(leave_at_once(&command.target.pipeline)),
         changes_nothing: false,
         arguments: serde_json::json!({
             "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
@@ -104,9 +108,13 @@ fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> 
 }
 
 /// A kill for memory would leave no word and no exit code.
-fn leave_at_once(failure: &NodeFailure) {
-    let exit = complain::error(failure.code, &failure.message, None);
-    std::process::exit(i32::from(exit as u8));
+fn leave_at_once(pipeline: &Path) -> LastResort {
+    let pipeline = pipeline.to_owned();
+    LastResort(Arc::new(move |failure| {
+        let exit = complain::error(failure.code, &failure.message, None);
+        scheduler::tell_unstarted(&pipeline, exit as u8, &complain::told());
+        std::process::exit(i32::from(exit as u8));
+    }))
 }
 
 /// Leaves nothing of a run that could not start. Only what is empty goes.

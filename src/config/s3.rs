@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
+use url::{Host, Url};
 
 use super::secret::{SecretRef, without_what_was_found, written_out};
 use super::yaml::{self, Node, Value};
@@ -12,7 +13,7 @@ use crate::problem::{Code, Problem};
 #[serde(deny_unknown_fields, default)]
 pub struct S3Spec {
     /// The server, `https://host` or `http://host:port`; without it, that of AWS for the region.
-    #[schemars(regex(pattern = "^https?://[^/?#@\\s]+/?$"), extend("x-expected" = "an address such as `https://host:9000`"))]
+    #[schemars(regex(pattern = "^https?://[^/?#@:\\s][^/?#@\\s]*/?$"), extend("x-expected" = "an address such as `https://host:9000`"))]
     pub endpoint: Option<String>,
     /// The region; `us-east-1` by default.
     #[schemars(length(min = 1))]
@@ -92,7 +93,7 @@ pub struct WebIdentitySpec {
     pub session_name: Option<String>,
     /// The service that gives keys for tokens, always by `https:`; that of AWS for the region by default.
     #[serde(default)]
-    #[schemars(regex(pattern = "^https://[^/?#@\\s]+/?$"), extend("x-expected" = "an address such as `https://host`"))]
+    #[schemars(regex(pattern = "^https://[^/?#@:\\s][^/?#@\\s]*/?$"), extend("x-expected" = "an address such as `https://host`"))]
     pub endpoint: Option<String>,
 }
 
@@ -101,7 +102,7 @@ pub struct WebIdentitySpec {
 #[serde(deny_unknown_fields, default)]
 pub struct MetadataSpec {
     /// The service; `http://169.254.169.254` by default.
-    #[schemars(regex(pattern = "^https?://[^/?#@\\s]+/?$"), extend("x-expected" = "an address such as `https://host:9000`"))]
+    #[schemars(regex(pattern = "^https?://[^/?#@:\\s][^/?#@\\s]*/?$"), extend("x-expected" = "an address such as `https://host:9000`"))]
     pub endpoint: Option<String>,
     /// Whether version 1 of the service will do where version 2 is refused.
     pub version_1: bool,
@@ -158,6 +159,10 @@ pub fn read(node: &Node) -> Result<S3Spec, Vec<Problem>> {
     }
     let spec: S3Spec = serde_json::from_value(yaml::to_json(node))
         .map_err(|_| vec![Problem::new(Code::BadValue, "S3 is not described in a way that can be read")])?;
+    if spec.path_style == Some(false) && spec.endpoint.as_deref().is_some_and(is_of_numbers) {
+        let message = "no bucket can stand before a host of numbers: leave `path_style` out, or give the host's name";
+        return Err(vec![Problem::new(Code::BadValue, message).at(["path_style"])]);
+    }
     match &spec.encryption {
         Some(encryption) if encryption.kind == EncryptionType::S3 => {
             let ignored = [("key_id", encryption.key_id.is_some()), ("bucket_key", encryption.bucket_key.is_some())];
@@ -170,6 +175,11 @@ pub fn read(node: &Node) -> Result<S3Spec, Vec<Problem>> {
         }
         _ => Ok(spec),
     }
+}
+
+fn is_of_numbers(endpoint: &str) -> bool {
+    let url = Url::parse(endpoint).ok();
+    url.is_some_and(|url| matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))))
 }
 
 /// Every address that may be given, with its place.
@@ -209,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let text = "endpoint: http://127.0.0.1:9000\nregion: eu-central-1\npath_style: false\ncredentials:\n  keys:\n    \
+        let text = "endpoint: http://s3.lake:9000\nregion: eu-central-1\npath_style: false\ncredentials:\n  keys:\n    \
                     access_key_id: {secret: {env: LAKE_KEY}}\n    secret_access_key: {secret: {file: key}}\nencryption: \
                     {type: kms, key_id: alias/lake, bucket_key: true}\nrequest_timeout_seconds: 5\nretry_seconds: \
                     0\nread_twice: false\n";
@@ -247,6 +257,9 @@ mod tests {
     fn one_way_to_say_who_is_asking_and_no_setting_that_is_ignored() {
         let two = "credentials:\n  profile: {name: a}\n  instance_metadata: {}\n";
         assert!(problems(two)[0].contains("cannot be given together"), "{:?}", problems(two));
+        let numbers = "endpoint: http://127.0.0.1:9000\npath_style: false\n";
+        assert!(problems(numbers)[0].starts_with("2:13 P104"), "{:?}", problems(numbers));
+        assert!(problems("endpoint: http://:9000\n")[0].starts_with("1:11 P104"));
         let ignored = "encryption: {type: s3, key_id: alias/x}\n";
         assert!(problems(ignored)[0].starts_with("1:32 P104"), "{:?}", problems(ignored));
         assert!(problems("endpoint: ftp://host\n")[0].starts_with("1:11 P104"));

@@ -303,6 +303,8 @@ pub struct PublicationReport {
     pub bytes: u64,
     /// Whether this run committed a new version of the partition.
     pub changed: bool,
+    /// Whether another run had begun to replace that version before this one had finished it.
+    pub replaced: bool,
 }
 
 impl Report {

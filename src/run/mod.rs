@@ -34,6 +34,7 @@ mod watch;
 pub mod which;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,6 +58,16 @@ use source::Inspected;
 pub use stage::from_panic;
 use state::State;
 
+/// Says why and ends the process.
+#[derive(Clone)]
+pub struct LastResort(pub Arc<dyn Fn(&NodeFailure) + Send + Sync>);
+
+impl fmt::Debug for LastResort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastResort")
+    }
+}
+
 /// How to run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -66,8 +77,8 @@ pub struct Options {
     pub fail_fast: bool,
     pub threads: usize,
     pub memory: MemoryLimit,
-    /// Says why and ends the process, where the system is about to kill it for its memory.
-    pub last_resort: Option<fn(&NodeFailure)>,
+    /// Called where the system is about to kill the process for its memory.
+    pub last_resort: Option<LastResort>,
     /// It only looks: nothing is cleaned up, and others need not know of it.
     pub changes_nothing: bool,
     /// The command line, for the artifacts.
@@ -175,7 +186,7 @@ pub async fn run(
         progress: progress::Progress::default(),
     };
     // Until the end: what could not be stopped goes on taking memory while the artifacts are written.
-    let watch = watch::Watch::new(cancel.clone(), options.memory.clone(), options.last_resort);
+    let watch = watch::Watch::new(cancel.clone(), options.memory.clone(), options.last_resort.clone());
     let results = schedule::execute(&run, &artifacts, &watch).await;
     let elapsed = clock.elapsed();
     let mut failures: Vec<NodeFailure> = results.iter().filter_map(|result| result.failure.clone()).collect();

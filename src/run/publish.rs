@@ -14,7 +14,7 @@ use crate::problem::Code;
 use crate::report::PublicationReport;
 use crate::stages::contract::Cancel;
 use crate::storage::publish::{
-    Commit, NewFile, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
+    Commit, NewFile, Published, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
 };
 use crate::storage::scan::RowCounter;
 use crate::storage::{Kind, Location, Places, StorageError, scan};
@@ -91,6 +91,7 @@ pub async fn run(
         files: commit.files.len() as u64,
         bytes: commit.files.iter().map(|file| file.bytes).sum(),
         changed,
+        replaced: false,
     };
     let again = match standing(&to, plan.run_date, own, at).await? {
         Standing::Same(commit) => return Ok(report(&commit, false)),
@@ -119,7 +120,7 @@ pub async fn run(
     // The copy has served, whether it was published or not.
     let _ = std::fs::remove_file(&file);
     match published {
-        Ok(published) => Ok(report(&published.commit, true)),
+        Ok(Published { commit, finished }) => Ok(PublicationReport { replaced: !finished, ..report(&commit, true) }),
         // Who was faster may have published the same.
         Err(error) if error.kind() == Kind::Conflict => match standing(&to, plan.run_date, own, at).await? {
             Standing::Same(commit) => Ok(report(&commit, false)),

@@ -6,7 +6,7 @@ use crate::events::Event;
 use crate::format;
 use crate::metrics::evaluation::Verdict;
 use crate::metrics::profile::{Psi, STRONG};
-use crate::report::{CheckReport, ModelReport, NodeReport, NodeStatus, Report, TableProfile};
+use crate::report::{CheckReport, ModelReport, NodeReport, NodeStatus, PublicationReport, Report, TableProfile};
 
 /// The columns that one warning names.
 const NAMES_MAX: usize = 5;
@@ -37,7 +37,8 @@ pub fn of(report: &Report) -> Vec<Warning> {
     let empty = report.nodes.iter().filter(|node| !fits(node)).filter_map(empty);
     let models = report.models.iter().filter_map(model);
     let drift = report.profiles.iter().flat_map(drift);
-    empty.chain(models).chain(drift).collect()
+    let replaced = report.publications.iter().filter_map(replaced);
+    empty.chain(models).chain(drift).chain(replaced).collect()
 }
 
 /// Tells listeners of everything above, and of checks that warn on nodes that did not run or failed: of those of
@@ -76,6 +77,14 @@ fn check(check: &CheckReport, node: &NodeReport) -> Option<Warning> {
 fn empty(node: &NodeReport) -> Option<Warning> {
     let none = !node.outputs.is_empty() && node.rows() == 0 && node.kind != "publish";
     none.then(|| Warning { node: Some(node.id.clone()), message: "it gave no rows".to_owned() })
+}
+
+fn replaced(publication: &PublicationReport) -> Option<Warning> {
+    let message = "another run has begun to replace what was published, before it was finished; two runs of one date \
+                   are at work";
+    publication
+        .replaced
+        .then(|| Warning { node: Some(format!("publish.{}", publication.name)), message: message.to_owned() })
 }
 
 fn model(model: &ModelReport) -> Option<Warning> {

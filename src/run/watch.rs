@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use super::LastResort;
 use super::failure::NodeFailure;
 use super::schedule::Outcome;
 use crate::observe::{MemoryLimit, Pressure};
@@ -42,7 +43,7 @@ pub async fn until_cancelled(cancel: &Cancel) {
 
 impl Watch {
     /// Starts to watch, until this is dropped. `last_resort` has to end the process: the system is about to kill it.
-    pub fn new(cancel: Cancel, limit: MemoryLimit, last_resort: Option<fn(&NodeFailure)>) -> Watch {
+    pub fn new(cancel: Cancel, limit: MemoryLimit, last_resort: Option<LastResort>) -> Watch {
         let watch = Watch { cancel, limit, seen: Arc::default() };
         if watch.limit.bytes().is_some() {
             let (cancel, limit, seen) = (watch.cancel.clone(), watch.limit.clone(), Arc::clone(&watch.seen));
@@ -51,8 +52,8 @@ impl Watch {
                 while !seen.done.load(Ordering::SeqCst) {
                     let pressure = limit.pressure();
                     seen.note(pressure, &cancel);
-                    if let Some(leave) = last_resort.filter(|_| pressure == Pressure::Lost) {
-                        leave(&exceeded(&limit));
+                    if let Some(leave) = last_resort.as_ref().filter(|_| pressure == Pressure::Lost) {
+                        (leave.0)(&exceeded(&limit));
                     }
                     std::thread::sleep(MEMORY_INTERVAL);
                 }

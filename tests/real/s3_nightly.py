@@ -9,6 +9,9 @@ import shutil
 import socket
 import sys
 import time
+from io import BytesIO
+
+from pyarrow import parquet
 
 from proxy import Fault, Proxy
 from s3_support import KEYS, REPOSITORY, LocalPlace, Project, S3Place, Server, block, check, litter, published, sales
@@ -77,6 +80,33 @@ def dataset_as_source(program, server):
     check(len(published(S3Place(server, "warehouse", "dates"))) == 1, "it is read and published again")
 
 
+def text_sources(program, server):
+    print("sources as text")
+    rows = parquet.read_table(BytesIO(sales(40))).to_pylist()
+    texts = {
+        "csv": "customer,item,at,amount\n" + "".join(f"{r['customer']},{r['item']},{r['at']},{r['amount']}\n" for r in rows),
+        "ndjson": "".join(json.dumps(r | {"at": str(r["at"])}) + "\n" for r in rows),
+    }
+    files = {"parquet": sales(40)} | {name: text.encode() for name, text in texts.items()}
+    seen = {}
+    for kind, content in files.items():
+        server.client.put_object(Bucket="lake", Key=f"text/sales.{kind}", Body=content)
+        project = Project(program, "shop")
+        project.environment(f"lake: s3://lake/text\nwarehouse: s3://warehouse/text-{kind}\nrun_date: 2024-06-01\n" + block(server.url))
+        pipeline = project.root / "pipeline.yaml"
+        pipeline.write_text(pipeline.read_text().replace("sales.parquet", f"sales.{kind}"))
+        project.run(**KEYS).expect(0)
+        seen[kind] = published(S3Place(server, "warehouse", f"text-{kind}/scores"))
+    check(seen["parquet"] == seen["csv"] == seen["ndjson"] != {}, "CSV and newline JSON give the bytes that Parquet gives")
+    server.client.put_object(Bucket="lake", Key="text/sales.csv", Body=files["csv"] + b"no,fields\n")
+    project = Project(program, "shop")
+    project.environment("lake: s3://lake/text\nwarehouse: s3://warehouse/text-bad\nrun_date: 2024-06-01\n" + block(server.url))
+    pipeline = project.root / "pipeline.yaml"
+    pipeline.write_text(pipeline.read_text().replace("sales.parquet", "sales.csv"))
+    ended = project.run(**KEYS).expect(65)
+    check("s3://lake/text/sales.csv" in ended.stderr and "no,fields" not in ended.stderr, "a broken line: 65, and it is not shown")
+
+
 def settings(program, server):
     print("settings")
     server.client.put_object(Bucket="lake", Key="shop/sales.parquet", Body=sales(40))
@@ -106,6 +136,15 @@ def settings(program, server):
         key = next(key for key in server.objects("warehouse", f"sse-{kind}/") if key.endswith(".parquet"))
         head = server.client.head_object(Bucket="warehouse", Key=key)
         check(head.get("ServerSideEncryption") == algorithm, f"what is written is encrypted by {algorithm}")
+    run("styles", block(server.url), AWS_VIRTUAL_HOSTED_STYLE_REQUEST="False", **KEYS)
+    wrong = (
+        ({"AWS_ENDPOINT_URL": "localhost:9000"}, "no address"),
+        ({"AWS_ENDPOINT_URL": "http://:9000"}, "no address"),
+        ({"AWS_ENDPOINT_URL": server.url, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "True"}, "path_style: true"),
+        ({"AWS_ENDPOINT_URL": server.url, "AWS_SESSION_TOKEN": "token\n"}, "`aws_session_token` holds a line break"),
+    )
+    for variables, words in wrong:
+        check(words in run("wrong", "", code=78, **KEYS | variables).stderr, f"what cannot be: 78, {words}")
     written = run("oops", block(server.url, credentials={"keys": {"access_key_id": "AKIAOOPS", "secret_access_key": "oops"}}), code=78)
     check("P160" in written.stderr and "oops" not in written.stderr.lower(), "a key that was written out is not repeated")
 
@@ -166,6 +205,7 @@ def main():
         upload(server)
         same_bytes(program, server, expected)
         dataset_as_source(program, server)
+        text_sources(program, server)
         settings(program, server)
         errors(program, server)
     print(json.dumps({"s3_nightly": "passed"}))

@@ -89,8 +89,8 @@ impl OpenLineage {
                 let mut events: Vec<Value> = aborted.collect();
                 events.push(match (success, interrupted) {
                     (true, _) => self.of_run(run, "COMPLETE", None),
-                    (false, true) => self.of_run(run, "ABORT", Some(&run.why())),
-                    (false, false) => self.of_run(run, "FAIL", Some(&run.why())),
+                    (false, true) => self.of_run(run, "ABORT", Some(&run.why("the run was interrupted"))),
+                    (false, false) => self.of_run(run, "FAIL", Some(&run.why("the run failed"))),
                 });
                 events
             }
@@ -173,9 +173,10 @@ impl Run {
         }
     }
 
-    fn why(&self) -> String {
+    /// Names the nodes that failed, or says `otherwise`.
+    fn why(&self, otherwise: &str) -> String {
         match self.failed.as_slice() {
-            [] => "the run was interrupted".to_owned(),
+            [] => otherwise.to_owned(),
             failed => format!("failed: {}", failed.join(", ")),
         }
     }

@@ -216,6 +216,7 @@ async fn rows(dataset: &Dataset, file: &CommittedFile) -> Result<Option<Fault>, 
         Ok(footer) if footer.rows == Some(file.rows) => Ok(None),
         Ok(footer) => Ok(Some(Fault::Rows { committed: file.rows, found: footer.rows.unwrap_or(0) })),
         Err(error) if error.kind() == Kind::Corrupt => Ok(Some(Fault::Unreadable(error.detail))),
+        Err(error) if error.kind() == Kind::NotFound => Ok(Some(Fault::Missing)),
         Err(error) => Err(error),
     }
 }

@@ -20,7 +20,11 @@ const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Whether a file whose upload could not be completed is there all the same: the answer may have been lost, and to a
 /// second request the server says that it knows no such upload. The name is the run's own, so nobody else wrote it.
+/// No answer of the local disk is lost: a file that is there after an error may not be there for good.
 pub(super) async fn arrived(dataset: &Dataset, file: &CommittedFile) -> bool {
+    if dataset.to.is_local() {
+        return false;
+    }
     let Ok(path) = dataset.path(&file.path) else { return false };
     dataset.store.head(&path).await.is_ok_and(|meta| meta.size == file.bytes)
 }

@@ -9,6 +9,7 @@ use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 
 use super::profile::{Files, Profile};
 use super::settings::{Credentials, S3Settings, names_someone, options, value};
+use super::sound::{before_host, complaint, is_virtual_hosted};
 use super::store::S3Store;
 use crate::storage::{Kind, StorageError};
 
@@ -35,17 +36,19 @@ pub(in crate::storage) fn connect(
 ) -> Result<S3Store, StorageError> {
     let mut options = options(settings, variables);
     identify(bucket, settings, &mut options)?;
+    if let Some(complaint) = complaint(bucket, &options) {
+        return Err(failed(bucket, Kind::Invalid, &complaint));
+    }
     let endpoint = value(&options, Key::S3Endpoint).or_else(|| value(&options, Key::Endpoint)).map(str::to_owned);
     let is_plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     if is_plain {
         // Who writes `http:` means it.
         options.push((Key::Client(ClientConfigKey::AllowHttp), "true".to_owned()));
     }
-    let virtual_hosted = value(&options, Key::VirtualHostedStyleRequest) == Some("true");
-    if let Some(endpoint) = endpoint.filter(|_| virtual_hosted) {
+    if let Some(endpoint) = endpoint.filter(|_| is_virtual_hosted(&options)) {
         // The client wants the bucket in it already.
         options.retain(|(key, _)| *key != Key::S3Endpoint);
-        options.push((Key::Endpoint, endpoint.replacen("://", &format!("://{bucket}."), 1)));
+        options.push((Key::Endpoint, before_host(&endpoint, bucket)));
     }
     if value(&options, Key::Client(ClientConfigKey::Timeout)).is_none() {
         options.push((Key::Client(ClientConfigKey::Timeout), format!("{}s", TIMEOUT.as_secs())));

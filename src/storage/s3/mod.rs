@@ -5,9 +5,11 @@ mod faults;
 mod profile;
 mod scanned;
 mod settings;
+mod sound;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 pub(super) use client::connect;
 pub(super) use faults::classify;

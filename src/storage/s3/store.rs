@@ -21,6 +21,7 @@ use object_store::{
 
 use super::client::{PAUSE, PAUSE_GROWTH, PAUSE_MAX};
 use super::faults::{Disagreement, Shortened, is_transient};
+use super::upload::Upload;
 
 /// Tries to read the same twice in a row.
 const READS_MAX: usize = 10;
@@ -49,7 +50,7 @@ impl S3Store {
 
     /// Makes a request that may well be made twice, and makes it again where the client takes a failure for final:
     /// a connection that breaks while it is under way, an answer that makes no sense.
-    async fn persist<T, F: Future<Output = Result<T>>>(&self, request: impl Fn(AmazonS3) -> F) -> Result<T> {
+    pub(super) async fn persist<T, F: Future<Output = Result<T>>>(&self, request: impl Fn(AmazonS3) -> F) -> Result<T> {
         let started = Instant::now();
         let mut pause = PAUSE;
         loop {
@@ -64,11 +65,11 @@ impl S3Store {
         }
     }
 
-    fn client(&self) -> &AmazonS3 {
+    pub(super) fn client(&self) -> &AmazonS3 {
         if self.is_down.load(Ordering::Relaxed) { &self.hasty } else { &self.patient }
     }
 
-    fn note<T>(&self, result: Result<T>) -> Result<T> {
+    pub(super) fn note<T>(&self, result: Result<T>) -> Result<T> {
         match &result {
             Ok(_) => self.is_down.store(false, Ordering::Relaxed),
             Err(error) if is_transient(error) => self.is_down.store(true, Ordering::Relaxed),
@@ -192,11 +193,11 @@ impl ObjectStore for S3Store {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let begin = |client: AmazonS3| {
-            let options = options.clone();
-            async move { client.put_multipart_opts(location, options).await }
-        };
-        self.persist(begin).await
+        if options != PutMultipartOptions::default() {
+            let (operation, implementer) = ("put_multipart_opts with options".to_owned(), self.to_string());
+            return Err(Error::NotImplemented { operation, implementer });
+        }
+        Ok(Box::new(Upload::begin(self, location).await?))
     }
 
     async fn get_opts(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {

@@ -159,6 +159,39 @@ async fn what_may_be_done_twice_is_when_the_connection_breaks() {
 }
 
 #[tokio::test]
+async fn an_outage_during_an_upload_is_waited_for_once() {
+    let uploads = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+    let server = Server::start(move |number| if number == 0 { (200, uploads.into()) } else { (503, b"busy".to_vec()) });
+    let settings = S3Settings { retry: Some(Duration::from_secs(1)), ..S3Settings::default() };
+    let store = server.store(settings);
+    let mut upload = store.put_multipart(&Path::from("x")).await.unwrap();
+    upload.put_part("1".into()).await.unwrap_err();
+    let patient = server.requests();
+    assert!(patient > 2, "{patient} requests in the budget");
+    upload.complete().await.unwrap_err(); // not asked for: a part is missing
+    upload.abort().await.unwrap_err();
+    assert_eq!(server.requests(), patient + 1);
+}
+
+#[tokio::test]
+async fn the_parts_of_an_upload_arrive_in_their_order() {
+    let server = Server::start(|number| match number {
+        0 => (200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>".to_vec()),
+        1 => (HANGS_UP, vec![]),
+        4 => (200, b"<CompleteMultipartUploadResult><ETag>\"v1\"</ETag></CompleteMultipartUploadResult>".to_vec()),
+        _ => (200, vec![]),
+    });
+    let mut upload = server.store(S3Settings::default()).put_multipart(&Path::from("x")).await.unwrap();
+    let (first, second) = (upload.put_part("1".into()), upload.put_part("2".into()));
+    second.await.unwrap();
+    first.await.unwrap();
+    upload.complete().await.unwrap();
+    let seen = server.seen.lock().unwrap();
+    let numbers: Vec<&str> = seen.iter().filter_map(|head| head.split("partNumber=").nth(1)?.get(..1)).collect();
+    assert_eq!(numbers, ["2", "2", "1"], "the one whose connection broke is sent again");
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_tried_again_and_shows_no_key() {
     let body = b"<Error><Code>AccessDenied</Code><Message>not AKIAUNITTEST</Message></Error>".to_vec();
     let server = Server::start(move |_| (403, body.clone()));

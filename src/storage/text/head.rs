@@ -49,10 +49,14 @@ async fn read(file: &SourceFile, format: &Format) -> Result<Footer, StorageError
         }
         length = (length * 8).min(RECORD_BYTES_MAX as u64 + 1);
     };
-    let names = match format {
+    // A line may be long and have very many keys: whoever waits for a signal is not to wait for it.
+    let format = format.clone();
+    let names = tokio::task::spawn_blocking(move || match &format {
         Format::Csv(csv) => of_csv(&block, csv),
         _ => of_objects(&block),
-    };
+    });
+    let names =
+        names.await.map_err(|error| StorageError::new(Kind::Other, "read", &file.location, error.to_string()))?;
     let columns = names.map_err(|detail| corrupt(&detail))?.into_iter();
     let columns = columns.map(|name| Column { name, data_type: None, nullable: true }).collect();
     Ok(Footer { location: file.location.clone(), size: file.size, rows: None, columns, times: Times::default() })
