@@ -6,6 +6,8 @@
 //! vector widths and chosen at run time; they never fuse a multiplication with an addition, so
 //! every width gives the same bits.
 
+pub mod assignment;
+pub mod dbscan;
 pub mod input;
 pub mod item_cf;
 pub mod kmeans;

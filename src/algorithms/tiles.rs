@@ -3,7 +3,7 @@
 //! Working on [`LANES`] rows at once lets the compiler use whatever vector width there is without
 //! changing the order in which any one row's terms are added.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 /// Rows in a tile.
@@ -15,42 +15,111 @@ const BLOCK_TILES: usize = 128;
 /// Rows in a block.
 pub(super) const BLOCK_ROWS: usize = LANES * BLOCK_TILES;
 
-/// A matrix of `rows` × `columns`; the last tile is padded with zeros.
-pub(super) struct Tiles {
-    data: Vec<f64>,
+/// A matrix of `rows` × `columns`.
+pub(super) struct Tiles<'a> {
+    full: Full<'a>,
+    /// The last block, if it is not whole; its last tile is padded with zeros.
+    last: Vec<f64>,
     pub(super) rows: usize,
     pub(super) columns: usize,
 }
 
-impl Tiles {
+/// The whole blocks.
+enum Full<'a> {
+    Owned(Vec<f64>),
+    /// Regrouped where they lie, and put back in order in the end.
+    Lent(&'a mut [f64]),
+}
+
+impl<'a> Tiles<'a> {
     /// Copies `x`, in any memory layout.
-    pub(super) fn new(x: ArrayView2<'_, f64>) -> Self {
+    pub(super) fn new(x: ArrayView2<'_, f64>) -> Tiles<'static> {
         let (rows, columns) = x.dim();
-        let mut data = vec![0.0; rows.div_ceil(LANES) * LANES * columns];
-        let blocks = data.par_chunks_mut((BLOCK_ROWS * columns).max(1));
-        let sources: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
-        blocks.zip(sources).for_each(|(block, source)| {
-            let tiles = block.chunks_mut(LANES * columns);
-            for (tile, rows) in tiles.zip(source.axis_chunks_iter(Axis(0), LANES)) {
-                for (lane, row) in rows.rows().into_iter().enumerate() {
-                    let slots = tile.iter_mut().skip(lane).step_by(LANES);
-                    slots.zip(row).for_each(|(slot, &value)| *slot = value);
-                }
-            }
-        });
-        Self { data, rows, columns }
+        let (whole, rest) = x.split_at(Axis(0), rows / BLOCK_ROWS * BLOCK_ROWS);
+        let mut full = vec![0.0; whole.len()];
+        let blocks = full.par_chunks_mut((BLOCK_ROWS * columns).max(1));
+        let sources: Vec<_> = whole.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
+        blocks.zip(sources).for_each(|(block, source)| regroup(source, block));
+        Tiles { full: Full::Owned(full), last: tiled(rest), rows, columns }
+    }
+
+    /// Regroups `x` where it lies, which takes no more memory than a block of it; dropped, it puts it back. A matrix
+    /// that does not lie row after row is copied.
+    pub(super) fn in_place(x: &'a mut Array2<f64>) -> Tiles<'a> {
+        let (rows, columns) = x.dim();
+        if !x.is_standard_layout() {
+            return Tiles::new(x.view());
+        }
+        let last = tiled(x.slice(ndarray::s![rows / BLOCK_ROWS * BLOCK_ROWS.., ..]));
+        let values = x.as_slice_mut().unwrap_or_default();
+        let (full, _) = values.split_at_mut(rows / BLOCK_ROWS * BLOCK_ROWS * columns);
+        transpose(full, LANES, columns);
+        Tiles { full: Full::Lent(full), last, rows, columns }
     }
 
     /// The blocks of tiles, in the order of the rows.
-    pub(super) fn blocks(&self) -> rayon::slice::Chunks<'_, f64> {
-        self.data.par_chunks((BLOCK_ROWS * self.columns).max(1))
+    pub(super) fn blocks(&self) -> impl IndexedParallelIterator<Item = &[f64]> {
+        let full = self.full().par_chunks((BLOCK_ROWS * self.columns).max(1));
+        full.chain((!self.last.is_empty()).then_some(self.last.as_slice()))
     }
 
     /// One row, copied together.
     pub(super) fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
+        let whole = self.rows / BLOCK_ROWS * BLOCK_ROWS;
+        let (values, row) = if row < whole { (self.full(), row) } else { (self.last.as_slice(), row - whole) };
         let start = (row / LANES) * LANES * self.columns + row % LANES;
-        self.data.iter().skip(start).step_by(LANES).take(self.columns).copied()
+        values.iter().skip(start).step_by(LANES).take(self.columns).copied()
     }
+
+    fn full(&self) -> &[f64] {
+        match &self.full {
+            Full::Owned(values) => values,
+            Full::Lent(values) => values,
+        }
+    }
+}
+
+impl Drop for Tiles<'_> {
+    fn drop(&mut self) {
+        if let Full::Lent(values) = &mut self.full {
+            transpose(values, self.columns, LANES);
+        }
+    }
+}
+
+/// Some rows as tiles, the last one padded with zeros.
+pub(super) fn tiled(x: ArrayView2<'_, f64>) -> Vec<f64> {
+    let mut tiles = vec![0.0; x.nrows().div_ceil(LANES) * LANES * x.ncols()];
+    regroup(x, &mut tiles);
+    tiles
+}
+
+/// Copies rows into tiles.
+fn regroup(x: ArrayView2<'_, f64>, tiles: &mut [f64]) {
+    let tiles = tiles.chunks_mut((LANES * x.ncols()).max(1));
+    for (tile, rows) in tiles.zip(x.axis_chunks_iter(Axis(0), LANES)) {
+        for (lane, row) in rows.rows().into_iter().enumerate() {
+            let slots = tile.iter_mut().skip(lane).step_by(LANES);
+            slots.zip(row).for_each(|(slot, &value)| *slot = value);
+        }
+    }
+}
+
+/// Turns each matrix of `rows` × `columns` in a sequence of them round.
+fn transpose(values: &mut [f64], rows: usize, columns: usize) {
+    if rows * columns == 0 {
+        return;
+    }
+    values.par_chunks_mut(BLOCK_TILES * rows * columns).for_each(|block| {
+        let mut turned = vec![0.0; rows * columns];
+        for tile in block.chunks_exact_mut(rows * columns) {
+            for (row, values) in tile.chunks_exact(columns).enumerate() {
+                let slots = turned.iter_mut().skip(row).step_by(rows);
+                slots.zip(values).for_each(|(slot, &value)| *slot = value);
+            }
+            tile.copy_from_slice(&turned);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -62,12 +131,21 @@ mod tests {
     fn rows_come_back_in_both_memory_orders() {
         let value = |(i, j): (usize, usize)| (i * 10 + j) as f64;
         let small = Array2::from_shape_fn((37, 3).f(), value);
-        for x in [small.as_standard_layout().to_owned(), small, Array2::from_shape_fn((5000, 2), value)] {
-            let tiles = Tiles::new(x.view());
-            for (i, row) in x.rows().into_iter().enumerate() {
-                assert_eq!(tiles.row(i).collect::<Vec<_>>(), row.to_vec());
-            }
-            assert_eq!(tiles.data.len() % (LANES * x.ncols()), 0);
+        let large = Array2::from_shape_fn((5000, 2), value);
+        let whole = Array2::from_shape_fn((BLOCK_ROWS * 2, 7), value);
+        for mut x in [small.as_standard_layout().to_owned(), small, large, whole] {
+            let before = x.clone();
+            let check = |tiles: &Tiles<'_>| {
+                for (i, row) in before.rows().into_iter().enumerate() {
+                    assert_eq!(tiles.row(i).collect::<Vec<_>>(), row.to_vec());
+                }
+                let blocks: Vec<&[f64]> = tiles.blocks().collect();
+                assert_eq!(blocks.len(), before.nrows().div_ceil(BLOCK_ROWS));
+                assert!(blocks.iter().all(|block| block.len() % (LANES * before.ncols()) == 0));
+            };
+            check(&Tiles::new(x.view()));
+            check(&Tiles::in_place(&mut x));
+            assert_eq!(x, before, "it is put back");
         }
     }
 }

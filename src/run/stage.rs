@@ -22,6 +22,7 @@ use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::observe::MemoryLimit;
 use crate::plan::{Feed, Node, Plan, StageWork, Work};
 use crate::problem::Code;
+use crate::stages::contract::Before;
 use crate::stages::{Inputs, NamedTable, Outputs, StageContext};
 use crate::storage::scan::RowCounter;
 use crate::storage::{Kind, StorageError, local, scan};
@@ -130,6 +131,12 @@ fn inputs(
         };
         let version = decision.model.as_deref().ok_or_else(missing)?;
         inputs.earlier = Some(around.state.model(&node.name, version)?.ok_or_else(missing)?);
+    } else if let Some(version) = &decision.model {
+        inputs.earlier = around.state.model(&node.name, version)?;
+    }
+    if let (Some((run_date, key)), Some((port, _))) = (&decision.before, node.outputs.first()) {
+        let file = table_file(&around.state.tables(&node.name, key), port);
+        inputs.before = Some(Before { run_date: *run_date, frame: scan::read_parquet(&file)? });
     }
     Ok(inputs)
 }

@@ -40,6 +40,12 @@ pub trait Stage: Send + Sync {
         false
     }
 
+    /// Whether it looks at what it gave for the newest earlier run date, where there is such a run: at the model, and at
+    /// the first table.
+    fn looks_back(&self) -> bool {
+        false
+    }
+
     /// The schema of each output, in the order of [`Stage::outputs`]; problems are placed under
     /// `with` or `inputs`.
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>>;
@@ -138,12 +144,21 @@ pub struct NamedTable {
     pub table: Table,
 }
 
+/// The first table that a stage gave for an earlier run date.
+#[derive(Clone)]
+pub struct Before {
+    pub run_date: NaiveDate,
+    pub frame: LazyFrame,
+}
+
 /// The tables a stage works on.
 #[derive(Default)]
 pub struct Inputs {
     pub ports: BTreeMap<String, Vec<NamedTable>>,
-    /// The model to apply, where the stage asked for one.
+    /// The model to apply, or to look back at, where the stage asked for one.
     pub earlier: Option<Model>,
+    /// What the stage gave before, where it looks back and there is such a run.
+    pub before: Option<Before>,
     /// The rows of the tables at each port, together.
     pub rows: BTreeMap<String, u64>,
     /// What is left of the run's memory, where that is limited; a stage that can do with less does so.

@@ -28,8 +28,16 @@ pub mod recommendation {
     mod neighbors;
 }
 pub mod segmentation {
+    pub mod dbscan;
+    mod identity;
     mod input;
+    mod judge;
     pub mod kmeans;
+    mod migration;
+    mod names;
+    mod pictures;
+    mod preparation;
+    mod profiles;
     pub mod rfm;
 }
 
@@ -43,6 +51,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prepare::features::Features>(),
     Kind::of::<segmentation::rfm::Rfm>(),
     Kind::of::<segmentation::kmeans::KMeans>(),
+    Kind::of::<segmentation::dbscan::Dbscan>(),
     Kind::of::<recommendation::item_cf::ItemCf>(),
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),

@@ -20,7 +20,7 @@ use crate::table::{Role, TableSchema};
 pub enum Protocol {
     /// Nothing is fitted.
     None,
-    /// Fits and applies on the snapshot of the run date; no labels.
+    /// Fits and applies on the snapshot of the run date, or on all rows of a table without snapshots; no labels.
     Newest { port: &'static str },
     /// Labelled snapshots.
     Snapshots { port: &'static str, target: String },
@@ -60,7 +60,10 @@ fn ends(moment: NaiveDate, horizon_days: u32) -> Option<NaiveDate> {
 pub fn check(protocol: &Protocol, inputs: &InputSchemas, run_date: NaiveDate) -> Vec<Problem> {
     match protocol {
         Protocol::None => vec![],
-        Protocol::Newest { port } => table(inputs, port, |schema| snapshots_present(schema, port, run_date)),
+        Protocol::Newest { port } => table(inputs, port, |schema| match schema.snapshots.is_empty() {
+            true => vec![],
+            false => snapshots_present(schema, port, run_date),
+        }),
         Protocol::Snapshots { port, target } => table(inputs, port, |schema| {
             let problems = snapshots_present(schema, port, run_date);
             if problems.is_empty() { labelled(schema, target, run_date) } else { problems }

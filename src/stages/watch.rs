@@ -20,6 +20,12 @@ const SUSPICIOUS_AUC: f64 = 0.95;
 const SILHOUETTE: [f64; 2] = [0.25, 0.5];
 /// Lists that show a smaller share of the catalog are nearly the same for everyone.
 const COVERAGE_MIN: f64 = 0.05;
+/// Below this, segments are called unstable (Hennig 2007 has 0.75 for the Jaccard index of single clusters).
+const STABILITY_MIN: f64 = 0.75;
+/// Where squared distances have grown by more, the centroids are those of others.
+const SPREAD_MAX: f64 = 1.25;
+/// More noise than this leaves little to act on.
+const NOISE_MAX: f64 = 0.5;
 /// A smaller segment is hardly one to act on.
 const SEGMENT_SHARE_MIN: f64 = 0.01;
 
@@ -155,6 +161,43 @@ pub fn weak_structure(silhouette: Option<f64>) -> Option<String> {
             Some(format!("A silhouette of {value:.2} means a weak structure: many lie between two segments."))
         }
         _ => None,
+    }
+}
+
+/// Segments that other rows of the same kind would not give again.
+pub fn unstable(adjusted_rand: Option<f64>) -> Option<String> {
+    adjusted_rand.filter(|mean| *mean < STABILITY_MIN).map(|mean| {
+        format!(
+            "Segments found on samples of the rows agree with these by {mean:.2} only (adjusted Rand; 1 is fully): who is \
+             in which is to a good part chance. Fewer clusters may hold better."
+        )
+    })
+}
+
+/// The segments of an earlier night no longer fit: mean squared distances, fitted on and now.
+pub fn fits_no_longer(then: f64, now: f64) -> Option<String> {
+    (now > then * SPREAD_MAX).then(|| {
+        let more = if then > 0.0 { format!("{} more than", percent(now / then - 1.0)) } else { "not 0 as".to_owned() };
+        format!(
+            "The segments no longer fit: squared distances to the centroids are on average {more} when they were \
+             fitted. Fit them anew."
+        )
+    })
+}
+
+/// Most are of no segment, or there is hardly more than one.
+pub fn noise(share: f64, clusters: usize) -> Option<String> {
+    match clusters {
+        0 => Some(
+            "There is no segment: nowhere are enough within the radius. Try a greater radius or fewer points."
+                .to_owned(),
+        ),
+        1 => Some(
+            "There is one segment only: within this radius all that is dense is connected. Try a smaller one."
+                .to_owned(),
+        ),
+        _ => (share > NOISE_MAX)
+            .then(|| format!("{} are noise, of no segment: try a greater radius or fewer points.", percent(share))),
     }
 }
 

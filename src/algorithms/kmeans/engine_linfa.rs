@@ -1,6 +1,6 @@
 //! linfa-clustering's k-means, and this crate's k-means behind linfa's traits.
 
-use super::{KMeans, KMeansError, Params};
+use super::{Init, KMeans, KMeansError, Params};
 use linfa::DatasetBase;
 use linfa::prelude::ParamGuard;
 use linfa::traits::{Fit, PredictInplace};
@@ -14,6 +14,10 @@ use rand_xoshiro::Xoshiro256Plus;
 pub(super) fn fit(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> Result<KMeans, KMeansError> {
     let rng = Xoshiro256Plus::seed_from_u64(rng.r#gen());
     let fitted = linfa_clustering::KMeans::params_with_rng(params.clusters, rng)
+        .init_method(match params.init {
+            Init::PlusPlus => linfa_clustering::KMeansInit::KMeansPlusPlus,
+            Init::Random => linfa_clustering::KMeansInit::Random,
+        })
         .n_runs(params.restarts.max(1))
         .max_n_iterations(params.max_iterations.max(1) as u64)
         // linfa demands a tolerance above zero.

@@ -13,6 +13,19 @@ pub(super) struct Stop {
     pub(super) shift: f64,
 }
 
+/// The rows, and what each counts; 1 without weights.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) tiles: &'a Tiles<'a>,
+    pub(super) weights: Option<&'a [f64]>,
+}
+
+impl Rows<'_> {
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.weights.and_then(|weights| weights.get(row).copied()).unwrap_or(1.0)
+    }
+}
+
 /// Where one start ended.
 pub(super) struct Start {
     centroids: Vec<f64>,
@@ -35,42 +48,38 @@ impl Start {
 const REFINEMENTS_MAX: usize = 15;
 
 /// Goes on from where a start ended, if it has iterations left.
-pub(super) fn refine(tiles: &Tiles, start: Start, max_iterations: usize) -> Start {
+pub(super) fn refine(rows: Rows<'_>, start: Start, max_iterations: usize) -> Start {
     let left = max_iterations.saturating_sub(start.iterations).min(REFINEMENTS_MAX);
     if left == 0 {
         return start;
     }
-    let end = iterate(tiles, start.centroids, &Stop { max_iterations: left, shift: 0.0 });
+    let end = iterate(rows, start.centroids, &Stop { max_iterations: left, shift: 0.0 });
     Start { iterations: start.iterations + end.iterations, converged: start.converged || end.converged, ..end }
-}
-
-/// Sums of coordinates and numbers of rows, by cluster, and the inertia.
-struct Sums {
-    coordinates: Vec<f64>,
-    sizes: Vec<usize>,
-    inertia: f64,
 }
 
 /// Iterates until no row changes its cluster, the centroids stand still, or the iterations are
 /// used up; sizes and inertia belong to the centroids returned.
-pub(super) fn iterate(tiles: &Tiles, mut centroids: Vec<f64>, stop: &Stop) -> Start {
-    let mut labels = vec![u32::MAX; tiles.rows];
-    let mut distances = vec![0.0; tiles.rows];
+pub(super) fn iterate(rows: Rows<'_>, mut centroids: Vec<f64>, stop: &Stop) -> Start {
+    let columns = rows.tiles.columns;
+    let mut labels = vec![u32::MAX; rows.tiles.rows];
+    let mut distances = vec![0.0; rows.tiles.rows];
+    let mut sums = Sums::zero(centroids.len() / columns, columns);
     let mut iterations = 0;
     let mut settled = false;
     loop {
-        let (mut sums, changed) = assign(tiles, &centroids, &mut labels, &mut distances);
+        let Pass { inertia, changes } = assign(rows, &centroids, &mut labels, &mut distances);
+        sums.add(&changes.sums);
         let empty = sums.sizes.contains(&0);
         let done = iterations >= stop.max_iterations;
-        if (settled || done || !changed) && (!empty || done) {
-            let (sizes, inertia) = (sums.sizes, sums.inertia);
-            let converged = settled || !changed;
+        if (settled || done || changes.rows == 0) && (!empty || done) {
+            let converged = settled || changes.rows == 0;
+            let sizes = sums.sizes.into_iter().map(|size| size as usize).collect();
             return Start { centroids, sizes, inertia, iterations, converged };
         }
         if empty {
-            fill_empty(tiles, &mut sums, &labels, &distances);
+            fill_empty(rows, &mut sums, &mut labels, &distances);
         }
-        let moved = means(&sums, &centroids, tiles.columns);
+        let moved = sums.means(&centroids);
         let shift: f64 = moved.iter().zip(&centroids).map(|(a, b)| (a - b) * (a - b)).sum();
         settled = shift <= stop.shift && !empty;
         centroids = moved;
@@ -78,51 +87,112 @@ pub(super) fn iterate(tiles: &Tiles, mut centroids: Vec<f64>, stop: &Stop) -> St
     }
 }
 
-/// One pass over the rows: new labels and distances, the sums by cluster, and whether any label
-/// changed. Sums of blocks are folded in order.
-fn assign(tiles: &Tiles, centroids: &[f64], labels: &mut [u32], distances: &mut [f64]) -> (Sums, bool) {
-    let columns = tiles.columns;
-    let blocks = tiles.blocks().zip(labels.par_chunks_mut(BLOCK_ROWS));
-    let partial: Vec<(Sums, bool)> = blocks
-        .zip(distances.par_chunks_mut(BLOCK_ROWS))
-        .map(|((block, labels), distances)| {
-            let before = labels.to_vec();
-            nearest(block, columns, centroids, labels, distances);
-            (add_up(block, columns, centroids.len(), labels, distances), before != labels)
-        })
-        .collect();
-    let mut all =
-        Sums { coordinates: vec![0.0; centroids.len()], sizes: vec![0; centroids.len() / columns], inertia: 0.0 };
-    let mut changed = false;
-    for (part, part_changed) in partial {
-        all.coordinates.iter_mut().zip(part.coordinates).for_each(|(sum, part)| *sum += part);
-        all.sizes.iter_mut().zip(part.sizes).for_each(|(sum, part)| *sum += part);
-        all.inertia += part.inertia;
-        changed |= part_changed;
-    }
-    (all, changed)
+/// Weighted sums of coordinates, weights and numbers of rows, by cluster.
+struct Sums {
+    columns: usize,
+    coordinates: Vec<f64>,
+    masses: Vec<f64>,
+    /// Changes may be negative.
+    sizes: Vec<i64>,
 }
 
-/// The sums of one block.
-fn add_up(block: &[f64], columns: usize, width: usize, labels: &[u32], distances: &[f64]) -> Sums {
-    let mut coordinates = vec![0.0; width];
-    let mut sizes = vec![0; width / columns];
-    for (tile, labels) in block.chunks_exact(LANES * columns).zip(labels.chunks(LANES)) {
-        for (lane, &label) in labels.iter().enumerate() {
-            let cluster = label as usize;
-            sizes[cluster] += 1;
-            let sums = &mut coordinates[cluster * columns..(cluster + 1) * columns];
-            let values = tile.iter().skip(lane).step_by(LANES);
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+impl Sums {
+    fn zero(clusters: usize, columns: usize) -> Sums {
+        let (masses, sizes) = (vec![0.0; clusters], vec![0; clusters]);
+        Sums { columns, coordinates: vec![0.0; clusters * columns], masses, sizes }
+    }
+
+    fn add(&mut self, other: &Sums) {
+        self.coordinates.iter_mut().zip(&other.coordinates).for_each(|(sum, part)| *sum += part);
+        self.masses.iter_mut().zip(&other.masses).for_each(|(sum, part)| *sum += part);
+        self.sizes.iter_mut().zip(&other.sizes).for_each(|(sum, part)| *sum += part);
+    }
+
+    /// A row comes to a cluster or, with a negative sign, leaves it.
+    fn count(&mut self, cluster: usize, values: impl Iterator<Item = f64>, weight: f64, sign: i64) {
+        let signed = weight * sign as f64;
+        let sums = self.coordinates.iter_mut().skip(cluster * self.columns);
+        sums.zip(values).for_each(|(sum, value)| *sum += signed * value);
+        if let (Some(mass), Some(size)) = (self.masses.get_mut(cluster), self.sizes.get_mut(cluster)) {
+            *mass += signed;
+            *size += sign;
         }
     }
-    Sums { coordinates, sizes, inertia: distances.iter().sum() }
+
+    /// The mean of each cluster; one that stayed empty, or has no weight, keeps its centroid.
+    fn means(&self, centroids: &[f64]) -> Vec<f64> {
+        let mut means = centroids.to_vec();
+        let clusters = means.chunks_exact_mut(self.columns).zip(self.coordinates.chunks_exact(self.columns));
+        for (((mean, sum), &mass), &size) in clusters.zip(&self.masses).zip(&self.sizes) {
+            if size > 0 && mass > 0.0 {
+                mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = sum / mass);
+            }
+        }
+        means
+    }
+}
+
+/// What one pass over the rows gave.
+struct Pass {
+    inertia: f64,
+    changes: Changes,
+}
+
+/// The rows that went from one cluster to another.
+struct Changes {
+    rows: usize,
+    sums: Sums,
+}
+
+/// One pass over the rows: new labels and distances, and what the change of labels changes. Sums of blocks are
+/// folded in order.
+fn assign(rows: Rows<'_>, centroids: &[f64], labels: &mut [u32], distances: &mut [f64]) -> Pass {
+    let columns = rows.tiles.columns;
+    let clusters = centroids.len() / columns;
+    let blocks = rows.tiles.blocks().zip(labels.par_chunks_mut(BLOCK_ROWS)).enumerate();
+    let partial: Vec<Pass> = blocks
+        .zip(distances.par_chunks_mut(BLOCK_ROWS))
+        .map(|((number, (block, labels)), distances)| {
+            let before = labels.to_vec();
+            nearest(block, columns, centroids, labels, distances);
+            let weight = |place: usize| rows.weight(number * BLOCK_ROWS + place);
+            let changes = changes(block, Sums::zero(clusters, columns), (&before, labels), weight);
+            let inertia = match rows.weights {
+                None => distances.iter().sum(),
+                Some(_) => distances.iter().enumerate().map(|(place, distance)| weight(place) * distance).sum(),
+            };
+            Pass { inertia, changes }
+        })
+        .collect();
+    let mut all = Pass { inertia: 0.0, changes: Changes { rows: 0, sums: Sums::zero(clusters, columns) } };
+    for part in partial {
+        all.inertia += part.inertia;
+        all.changes.rows += part.changes.rows;
+        all.changes.sums.add(&part.changes.sums);
+    }
+    all
+}
+
+/// The changes of one block.
+fn changes(block: &[f64], mut sums: Sums, labels: (&[u32], &[u32]), weight: impl Fn(usize) -> f64) -> Changes {
+    let columns = sums.columns;
+    let mut rows = 0;
+    for (place, (before, after)) in labels.0.iter().zip(labels.1).enumerate().filter(|(_, (a, b))| a != b) {
+        rows += 1;
+        let tile = block.iter().skip(place / LANES * LANES * columns + place % LANES);
+        let values = || tile.clone().step_by(LANES).take(columns).copied();
+        if *before != u32::MAX {
+            sums.count(*before as usize, values(), weight(place), -1);
+        }
+        sums.count(*after as usize, values(), weight(place), 1);
+    }
+    Changes { rows, sums }
 }
 
 /// Moves the farthest rows, each from a cluster that keeps another, into the empty clusters; of
 /// equally far ones the first row. There is always one, since k distinct rows exist.
-fn fill_empty(tiles: &Tiles, sums: &mut Sums, labels: &[u32], distances: &[f64]) {
-    let mut order: Vec<usize> = (0..tiles.rows).collect();
+fn fill_empty(rows: Rows<'_>, sums: &mut Sums, labels: &mut [u32], distances: &[f64]) {
+    let mut order: Vec<usize> = (0..rows.tiles.rows).collect();
     order.sort_unstable_by(|&a, &b| distances[b].partial_cmp(&distances[a]).unwrap_or(Ordering::Equal).then(a.cmp(&b)));
     let mut farthest = order.into_iter();
     let empty: Vec<usize> = (0..sums.sizes.len()).filter(|&c| sums.sizes[c] == 0).collect();
@@ -130,22 +200,8 @@ fn fill_empty(tiles: &Tiles, sums: &mut Sums, labels: &[u32], distances: &[f64])
         let Some(row) = farthest.find(|&row| sums.sizes[labels[row] as usize] > 1) else {
             return;
         };
-        let from = labels[row] as usize;
-        for (column, value) in tiles.row(row).enumerate() {
-            sums.coordinates[from * tiles.columns + column] -= value;
-            sums.coordinates[cluster * tiles.columns + column] = value;
-        }
-        sums.sizes[from] -= 1;
-        sums.sizes[cluster] = 1;
+        sums.count(labels[row] as usize, rows.tiles.row(row), rows.weight(row), -1);
+        sums.count(cluster, rows.tiles.row(row), rows.weight(row), 1);
+        labels[row] = cluster as u32;
     }
-}
-
-/// The mean of each cluster; one that stayed empty keeps its centroid.
-fn means(sums: &Sums, centroids: &[f64], columns: usize) -> Vec<f64> {
-    let mut means = centroids.to_vec();
-    let clusters = means.chunks_exact_mut(columns).zip(sums.coordinates.chunks_exact(columns));
-    for ((mean, sum), &size) in clusters.zip(&sums.sizes).filter(|(_, size)| **size > 0) {
-        mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = sum / size as f64);
-    }
-    means
 }

@@ -17,9 +17,10 @@ mod tests;
 pub use engine_linfa::Seeded;
 pub use model::{Assignment, KMeans};
 
-use super::input::{InputError, check};
+use super::input::{InputError, check, check_width};
 use super::tiles::Tiles;
-use ndarray::ArrayView2;
+use lloyd::{Rows, Start, Stop};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
@@ -37,13 +38,26 @@ pub enum Engine {
     Linfa,
 }
 
+/// Where a start begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// At rows that lie apart: greedy k-means++.
+    #[default]
+    PlusPlus,
+    /// At rows drawn at random, each as likely as the others.
+    Random,
+}
+
 /// How to fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Params {
     /// The number of clusters.
     pub clusters: usize,
-    /// Independent starts, of which the one of lowest inertia is kept; 0 is taken as 1.
+    /// Independent starts, of which the one of lowest inertia is kept; 0 is taken as 1 unless a start is given.
     pub restarts: usize,
+    /// Where they begin.
+    pub init: Init,
     /// Lloyd iterations of each start; 0 is taken as 1.
     pub max_iterations: usize,
     /// A start ends when the squared movement of all centroids is at most this times the mean
@@ -58,7 +72,14 @@ pub struct Params {
 impl Params {
     /// `clusters` with 10 restarts, 300 iterations, a tolerance of 1e-4, the native engine.
     pub fn new(clusters: usize) -> Self {
-        Self { clusters, restarts: 10, max_iterations: 300, tolerance: 1e-4, engine: Engine::Native }
+        Self {
+            clusters,
+            restarts: 10,
+            init: Init::PlusPlus,
+            max_iterations: 300,
+            tolerance: 1e-4,
+            engine: Engine::Native,
+        }
     }
 }
 
@@ -84,6 +105,12 @@ pub enum KMeansError {
     /// A tolerance that is negative or not a number.
     #[error("stop at a tolerance that is not a number at or above zero")]
     Tolerance,
+    #[error(
+        "weigh rows by numbers that are not finite and at or above zero, or above zero in fewer rows than there are clusters"
+    )]
+    Weights,
+    #[error("cluster with linfa: its k-means knows no weights")]
+    LinfaWeights,
     /// What linfa's traits report.
     #[error("cluster with linfa: {0}")]
     Linfa(#[from] linfa::Error),
@@ -92,36 +119,103 @@ pub enum KMeansError {
     LinfaKMeans(#[from] linfa_clustering::KMeansError),
 }
 
+/// What else a fit may be given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// What each row counts, at least 0; 1 without. The engine of linfa knows no weights.
+    pub weights: Option<&'a [f64]>,
+    /// First centroids (clusters × columns) of one more start, before the others; the engine of linfa leaves it out.
+    pub start: Option<ArrayView2<'a, f64>>,
+}
+
 /// Clusters the rows of `x` (rows × columns). The same `x`, parameters and state of `rng` give the
 /// same model, whatever the number of threads.
 pub fn fit(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> Result<KMeans, KMeansError> {
+    let given = Given::default();
+    check_all(x, params, &given)?;
+    match params.engine {
+        Engine::Native => Ok(fit_native(&Tiles::new(x), &means(x), params, &given, rng)),
+        Engine::Linfa => engine_linfa::fit(x, params, rng),
+    }
+}
+
+/// The same with what is given beside; `x` is regrouped where it lies while this works, and is as before when it
+/// returns, so that hardly more memory is needed than `x` takes.
+pub fn fit_in_place(
+    x: &mut Array2<f64>,
+    params: &Params,
+    given: &Given<'_>,
+    rng: &mut impl Rng,
+) -> Result<KMeans, KMeansError> {
+    check_all(x.view(), params, given)?;
+    match params.engine {
+        Engine::Native => {
+            let mean = means(x.view());
+            Ok(fit_native(&Tiles::in_place(x), &mean, params, given, rng))
+        }
+        Engine::Linfa => engine_linfa::fit(x.view(), params, rng),
+    }
+}
+
+fn check_all(x: ArrayView2<'_, f64>, params: &Params, given: &Given<'_>) -> Result<(), KMeansError> {
     check(x)?;
     check_clusters(x, params.clusters)?;
     if !(params.tolerance >= 0.0 && params.tolerance.is_finite()) {
         return Err(KMeansError::Tolerance);
     }
-    match params.engine {
-        Engine::Native => Ok(fit_native(x, params, rng)),
-        Engine::Linfa => engine_linfa::fit(x, params, rng),
+    if let Some(weights) = given.weights {
+        if weights.len() != x.nrows() {
+            return Err(InputError::Length { rows: x.nrows(), targets: weights.len() }.into());
+        }
+        let is_usable = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        if !weights.iter().all(is_usable) || weights.iter().filter(|weight| **weight > 0.0).count() < params.clusters {
+            return Err(KMeansError::Weights);
+        }
+        if params.engine == Engine::Linfa {
+            return Err(KMeansError::LinfaWeights);
+        }
     }
+    if let Some(start) = given.start {
+        check_width(start, x.ncols())?;
+        check(start)?;
+        if start.nrows() != params.clusters {
+            return Err(InputError::Length { rows: params.clusters, targets: start.nrows() }.into());
+        }
+    }
+    Ok(())
 }
 
-fn fit_native(x: ArrayView2<'_, f64>, params: &Params, rng: &mut impl Rng) -> KMeans {
-    let tiles = Tiles::new(x);
-    let variance = seeding::mean_variance(&tiles, x);
-    let stop = lloyd::Stop { max_iterations: params.max_iterations.max(1), shift: params.tolerance * variance };
+fn means(x: ArrayView2<'_, f64>) -> Vec<f64> {
+    (x.sum_axis(Axis(0)) / x.nrows() as f64).to_vec()
+}
+
+/// Starts of fewer rows run side by side; of more, one after the other on all threads, which takes less memory.
+const SIDE_BY_SIDE_ROWS_MAX: usize = 50_000;
+
+fn fit_native(tiles: &Tiles<'_>, mean: &[f64], params: &Params, given: &Given<'_>, rng: &mut impl Rng) -> KMeans {
+    let rows = Rows { tiles, weights: given.weights };
+    let variance = seeding::mean_variance(tiles, mean);
+    let stop = Stop { max_iterations: params.max_iterations.max(1), shift: params.tolerance * variance };
     // Seeds are drawn beforehand, so that a start does not depend on those before it.
-    let seeds: Vec<u64> = (0..params.restarts.max(1)).map(|_| rng.r#gen()).collect();
-    let starts: Vec<lloyd::Start> = seeds
-        .into_par_iter()
-        .map(|seed| {
-            let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-            let centroids = seeding::plus_plus(&tiles, params.clusters, &mut rng);
-            lloyd::iterate(&tiles, centroids, &stop)
-        })
-        .collect();
-    let best = starts.into_iter().reduce(|a, b| if b.inertia < a.inertia { b } else { a });
-    let refined = best.map(|start| lloyd::refine(&tiles, start, stop.max_iterations));
+    let fewest = usize::from(given.start.is_none());
+    let seeds: Vec<u64> = (0..params.restarts.max(fewest)).map(|_| rng.r#gen()).collect();
+    let start = |seed: u64| {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let centroids = match params.init {
+            Init::PlusPlus => seeding::plus_plus(rows, params.clusters, &mut rng),
+            Init::Random => seeding::random(tiles, params.clusters, &mut rng),
+        };
+        lloyd::iterate(rows, centroids, &stop)
+    };
+    let first = given.start.map(|start| lloyd::iterate(rows, start.iter().copied().collect(), &stop));
+    let better = |a: Start, b: Start| if b.inertia < a.inertia { b } else { a };
+    let best = if tiles.rows <= SIDE_BY_SIDE_ROWS_MAX {
+        let starts: Vec<Start> = seeds.into_par_iter().map(start).collect();
+        first.into_iter().chain(starts).reduce(better)
+    } else {
+        first.into_iter().chain(seeds.into_iter().map(start)).reduce(better)
+    };
+    let refined = best.map(|start| lloyd::refine(rows, start, stop.max_iterations));
     refined.map(|start| start.into_model(tiles.columns)).unwrap_or_default()
 }
 

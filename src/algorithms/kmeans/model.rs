@@ -3,8 +3,8 @@
 use super::KMeansError;
 use super::distance::nearest;
 use crate::algorithms::input::{check_finite, check_width};
-use crate::algorithms::tiles::{BLOCK_ROWS, Tiles};
-use ndarray::{Array1, ArrayView2};
+use crate::algorithms::tiles::{BLOCK_ROWS, tiled};
+use ndarray::{Array1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -52,7 +52,7 @@ impl KMeans {
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Assignment, KMeansError> {
         check_width(x, self.centroids.first().map_or(0, Vec::len))?;
         check_finite(x)?;
-        let (labels, squared) = nearest_rows(&Tiles::new(x), &self.centroids.concat());
+        let (labels, squared) = nearest_rows(x, &self.centroids.concat());
         Ok(Assignment {
             labels: labels.into_iter().map(|label| label as usize).collect(),
             distances: squared.into_iter().map(f64::sqrt).collect(),
@@ -60,13 +60,36 @@ impl KMeans {
     }
 }
 
+impl KMeans {
+    /// The Euclidean distance of every row of `x` to the nearest centroid but that of its own cluster; infinite with
+    /// one cluster.
+    pub fn second(&self, x: ArrayView2<'_, f64>, labels: &Array1<usize>) -> Result<Vec<f64>, KMeansError> {
+        check_width(x, self.centroids.first().map_or(0, Vec::len))?;
+        check_finite(x)?;
+        let mut second = vec![f64::INFINITY; x.nrows()];
+        let rows: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
+        let blocks = rows.into_par_iter().zip(second.par_chunks_mut(BLOCK_ROWS)).enumerate();
+        blocks.for_each(|(block, (rows, second))| {
+            for ((place, row), second) in rows.rows().into_iter().enumerate().zip(second) {
+                let own = labels.get(block * BLOCK_ROWS + place).copied().unwrap_or(usize::MAX);
+                let others = self.centroids.iter().enumerate().filter(|(cluster, _)| *cluster != own);
+                let squared = |centroid: &[f64]| row.iter().zip(centroid).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+                *second = others.map(|(_, centroid)| squared(centroid)).fold(f64::INFINITY, f64::min).sqrt();
+            }
+        });
+        Ok(second)
+    }
+}
+
 /// Labels and squared distances of all rows.
-fn nearest_rows(tiles: &Tiles, centroids: &[f64]) -> (Vec<u32>, Vec<f64>) {
-    let mut labels = vec![0; tiles.rows];
-    let mut distances = vec![0.0; tiles.rows];
-    let blocks = tiles.blocks().zip(labels.par_chunks_mut(BLOCK_ROWS));
+fn nearest_rows(x: ArrayView2<'_, f64>, centroids: &[f64]) -> (Vec<u32>, Vec<f64>) {
+    let mut labels = vec![0; x.nrows()];
+    let mut distances = vec![0.0; x.nrows()];
+    // Block by block, since all tiles at once would take as much memory as the rows.
+    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
+    let blocks = blocks.into_par_iter().zip(labels.par_chunks_mut(BLOCK_ROWS));
     blocks.zip(distances.par_chunks_mut(BLOCK_ROWS)).for_each(|((block, labels), distances)| {
-        nearest(block, tiles.columns, centroids, labels, distances);
+        nearest(&tiled(block), x.ncols(), centroids, labels, distances);
     });
     (labels, distances)
 }

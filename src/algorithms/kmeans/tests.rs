@@ -69,7 +69,8 @@ fn empty_clusters_take_the_farthest_rows() {
     // Two centroids far from everything get no rows at first.
     let tiles = Tiles::new(array![[0.0], [1.0], [2.0], [50.0], [90.0]].view());
     let stop = lloyd::Stop { max_iterations: 50, shift: 0.0 };
-    let start = lloyd::iterate(&tiles, vec![1.0, -500.0, 900.0], &stop).into_model(1);
+    let rows = Rows { tiles: &tiles, weights: None };
+    let start = lloyd::iterate(rows, vec![1.0, -500.0, 900.0], &stop).into_model(1);
     assert_eq!(start.sizes, [3, 1, 1]);
     assert_eq!(start.centroids, [[1.0], [50.0], [90.0]]);
     assert!(start.converged);

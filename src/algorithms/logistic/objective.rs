@@ -10,7 +10,7 @@ const BLOCKS_AT_ONCE: usize = 64;
 
 /// Rows, their signed weights and the penalty.
 pub(super) struct Objective {
-    tiles: Tiles,
+    tiles: Tiles<'static>,
     targets: Vec<f64>,
     l2: f64,
 }
@@ -26,10 +26,9 @@ impl Objective {
     /// blocks are added in the order of the blocks.
     pub(super) fn at(&self, parameters: &[f64], curved: bool) -> Part {
         let mut sum = Part::zero(parameters.len(), curved);
-        let blocks = self.tiles.blocks().zip(self.targets.par_chunks(BLOCK_ROWS));
-        let count = blocks.len();
-        for start in (0..count).step_by(BLOCKS_AT_ONCE) {
-            let some = blocks.clone().skip(start).take(BLOCKS_AT_ONCE);
+        let blocks = || self.tiles.blocks().zip(self.targets.par_chunks(BLOCK_ROWS));
+        for start in (0..blocks().len()).step_by(BLOCKS_AT_ONCE) {
+            let some = blocks().skip(start).take(BLOCKS_AT_ONCE);
             let parts: Vec<Part> = some.map(|(block, targets)| evaluate(block, targets, parameters, curved)).collect();
             parts.iter().for_each(|part| sum.add(part));
         }

@@ -3,10 +3,12 @@
 //! Rows of equal label form a cluster; labels may skip numbers. With one cluster, or as many
 //! clusters as rows, none of the measures exists.
 
+mod agreement;
 mod silhouette;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::{adjusted_rand, normalized_mutual_information};
 pub use silhouette::{Silhouette, silhouette};
 
 use super::{MetricError, check_lengths};

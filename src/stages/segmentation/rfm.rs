@@ -1,6 +1,9 @@
-//! Recency, frequency and monetary value as scores.
+//! Recency, frequency and monetary value as scores, and segments named by them.
 
-use std::collections::BTreeMap;
+mod described;
+mod names;
+#[cfg(test)]
+mod tests;
 
 use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series};
@@ -8,28 +11,50 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::input::{self, PORT};
+use super::migration::{self, Levels};
+use super::profiles::as_of;
 use crate::algorithms::rfm::{Best, scores};
-use crate::format;
-use crate::metrics::evaluation::{Chart, Evaluation, Fact, Slice};
 use crate::problem::{Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::protocol::Protocol;
-use crate::table::{Class, Column, TableSchema, floats};
+use crate::table::{AS_OF, Class, Column, TableSchema, floats};
+use names::{Rule, Usual};
 
-/// Scores every entity by how recently, how often and for how much it bought.
+/// Scores every entity by how recently, how often and for how much it bought, and names its segment.
 ///
 /// Each of the three columns is cut into `bins` of equal size over the entities of the run date's
-/// snapshot, as SQL's `NTILE` does, from 1 (worst) to `bins` (best); of recency less is better, of
-/// the others more. Equal values get equal scores: that of the middle one of them, so with many
-/// ties some scores stay unused. A null has no score and does not count as a row; then `rfm` and
-/// `total` are null too.
+/// snapshot (or all rows of a table without snapshots), as SQL's `NTILE` does, from 1 (worst) to `bins` (best); of
+/// recency less is better, of the others more. Equal values get equal scores: that of the middle one of them, so with
+/// many ties some scores stay unused. A null has no score and does not count as a row; then `rfm`, `total` and
+/// `segment_name` are null too.
 ///
-/// The output `scores` has one row per entity: `recency_score`, `frequency_score`,
-/// `monetary_score`, `rfm` (the three digits side by side, such as `545`) and `total` (their sum). The
-/// report shows how many entities have which scores of recency and frequency.
+/// The output `scores` has one row per entity: `as_of`, `recency_score`, `frequency_score`, `monetary_score`, `rfm` (the
+/// three digits side by side, such as `545`), `total` (their sum) and `segment_name`. The report shows how many entities
+/// have which scores of recency and frequency and which segment, and from the second night on who moved.
+///
+/// Segments are named by the first rule of `segments` whose ranges hold all of its scores. Without `segments` these
+/// eleven count, of recency and of value, the mean of frequency and monetary, half a point rounded up. Where there are
+/// other than five bins, scores are first brought to five: ⌈5 · score / bins⌉.
+///
+/// | segment | recency | value |
+/// |---|---|---|
+/// | Champions | 5 | 4 to 5 |
+/// | Loyal | 3 to 4 | 4 to 5 |
+/// | Potential loyalists | 4 to 5 | 2 to 3 |
+/// | New | 5 | 1 |
+/// | Promising | 4 | 1 |
+/// | Need attention | 3 | 3 |
+/// | About to sleep | 3 | 1 to 2 |
+/// | Cannot lose them | 1 to 2 | 5 |
+/// | At risk | 1 to 2 | 3 to 4 |
+/// | Hibernating | 2 | 1 to 2 |
+/// | Lost | 1 | 1 to 2 |
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rfm {
+    /// The column that names the entity, where the table does not say it: not needed for the output of `features`.
+    #[serde(default)]
+    entity: Option<String>,
     /// The column that says how long ago the entity last bought, such as `recency_days`.
     recency: String,
     /// The column that says how often it bought, such as `orders`.
@@ -40,17 +65,20 @@ pub struct Rfm {
     #[serde(default = "default_bins")]
     #[schemars(range(min = 2, max = 9))]
     bins: u32,
+    /// Rules that name segments, in place of the usual eleven: `{name: Whales, monetary: [5, 5]}`. Ranges are of scores as
+    /// they are, both ends included; what is left out may be anything. Who is in no rule is `Other`.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    segments: Option<Vec<Rule>>,
 }
-
-/// A smaller number of entities is not told.
-const CELL_ROWS_MIN: u64 = 10;
 
 fn default_bins() -> u32 {
     5
 }
 
 /// The columns of the output after the entity.
-const OUTPUTS: [&str; 5] = ["recency_score", "frequency_score", "monetary_score", "rfm", "total"];
+const OUTPUTS: [&str; 7] =
+    [AS_OF, "recency_score", "frequency_score", "monetary_score", "rfm", "total", "segment_name"];
 
 impl StageConfig for Rfm {
     const KIND: &'static str = "rfm";
@@ -66,18 +94,26 @@ impl Stage for Rfm {
         vec!["scores"]
     }
 
+    fn check(&self) -> Vec<Problem> {
+        names::problems(self.segments.as_deref().unwrap_or_default(), self.bins)
+    }
+
     fn protocol(&self) -> Protocol {
         Protocol::Newest { port: PORT }
     }
 
-    fn schemas(&self, inputs: &InputSchemas, _: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
+    fn looks_back(&self) -> bool {
+        true
+    }
+
+    fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
         let features = inputs.one(PORT)?;
         let mut problems: Vec<Problem> = Vec::new();
         for (option, name, _) in self.sides() {
             problems.extend(input::numeric(features, name, ["with", option].map(Step::from)));
         }
-        match input::entity(features, &OUTPUTS) {
-            Ok(entity) if problems.is_empty() => Ok(vec![self.schema(entity, features)]),
+        match input::entity(features, self.entity.as_deref(), &OUTPUTS) {
+            Ok(entity) if problems.is_empty() => Ok(vec![self.schema(entity, features, run_date)]),
             Ok(_) => Err(problems),
             Err(problem) => {
                 problems.push(problem);
@@ -87,18 +123,33 @@ impl Stage for Rfm {
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
-        let table = inputs.one(PORT)?;
-        let entity = input::entity(&table.schema, &OUTPUTS).map_err(|problem| Failure::bug(problem.message))?.name;
-        let frame = input::snapshot(table, &entity, self.sides().map(|(_, name, _)| name), context.run_date)?;
-        let [recency, frequency, monetary] = self.sides().map(|(_, name, best)| -> Result<_, Failure> {
-            scores(&floats(&frame, name)?, self.bins, best).map_err(|error| Failure::bug(error.to_string()))
+        let before = inputs.before.take();
+        let sides = self.sides();
+        let read = input::entities(
+            inputs.one(PORT)?,
+            self.entity.as_deref(),
+            &OUTPUTS,
+            sides.map(|(_, name, _)| name),
+            context.run_date,
+        )?;
+        let [recency, frequency, monetary] = sides.map(|(_, name, best)| -> Result<_, Failure> {
+            scores(&floats(&read.frame, name)?, self.bins, best).map_err(|error| Failure::bug(error.to_string()))
         });
         let scored = Scored { recency: recency?, frequency: frequency?, monetary: monetary? };
-        let evaluation = scored.described(&entity, self.bins);
-        let mut columns = vec![frame.column(&entity)?.clone()];
-        columns.extend(scored.columns().into_iter().map(IntoColumn::into_column));
-        let scores = DataFrame::new(frame.height(), columns)?;
-        Ok(Outputs { tables: vec![scores.lazy()], evaluation: Some(evaluation), ..Outputs::default() })
+        let names = scored.names(self.segments.as_deref(), self.bins);
+        let mut columns = vec![read.frame.column(&read.entity)?.clone(), as_of(context.run_date, read.frame.height())];
+        columns.extend(scored.columns(&names).into_iter().map(IntoColumn::into_column));
+        let table = DataFrame::new(read.frame.height(), columns)?;
+        let order: Vec<&str> = match &self.segments {
+            Some(rules) => rules.iter().map(|rule| rule.name.as_str()).collect(),
+            None => Usual::ALL.iter().map(|usual| usual.name).collect(),
+        };
+        let place = |name: &str| order.iter().position(|other| *other == name).map_or(i64::MAX, |place| place as i64);
+        let levels =
+            Levels { entity: &read.entity, column: "segment_name", place: &place, name: &|name| name.to_owned() };
+        let moves = migration::moves(before.as_ref(), &table, levels)?;
+        let evaluation = scored.described(&read.entity, self.bins, &names, &order, moves);
+        Ok(Outputs { tables: vec![table.lazy()], evaluation: Some(evaluation), ..Outputs::default() })
     }
 }
 
@@ -112,18 +163,22 @@ impl Rfm {
         ]
     }
 
-    fn schema(&self, entity: Column, features: &TableSchema) -> TableSchema {
+    fn schema(&self, entity: Column, features: &TableSchema, run_date: NaiveDate) -> TableSchema {
         let class = |name: &str| features.column(name).map(|column| column.class).unwrap_or_default();
         let of_sides = self.sides().map(|(_, name, _)| class(name));
         let strictest = of_sides.into_iter().max().unwrap_or_default();
-        let classes = of_sides.into_iter().chain(std::iter::repeat(strictest));
+        let classes = [Class::default()].into_iter().chain(of_sides).chain(std::iter::repeat(strictest));
         let column = |(name, class): (&str, Class)| {
-            let dtype = if name == "rfm" { DataType::String } else { DataType::Int64 };
+            let dtype = match name {
+                AS_OF => DataType::Date,
+                "rfm" | "segment_name" => DataType::String,
+                _ => DataType::Int64,
+            };
             Column::new(name, dtype).class(class)
         };
-        let key = vec![entity.name.clone()];
+        let key = vec![entity.name.clone(), AS_OF.to_owned()];
         let columns = std::iter::once(entity).chain(OUTPUTS.into_iter().zip(classes).map(column)).collect();
-        TableSchema { columns, key, ..TableSchema::default() }
+        TableSchema { columns, key, snapshots: vec![run_date], ..TableSchema::default() }
     }
 }
 
@@ -135,75 +190,35 @@ struct Scored {
 }
 
 impl Scored {
-    /// How many entities have which scores. Nothing is fitted, so nothing is judged.
-    fn described(&self, entity: &str, bins: u32) -> Evaluation {
-        let scores = || (1..=bins).rev();
-        let rows = self.recency.len() as f64;
-        let mut cells: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-        for pair in self.recency.iter().zip(&self.frequency) {
-            if let (Some(recency), Some(frequency)) = pair {
-                *cells.entry((*recency, *frequency)).or_default() += 1;
-            }
-        }
-        let count = |recency, frequency| cells.get(&(recency, frequency)).copied().unwrap_or_default();
-        let counts: Vec<Vec<u64>> = scores().map(|r| scores().map(|f| count(r, f)).collect()).collect();
-        let known: u64 = cells.values().sum();
-        let shade = |count: &u64| if *count < CELL_ROWS_MIN { 0.0 } else { *count as f64 };
-        let text = |count: &u64| match *count {
-            0 => "0".to_owned(),
-            few if few < CELL_ROWS_MIN => format!("below {CELL_ROWS_MIN}"),
-            many => format::thousands(many),
-        };
-        let names = |what: &str| scores().map(|score| format!("{what} {score}")).collect::<Vec<_>>();
-        let slices = cells.iter().filter(|(_, count)| **count >= CELL_ROWS_MIN).map(|((recency, frequency), count)| {
-            Slice::new(format!("recency {recency}, frequency {frequency}"), "share", *count as f64 / rows)
-        });
-        Evaluation {
-            target: entity.to_owned(),
-            model: "RFM scores".to_owned(),
-            baseline: String::new(),
-            headline: String::new(),
-            measures: vec![],
-            facts: vec![Fact::new(
-                "rows",
-                format!(
-                    "{}, of which {} have scores",
-                    format::thousands(self.recency.len() as u64),
-                    format::thousands(known)
-                ),
-            )],
-            charts: vec![Chart::Grid {
-                title: "How many have which scores".to_owned(),
-                rows_title: "recency".to_owned(),
-                columns_title: "frequency".to_owned(),
-                rows: names("recency"),
-                columns: names("frequency"),
-                values: counts.iter().map(|row| row.iter().map(shade).collect()).collect(),
-                texts: counts.iter().map(|row| row.iter().map(text).collect()).collect(),
-                center: None,
-            }],
-            slices: slices.collect(),
-            finds: String::new(),
-            watch: vec![],
-        }
+    /// The three scores of each row that has them.
+    fn rows(&self) -> impl Iterator<Item = Option<[u32; 3]>> + '_ {
+        let rows = self.recency.iter().zip(&self.frequency).zip(&self.monetary);
+        rows.map(|((recency, frequency), monetary)| Some([(*recency)?, (*frequency)?, (*monetary)?]))
     }
 
-    /// The columns of the output after the entity.
-    fn columns(self) -> [Series; 5] {
-        let rows = || self.recency.iter().zip(&self.frequency).zip(&self.monetary);
-        let rfm: Vec<Option<String>> = rows().map(|((r, f), m)| Some(format!("{}{}{}", (*r)?, (*f)?, (*m)?))).collect();
-        let total: Vec<Option<i64>> = rows().map(|((r, f), m)| Some(i64::from((*r)? + (*f)? + (*m)?))).collect();
+    /// The segment of each row that has scores.
+    fn names<'a>(&self, rules: Option<&'a [Rule]>, bins: u32) -> Vec<Option<&'a str>> {
+        let name = |scores: [u32; 3]| match rules {
+            Some(rules) => names::by_rules(rules, scores),
+            None => names::usual(scores, bins),
+        };
+        self.rows().map(|scores| scores.map(name)).collect()
+    }
+
+    /// The columns of the output after `as_of`.
+    fn columns(&self, names: &[Option<&str>]) -> [Series; 6] {
+        let rfm: Vec<Option<String>> = self.rows().map(|row| row.map(|[r, f, m]| format!("{r}{f}{m}"))).collect();
+        let total: Vec<Option<i64>> =
+            self.rows().map(|row| row.map(|row| row.into_iter().map(i64::from).sum())).collect();
         let wide = |scores: &[Option<u32>]| scores.iter().map(|score| score.map(i64::from)).collect::<Vec<_>>();
-        let [recency_score, frequency_score, monetary_score, rfm_name, total_name] = OUTPUTS.map(Into::into);
+        let [_, recency_score, frequency_score, monetary_score, rfm_name, total_name, name] = OUTPUTS.map(Into::into);
         [
             Series::new(recency_score, wide(&self.recency)),
             Series::new(frequency_score, wide(&self.frequency)),
             Series::new(monetary_score, wide(&self.monetary)),
             Series::new(rfm_name, rfm),
             Series::new(total_name, total),
+            Series::new(name, names),
         ]
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -174,6 +174,17 @@ async fn an_outage_during_an_upload_is_waited_for_once() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_gone_is_not_waited_for() {
+    let gone = b"<Error><Code>NoSuchUpload</Code></Error>".to_vec();
+    let uploads = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>".to_vec();
+    let server = Server::start(move |number| if number == 0 { (200, uploads.clone()) } else { (404, gone.clone()) });
+    let mut upload = server.store(S3Settings::default()).put_multipart(&Path::from("x")).await.unwrap();
+    upload.abort().await.unwrap_err();
+    upload.put_part("1".into()).await.unwrap_err();
+    assert_eq!(server.requests(), 3);
+}
+
+#[tokio::test]
 async fn the_parts_of_an_upload_arrive_in_their_order() {
     let server = Server::start(|number| match number {
         0 => (200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>".to_vec()),

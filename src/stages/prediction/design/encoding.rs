@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, DataType};
 use serde::{Deserialize, Serialize};
 
 use super::choice::Scale;
-use crate::algorithms::scale::StandardScaler;
+use crate::algorithms::scale::Scaler;
 use crate::stages::contract::Failure;
 use crate::stages::model::Field;
 use crate::table::{floats, type_name};
@@ -28,7 +28,7 @@ pub struct Design {
     /// Rows that it was learned from.
     pub rows: usize,
     /// Of the matrix' columns; `None` leaves them as they are.
-    pub scaler: Option<StandardScaler>,
+    pub scaler: Option<Scaler>,
 }
 
 /// How one feature becomes columns.
@@ -160,7 +160,7 @@ impl Design {
         }
         if scale == Scale::Standard {
             let matrix = design.unscaled(frame)?;
-            design.scaler = Some(StandardScaler::fit(matrix.view()).map_err(|error| Failure::data(error.to_string()))?);
+            design.scaler = Some(Scaler::standard(matrix.view()).map_err(|error| Failure::data(error.to_string()))?);
         }
         Ok(design)
     }
@@ -195,7 +195,7 @@ impl Design {
         if self.scaler.is_some() {
             return Ok(vec![1.0; self.width()]);
         }
-        let scaler = StandardScaler::fit(self.unscaled(frame)?.view());
+        let scaler = Scaler::standard(self.unscaled(frame)?.view());
         Ok(scaler.map_err(|error| Failure::data(error.to_string()))?.scale.to_vec())
     }
 

@@ -1,135 +1,10 @@
-//! The options of the stage.
+//! The options of the stage that others do not have.
 
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::not_clustered;
 use crate::algorithms::kmeans;
-use crate::problem::{Code, Problem, Step};
-
-/// Changes to single columns, in the order in which the keys are written.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "IndexMap<String, serde_json::Value>", into = "IndexMap<String, serde_json::Value>")]
-#[schemars(with = "TransformSchema")]
-pub struct Transform(pub Vec<Change>);
-
-/// One of the changes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    Clip(IndexMap<String, Limits>),
-    Log1p(Vec<String>),
-}
-
-/// Changes to single columns, in the order in which the keys are written.
-#[derive(JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct TransformSchema {
-    /// Column to limits; what lies beyond a limit is set to it.
-    #[serde(default)]
-    clip: IndexMap<String, Limits>,
-    /// Columns that become ln(1 + x), which shortens long tails. A value of -1 or less has no
-    /// logarithm and fails the stage; `clip`, written before, can raise it.
-    #[serde(default)]
-    #[schemars(extend("uniqueItems" = true))]
-    log1p: Vec<String>,
-}
-
-impl TryFrom<IndexMap<String, serde_json::Value>> for Transform {
-    type Error = serde_json::Error;
-
-    fn try_from(written: IndexMap<String, serde_json::Value>) -> Result<Self, Self::Error> {
-        let change = |(name, value): (String, serde_json::Value)| match name.as_str() {
-            "clip" => serde_json::from_value(value).map(Change::Clip),
-            "log1p" => serde_json::from_value(value).map(Change::Log1p),
-            _ => Err(serde::de::Error::unknown_field(&name, &["clip", "log1p"])),
-        };
-        written.into_iter().map(change).collect::<Result<_, _>>().map(Transform)
-    }
-}
-
-impl From<Transform> for IndexMap<String, serde_json::Value> {
-    fn from(transform: Transform) -> Self {
-        let change = |change: Change| match change {
-            Change::Clip(limits) => ("clip".to_owned(), serde_json::json!(limits)),
-            Change::Log1p(columns) => ("log1p".to_owned(), serde_json::json!(columns)),
-        };
-        transform.0.into_iter().map(change).collect()
-    }
-}
-
-/// The limits of a column; at least one.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
-pub struct Limits {
-    /// The least value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// The greatest value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-}
-
-impl Limits {
-    /// The value, or the limit that it lies beyond.
-    pub fn clip(self, value: f64) -> f64 {
-        value.max(self.min.unwrap_or(f64::NEG_INFINITY)).min(self.max.unwrap_or(f64::INFINITY))
-    }
-}
-
-impl Transform {
-    /// Whether the logarithm of a column is taken.
-    pub fn logs(&self, column: &String) -> bool {
-        self.0.iter().any(|change| matches!(change, Change::Log1p(columns) if columns.contains(column)))
-    }
-
-    /// Columns that are not clustered by, and limits that exclude each other.
-    pub fn problems(&self, columns: &[String]) -> Vec<Problem> {
-        let of = |change: &Change| match change {
-            Change::Clip(limits) => clip_problems(limits, columns),
-            Change::Log1p(logged) => log1p_problems(logged, columns),
-        };
-        self.0.iter().flat_map(of).collect()
-    }
-}
-
-fn clip_problems(clip: &IndexMap<String, Limits>, columns: &[String]) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for (name, limits) in clip {
-        let place = ["with", "transform", "clip", name];
-        if !columns.contains(name) {
-            problems.push(not_clustered(name, columns).at(place).at_key());
-        }
-        match (limits.min, limits.max) {
-            (Some(min), Some(max)) if min > max => {
-                let message = format!("`min` ({min}) is above `max` ({max})");
-                problems.push(Problem::new(Code::BadValue, message).at(place));
-            }
-            (None, None) => problems.push(Problem::new(Code::BadValue, "expected `min`, `max` or both").at(place)),
-            _ => {}
-        }
-    }
-    problems
-}
-
-fn log1p_problems(logged: &[String], columns: &[String]) -> Vec<Problem> {
-    let place = |index: usize| ["with", "transform", "log1p"].map(Step::from).into_iter().chain([Step::from(index)]);
-    let strange = logged.iter().enumerate().filter(|(_, name)| !columns.contains(name));
-    strange.map(|(index, name)| not_clustered(name, columns).at(place(index))).collect()
-}
-
-/// What makes the columns comparable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// Each column to mean zero and population deviation one.
-    #[default]
-    Standard,
-    /// As they are: a column counts by its units.
-    None,
-}
+use crate::problem::{Code, Problem};
 
 /// How many clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -166,13 +41,31 @@ pub struct Range {
     pub by: By,
 }
 
-/// What decides between numbers of clusters.
+/// What decides between numbers of clusters. Of equally good ones the fewest are taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The greatest mean silhouette; of equal ones the fewest clusters.
+    /// The greatest mean silhouette.
     #[default]
     Silhouette,
+    /// The greatest index of Caliński and Harabasz.
+    CalinskiHarabasz,
+    /// The least index of Davies and Bouldin.
+    DaviesBouldin,
+    /// The elbow of inertia: the number whose inertia lies furthest below the line from the first to the last.
+    Elbow,
+}
+
+impl By {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Silhouette => "silhouette",
+            By::CalinskiHarabasz => "the Caliński-Harabasz index",
+            By::DaviesBouldin => "the Davies-Bouldin index",
+            By::Elbow => "the elbow of inertia",
+        }
+    }
 }
 
 impl TryFrom<serde_json::Value> for Clusters {
@@ -201,6 +94,27 @@ impl Clusters {
         let Clusters::Chosen(Range { from, to, .. }) = self else { return None };
         let message = format!("`to` ({to}) is below `from` ({from})");
         (to < from).then(|| Problem::new(Code::BadValue, message).at(["with", "clusters", "to"]))
+    }
+}
+
+/// Where a start begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Init {
+    /// At rows that lie apart (Arthur and Vassilvitskii 2007).
+    #[default]
+    #[serde(rename = "k-means++")]
+    PlusPlus,
+    /// At rows drawn at random.
+    #[serde(rename = "random")]
+    Random,
+}
+
+impl From<Init> for kmeans::Init {
+    fn from(init: Init) -> Self {
+        match init {
+            Init::PlusPlus => kmeans::Init::PlusPlus,
+            Init::Random => kmeans::Init::Random,
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 use super::*;
 use crate::metrics::evaluation::{Chart, Evaluation, Verdict};
-use crate::stages::contract::Cancel;
+use crate::problem::Step;
+use crate::stages::contract::{Before, Cancel};
 use crate::stages::{Kind, NamedTable};
-use crate::table::{AS_OF, Class, Column, Role};
+use crate::table::{AS_OF, Class, Column, Role, Table};
 use polars::df;
 use polars::prelude::{DataFrame, DataType, IntoLazy, LazyFrame};
 use serde_json::{Value, json};
@@ -105,6 +106,10 @@ fn segments_and_profiles_of_the_run_date() {
         "share" => [0.6, 0.4],
         "mean_a" => [4.0 / 3.0, 100.0],
         "mean_b" => [4.0 / 3.0, 100.5],
+        "median_a" => [1.0, 100.0],
+        "median_b" => [1.0, 100.5],
+        "lift_a" => [4.0 / 3.0 / 40.8, 100.0 / 40.8],
+        "lift_b" => [4.0 / 3.0 / 41.0, 100.5 / 41.0],
         "model_version" => [version.as_str(); 2],
     };
     assert!(profiles.equals(&expected.unwrap()), "{profiles:?}");
@@ -120,7 +125,7 @@ fn the_schemas_are_what_run_gives_in_every_mode() {
         assert_eq!(declared[1].to_polars(), **profiles.schema());
         assert_eq!(
             (declared[0].key.as_slice(), declared[1].key.as_slice()),
-            (&["customer_id".to_owned()][..], &["segment".to_owned()][..])
+            (&["customer_id".to_owned(), AS_OF.to_owned()][..], &["segment".to_owned()][..])
         );
         assert_eq!(declared[0].column("segment").unwrap().class, Class::Sensitive);
         assert_eq!(declared[0].column("segment_name").unwrap().class, Class::Sensitive);
@@ -149,9 +154,9 @@ fn measures_are_those_of_the_definitions() {
         let expected = if measure.name == "silhouette" { Verdict::Beats } else { Verdict::NotShown };
         assert_eq!(measure.verdict(), expected, "{measure:?}");
     }
-    assert_eq!(evaluation.measures.len(), 4);
+    assert_eq!(evaluation.measures.len(), 5);
     assert_eq!(fact(&evaluation, "imputed"), "nothing was missing");
-    assert_eq!(fact(&evaluation, "baseline"), "2 cells: a, b cut at the median");
+    assert_eq!(fact(&evaluation, "baseline"), "2 cells by the sum of the quantile scores of a, b");
     let start = "The k-means with 2 clusters of customer_id reaches a silhouette of 0.989";
     assert!(evaluation.sentence().starts_with(start), "{}", evaluation.sentence());
 }
@@ -192,7 +197,7 @@ fn a_range_ends_at_the_number_of_different_rows() {
 fn a_missing_value_is_the_median_and_counts() {
     let a = [Some(1), Some(1), None, Some(100), Some(100), Some(3)];
     let b = [Some(1.0), Some(f64::NAN), Some(1.0), Some(100.0), Some(101.0), Some(2.0)];
-    let outputs = run(&stage(json!({})), frame(&a, &b), None).unwrap();
+    let outputs = run(&stage(json!({"impute": "median"})), frame(&a, &b), None).unwrap();
     let (segments, profiles) = frames(&outputs);
     assert_eq!(values(&segments, "segment"), [1.0, 1.0, 1.0, 2.0, 2.0, 1.0]);
     // The means are of the known values only: (1 + 1 + 3) / 3 and (1 + 1 + 2) / 3.
@@ -200,7 +205,9 @@ fn a_missing_value_is_the_median_and_counts() {
     assert_eq!(values(&profiles, "mean_b")[0], 4.0 / 3.0);
     assert_eq!(fact(outputs.evaluation.as_ref().unwrap(), "imputed"), "the median for `a` in 1 row, `b` in 1 row");
     let model = outputs.model.unwrap();
-    assert_eq!(model.main::<Value>().unwrap()["missing"], json!([3.0, 2.0]));
+    assert_eq!(model.main::<Value>().unwrap()["preparation"]["missing"], json!([3.0, 2.0]));
+    let refused = message(run(&stage(json!({})), frame(&a, &b), None));
+    assert!(refused.starts_with("missing values: `a` in 1 row, `b` in 1 row; fill them in the query"), "{refused}");
     assert_eq!(model.signature.profile[0].nulls, 1);
 }
 
@@ -213,9 +220,12 @@ fn what_cannot_be_clustered_is_told_without_values() {
         raise them with `clip: {<column>: {min: 0}}` before it";
     assert_eq!(told, expected);
     let infinite = frame(&[1, 2].map(Some), &[f64::INFINITY, 1.0].map(Some));
-    assert!(message(run(&stage(json!({})), infinite, None)).contains("`b` in 1 row"));
+    assert!(message(run(&stage(json!({})), infinite, None)).starts_with("infinite values: `b` in 1 row"));
     let unknown = frame(&[None, None], &[1.0, 2.0].map(Some));
-    assert!(message(run(&stage(json!({})), unknown, None)).contains("known value cannot be clustered by: `a`"));
+    assert!(
+        message(run(&stage(json!({"impute": "mean"})), unknown, None))
+            .contains("known value cannot be clustered by: `a`")
+    );
     assert_eq!(message(run(&stage(json!({})), frame(&[], &[]), None)), "the snapshot of 2011-12-10 has no rows");
 }
 
@@ -254,7 +264,8 @@ fn the_file_alone_applies_the_model() {
     let file: Value = outputs.model.as_ref().unwrap().main().unwrap();
     let number = |value: &Value| value.as_f64().unwrap();
     let scaled = |column: usize, value: f64| {
-        (value - number(&file["scaler"]["mean"][column])) / number(&file["scaler"]["scale"][column])
+        (value - number(&file["preparation"]["scaler"]["center"][column]))
+            / number(&file["preparation"]["scaler"]["scale"][column])
     };
     let (segments, _) = frames(&outputs);
     for (row, segment) in values(&segments, "segment").into_iter().enumerate() {
@@ -293,9 +304,9 @@ fn a_model_that_was_fitted_only_applies_later() {
 
 #[test]
 fn a_segment_without_rows_stays_in_the_profiles() {
-    let model = run(&stage(json!({})), two_groups(), None).unwrap().model;
+    let model = run(&stage(json!({"impute": "zero"})), two_groups(), None).unwrap().model;
     let few = frame(&[1, 2].map(Some), &[Some(1.0), None]);
-    let applied = run(&stage(json!({"mode": "apply"})), few, model).unwrap();
+    let applied = run(&stage(json!({"mode": "apply", "impute": "zero"})), few, model).unwrap();
     let (_, profiles) = frames(&applied);
     assert_eq!(values(&profiles, "size"), [2.0, 0.0]);
     assert_eq!(profiles.column("mean_a").unwrap().null_count(), 1);
@@ -310,7 +321,9 @@ fn the_report_names_segments_that_are_large_enough() {
     let evaluation = run(&one, frame(&a, &vec![Some(0.0); 25]), None).unwrap().evaluation.unwrap();
     let told = " Its largest segments are “low a” (48.0 %) and “average” (44.0 %).";
     assert!(evaluation.sentence().ends_with(told), "{}", evaluation.sentence());
-    let [Chart::Bars { bars, .. }, Chart::Grid { rows, .. }] = evaluation.charts.as_slice() else { panic!("others") };
+    let [Chart::Bars { bars, .. }, Chart::Grid { rows, .. }, Chart::Table { .. }] = evaluation.charts.as_slice() else {
+        panic!("others")
+    };
     assert_eq!(bars.iter().map(|bar| bar.0.as_str()).collect::<Vec<_>>(), ["1: low a", "2: average", "segment 3"]);
     let expected = ["1: low a (12 rows, 48.0 %)", "2: average (11 rows, 44.0 %)", "segment 3 (2 rows, 8.0 %)"];
     assert_eq!(rows, &expected);
@@ -388,4 +401,147 @@ fn clusters_are_a_number_or_a_range() {
     assert_eq!(clusters["description"], "How many segments: a number, or a range to choose from.");
     let forms = schema.pointer("/$defs/Clusters/anyOf").unwrap();
     assert_eq!((&forms[0]["minimum"], &forms[0]["maximum"]), (&json!(2), &json!(100)));
+}
+
+/// Names and numbers of the segments in the table of profiles.
+fn named(outputs: &Outputs) -> Vec<(i64, String)> {
+    let (_, profiles) = frames(outputs);
+    let names = profiles.column("segment_name").unwrap().str().unwrap();
+    let segments = profiles.column("segment").unwrap().i64().unwrap();
+    segments.iter().flatten().zip(names.iter().flatten().map(str::to_owned)).collect()
+}
+
+/// A night after another: what the stage is given then.
+fn next_night(stage: &KMeans, night: LazyFrame, first: &Outputs) -> Outputs {
+    let earlier = Model { run_date: date("2011-12-09"), ..first.model.clone().unwrap() };
+    let before = Before { run_date: date("2011-12-09"), frame: first.tables[0].clone() };
+    let table = Table { frame: night, schema: schema(), watermark: None };
+    let named = NamedTable { name: "customers".into(), table };
+    let ports = [(PORT.to_owned(), vec![named])].into();
+    let inputs = Inputs { ports, earlier: Some(earlier), before: Some(before), ..Inputs::default() };
+    let context = StageContext { run_date: date("2011-12-10"), seed: 7, threads: 1, cancel: Cancel::default() };
+    stage.run(inputs, &context).unwrap()
+}
+
+/// Twelve customers at (1, 1), eight at (100, 100); the next night most have moved to the others.
+#[test]
+fn segments_keep_their_numbers_and_moves_are_told() {
+    let night = |low: usize| {
+        let a: Vec<Option<i64>> = (0..20).map(|row| Some(if row < low { 1 + row as i64 % 2 } else { 100 })).collect();
+        frame(&a, &a.iter().map(|value| value.map(|value| value as f64)).collect::<Vec<_>>())
+    };
+    let stage = stage(json!({}));
+    let first = run(&stage, night(12), None).unwrap();
+    let low_high = [(1, "low a, low b".to_owned()), (2, "high a, high b".to_owned())];
+    assert_eq!(named(&first), low_high);
+    let second = next_night(&stage, night(6), &first);
+    assert_eq!(named(&second), low_high, "although the second is the larger one now");
+    let evaluation = second.evaluation.unwrap();
+    assert_eq!(fact(&evaluation, "segments"), "2 kept from the model before");
+    assert_eq!(fact(&evaluation, "moved"), "6 of 20 that were there on 2011-12-09, 30.0 %");
+    let moves = evaluation.charts.iter().find_map(|chart| match chart {
+        Chart::Grid { title, texts, rows, .. } if title.starts_with("From which") => Some((texts, rows)),
+        _ => None,
+    });
+    let (texts, rows) = moves.unwrap();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(texts[0], ["6", "6", "0"]);
+    let fresh = next_night(&self::stage(json!({"identity": "fresh"})), night(6), &first);
+    assert_eq!(named(&fresh)[0].1, "high a, high b", "the largest is the first");
+}
+
+#[test]
+fn a_segment_that_is_new_gets_a_new_number() {
+    let three = |places: [i64; 3]| {
+        let a: Vec<Option<i64>> = (0..15).map(|row| Some(places[row % 3] + row as i64 % 2)).collect();
+        frame(&a, &[Some(0.0); 15])
+    };
+    let stage = stage(json!({"columns": ["a"], "clusters": 3}));
+    let first = run(&stage, three([0, 100, 200]), None).unwrap();
+    let second = next_night(&stage, three([0, 100, 900]), &first);
+    let numbers: Vec<i64> = named(&second).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers.contains(&4), "{numbers:?}");
+    let said = fact(second.evaluation.as_ref().unwrap(), "segments").to_owned();
+    assert!(said.starts_with("2 kept from the model before; new: 4; gone: "), "{said}");
+    let file: Value = second.model.unwrap().main().unwrap();
+    assert_eq!(file["next_segment"], 5);
+}
+
+#[test]
+fn a_table_without_snapshots_will_do() {
+    let schema = TableSchema {
+        columns: vec![
+            Column::new("shop", DataType::String),
+            Column::new("a", DataType::Float64),
+            Column::new("country", DataType::String),
+            Column::new("known", DataType::String),
+            Column::new("weight", DataType::Float64),
+        ],
+        ..TableSchema::default()
+    };
+    let with = json!({
+        "entity": "shop", "columns": ["a"], "categories": ["country"], "scale": "minmax", "clusters": 2,
+        "truth": "known", "weight": "weight",
+    });
+    let stage: KMeans = serde_json::from_value(with).unwrap();
+    let run_date = date("2011-12-10");
+    let declared = stage.schemas(&ports(schema.clone()), run_date).unwrap();
+    assert_eq!(declared[0].key, ["shop", AS_OF]);
+    let rows = 24;
+    let of = |low: &'static str, high: &'static str| move |row: usize| if row < 12 { low } else { high };
+    let named = |row: usize| format!("shop {row:02}");
+    let frame = df! {
+        "shop" => (0..rows).map(named).collect::<Vec<_>>(),
+        "a" => (0..rows).map(|row| if row < 12 { 1.0 } else { 9.0 } + row as f64 / 100.0).collect::<Vec<_>>(),
+        "country" => (0..rows).map(of("UK", "FR")).collect::<Vec<_>>(),
+        "known" => (0..rows).map(of("x", "y")).collect::<Vec<_>>(),
+        "weight" => vec![2.0; rows],
+    };
+    let frame = frame.unwrap().lazy();
+    let run = |frame: LazyFrame| {
+        let table = Table { frame, schema: schema.clone(), watermark: None };
+        let named = NamedTable { name: "shops".into(), table };
+        let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), ..Inputs::default() };
+        stage.run(inputs, &StageContext { run_date, seed: 7, threads: 1, cancel: Cancel::default() })
+    };
+    let outputs = run(frame.clone()).unwrap();
+    let (segments, profiles) = frames(&outputs);
+    assert_eq!((segments.height(), declared[0].to_polars()), (rows, (**segments.schema()).clone()));
+    assert_eq!(declared[1].to_polars(), **profiles.schema());
+    let modes: Vec<_> = profiles.column("mode_country").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!((modes.len(), values(&profiles, "mode_share_country")), (2, vec![1.0, 1.0]));
+    let evaluation = outputs.evaluation.unwrap();
+    let truth = evaluation.measures.iter().find(|measure| measure.name == "adjusted_rand").unwrap();
+    assert_eq!(truth.model.value, 1.0);
+    let twice = polars::prelude::concat([frame.clone(), frame], polars::prelude::UnionArgs::default()).unwrap();
+    let told = message(run(twice));
+    assert!(told.starts_with("`shop` has the same value as another row in 24 rows"), "{told}");
+}
+
+/// By hand: the rows of a at 0 and 10 weigh 9 and 1, so their common centroid lies at 1.
+#[test]
+fn weights_move_the_centroids() {
+    let rows = frame(&[Some(9), Some(1), Some(1)], &[0.0, 10.0, 500.0].map(Some));
+    let with = json!({"columns": ["b"], "weight": "a", "clusters": 2});
+    let file: Value = run(&stage(with), rows, None).unwrap().model.unwrap().main().unwrap();
+    let centroids: Vec<f64> =
+        file["clusters"].as_array().unwrap().iter().map(|cluster| cluster["centroid"][0].as_f64().unwrap()).collect();
+    assert_eq!(centroids, [1.0, 500.0]);
+    let none = frame(&[Some(-1), Some(1), None], &[0.0, 10.0, 500.0].map(Some));
+    let told = message(run(&stage(json!({"columns": ["b"], "weight": "a"})), none, None));
+    assert_eq!(told, "the weight `a` is null, not finite or below zero in 2 rows");
+}
+
+#[test]
+fn an_applied_model_says_when_it_fits_no_longer() {
+    let model = run(&stage(json!({})), two_groups(), None).unwrap().model;
+    let moved = frame(&[1, 1, 9, 100, 160].map(Some), &[1.0, 9.0, 1.0, 100.0, 101.0].map(Some));
+    let evaluation = run(&stage(json!({"mode": "apply"})), moved, model).unwrap().evaluation.unwrap();
+    assert!(
+        evaluation.watch.iter().any(|said| said.starts_with("The segments no longer fit")),
+        "{:?}",
+        evaluation.watch
+    );
+    assert!(fact(&evaluation, "inertia").contains("when it was fitted"));
 }

@@ -72,11 +72,13 @@ fn scores_of_the_run_date_by_customer() {
     let found = run(&rfm(2));
     let expected = df! {
         "customer_id" => [1_i64, 2, 3, 4],
+        AS_OF => [date("2011-12-10"); 4],
         "recency_score" => [Some(2_i64), Some(1), None, Some(1)],
         "frequency_score" => [2_i64, 2, 1, 1],
         "monetary_score" => [2_i64, 2, 1, 1],
         "rfm" => [Some("222"), Some("122"), None, Some("111")],
         "total" => [Some(6_i64), Some(5), None, Some(3)],
+        "segment_name" => [Some("Champions"), Some("Loyal"), None, Some("Need attention")],
     };
     assert!(found.equals_missing(&expected.unwrap()), "{found:?}");
 }
@@ -85,7 +87,7 @@ fn scores_of_the_run_date_by_customer() {
 fn the_schema_is_what_run_gives() {
     let declared = rfm(5).schemas(&ports(schema()), date("2011-12-10")).unwrap().remove(0);
     assert_eq!(declared.to_polars(), **run(&rfm(5)).schema());
-    assert_eq!(declared.key, ["customer_id"]);
+    assert_eq!(declared.key, ["customer_id", AS_OF]);
     let class = |name: &str| declared.column(name).unwrap().class;
     assert_eq!((class("customer_id"), class("recency_score")), (Class::DirectId, Class::Behavioral));
     assert_eq!((class("frequency_score"), class("total")), (Class::Sensitive, Class::Sensitive));
@@ -100,9 +102,9 @@ fn one_column_may_serve_twice() {
 #[test]
 fn every_wrong_column_is_told_at_once() {
     let wrong =
-        Rfm { recency: "recency_day".into(), frequency: "country".into(), monetary: "buys_90d".into(), bins: 5 };
+        Rfm { recency: "recency_day".into(), frequency: "country".into(), monetary: "buys_90d".into(), ..rfm(5) };
     let mut unkeyed = schema();
-    unkeyed.key.pop();
+    unkeyed.key.clear();
     let problems = wrong.schemas(&ports(unkeyed), date("2011-12-10")).unwrap_err();
     let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, [Code::UnknownColumn, Code::WrongColumnType, Code::Leak, Code::NoSnapshots]);
@@ -117,4 +119,13 @@ fn bins_are_single_digits() {
     let schema = (crate::stages::Kind::of::<Rfm>().schema)();
     let bins = schema.pointer("/properties/bins").unwrap();
     assert_eq!((&bins["minimum"], &bins["maximum"], &bins["default"]), (&2.into(), &9.into(), &5.into()));
+}
+
+#[test]
+fn rules_of_ones_own_name_the_segments() {
+    let rules = serde_json::json!([{"name": "Whales", "monetary": [2, 2], "recency": [2, 2]}]);
+    let named = Rfm { segments: Some(serde_json::from_value(rules).unwrap()), ..rfm(2) };
+    let found = run(&named);
+    let names: Vec<_> = found.column("segment_name").unwrap().str().unwrap().iter().collect();
+    assert_eq!(names, [Some("Whales"), Some("Other"), None, Some("Other")]);
 }

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use ndarray::{ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 /// From so many deviations off the mean of all on a column is worth a word: a medium effect (Cohen 1988).
 const WORTH_MIN: f64 = 0.5;
+/// A name is kept while each of its words is worth that much still, so that it does not change with every night.
+const KEPT_MIN: f64 = 0.25;
 /// Words of a name, but for those that tell it from another.
 const WORDS_MAX: usize = 3;
 /// Where no column is worth a word.
@@ -14,15 +17,43 @@ const AVERAGE: &str = "average";
 const WORDS: [(&str, [&str; 2]); 3] =
     [("recency", ["recent", "lapsed"]), ("frequency", ["rare", "frequent"]), ("orders", ["rare", "frequent"])];
 
-/// A name for each segment, unlike all before it. `deviations` (segments × columns) says how far the segment's mean
-/// lies from that of all rows, in the column's deviations.
-pub fn names(columns: &[String], deviations: ArrayView2<'_, f64>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(deviations.nrows());
-    for segment in deviations.rows() {
-        let words = words(columns, segment);
-        names.push(unlike(&names, &words));
+/// A segment's name, and what it says: columns, and whether the segment has more of them than all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    pub text: String,
+    pub says: Vec<(String, bool)>,
+}
+
+/// A name for each segment, unlike the others. `deviations` (segments × columns) says how far the segment's mean
+/// lies from that of all rows, in the column's deviations. What a segment was called on an earlier night (`kept`, one a
+/// segment) it is called still while that is true of it.
+pub fn names(columns: &[String], deviations: ArrayView2<'_, f64>, kept: &[Option<Name>]) -> Vec<Name> {
+    let is_true = |(name, segment): (&Name, ArrayView1<'_, f64>)| {
+        name.says.iter().all(|(column, more)| {
+            let place = columns.iter().position(|name| name == column);
+            let deviation = place.and_then(|place| segment.get(place)).copied().unwrap_or_default();
+            deviation.abs() >= KEPT_MIN && (deviation > 0.0) == *more
+        }) && (!name.says.is_empty() || words(columns, segment).is_empty())
+    };
+    let mut taken: Vec<String> = Vec::new();
+    let mut names: Vec<Option<Name>> = Vec::with_capacity(deviations.nrows());
+    for (place, segment) in deviations.rows().into_iter().enumerate() {
+        let name = kept.get(place).and_then(Option::as_ref).filter(|name| is_true((name, segment)));
+        taken.extend(name.map(|name| name.text.clone()));
+        names.push(name.cloned());
     }
-    names
+    let segments = deviations.rows().into_iter().zip(names);
+    let named = segments.map(|(segment, name)| {
+        name.unwrap_or_else(|| {
+            let words = words(columns, segment);
+            let (text, count) = unlike(&taken, &words);
+            taken.push(text.clone());
+            let said = words.iter().take(count).filter_map(|(place, _)| Some((*place, segment.get(*place)?)));
+            let says = said.filter_map(|(place, deviation)| Some((columns.get(place)?.clone(), *deviation > 0.0)));
+            Name { text, says: says.collect() }
+        })
+    });
+    named.collect()
 }
 
 /// The words that a segment deserves with the places of their columns, the strongest first.
@@ -53,12 +84,13 @@ fn readable(column: &str) -> Cow<'_, str> {
     if parts.is_empty() { Cow::Borrowed(column) } else { Cow::Owned(parts.join(" ")) }
 }
 
-/// As few words as tell it from the names that are taken, or a number where words run out.
-fn unlike(taken: &[String], words: &[(usize, String)]) -> String {
+/// As few words as tell it from the names that are taken, or a number where words run out; and how many words.
+fn unlike(taken: &[String], words: &[(usize, String)]) -> (String, usize) {
     let fewest = words.len().min(WORDS_MAX);
-    let longer = (fewest..=words.len()).map(|count| joined(words.get(..count).unwrap_or_default()));
-    let numbered = (2_usize..).map(|number| format!("{} ({number})", joined(words.get(..fewest).unwrap_or_default())));
-    longer.chain(numbered).find(|name| !taken.contains(name)).unwrap_or_default()
+    let of = |count: usize| joined(words.get(..count).unwrap_or_default());
+    let longer = (fewest..=words.len()).map(|count| (of(count), count));
+    let numbered = (2_usize..).map(|number| (format!("{} ({number})", of(fewest)), fewest));
+    longer.chain(numbered).find(|(name, _)| !taken.contains(name)).unwrap_or_default()
 }
 
 /// In the order of the columns, so that the same words always read the same.
@@ -79,7 +111,23 @@ mod tests {
 
     fn named(columns: &[&str], deviations: &Array2<f64>) -> Vec<String> {
         let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
-        names(&columns, deviations.view())
+        names(&columns, deviations.view(), &[]).into_iter().map(|name| name.text).collect()
+    }
+
+    #[test]
+    fn a_name_is_kept_while_it_is_true() {
+        let columns = ["recency_days".to_owned(), "orders".to_owned()];
+        let first = names(&columns, array![[-0.9, 1.2], [0.8, -0.1]].view(), &[]);
+        assert_eq!(first[0].text, "recent, frequent");
+        assert_eq!(first[0].says, [("orders".to_owned(), true), ("recency_days".to_owned(), false)]);
+        let kept: Vec<_> = first.iter().cloned().map(Some).collect();
+        // Anew it would be `recent` only, and `lapsed, rare`.
+        let moved = array![[-0.9, 0.3], [0.8, -0.6]];
+        assert_eq!(names(&columns, moved.view(), &kept), first);
+        assert_eq!(names(&columns, moved.view(), &[])[0].text, "recent");
+        // No longer true, and one that a new segment would deserve.
+        let other = names(&columns, array![[-0.9, 0.1], [0.8, 0.0], [0.9, 0.0]].view(), &kept);
+        assert_eq!(other.iter().map(|name| name.text.as_str()).collect::<Vec<_>>(), ["recent", "lapsed", "lapsed (2)"]);
     }
 
     #[test]

@@ -1,0 +1,204 @@
+//! How good a division of rows is, beside others of as many parts: cells by RFM score, and a random one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::{Array1, ArrayView2};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::preparation::Preparation;
+use crate::algorithms::rfm::{Best, scores};
+use crate::format;
+use crate::metrics::MetricError;
+use crate::metrics::clustering::{
+    Silhouette, adjusted_rand, calinski_harabasz, davies_bouldin, normalized_mutual_information, silhouette,
+};
+use crate::metrics::evaluation::{Better, Chart, Estimate, Measure};
+use crate::metrics::intervals::{RESAMPLES, mean, mean_difference};
+use crate::stages::contract::{Failure, StageContext};
+
+/// The silhouette of more rows is measured on a sample of so many: its time grows with the square.
+pub const SILHOUETTE_ROWS_MAX: usize = 10_000;
+
+/// Columns that the baseline scores, as RFM does.
+const SCORED_COLUMNS: usize = 3;
+/// Scores of each of them.
+const BINS: u32 = 5;
+
+/// The silhouette of the rows, or of the same sample of them every time.
+pub fn silhouette_of(x: ArrayView2<'_, f64>, labels: &[usize], context: &StageContext) -> Result<Silhouette, Failure> {
+    silhouette(x, labels, SILHOUETTE_ROWS_MAX, &mut rng(context)).map_err(bug)
+}
+
+/// Apart from the numbers that fitting draws.
+pub fn rng(context: &StageContext) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(context.seed.wrapping_add(1))
+}
+
+pub fn bug(error: MetricError) -> Failure {
+    Failure::bug(error.to_string())
+}
+
+/// The measures of one way to divide the rows.
+pub struct Measured {
+    pub silhouette: Silhouette,
+    davies_bouldin: Option<f64>,
+    calinski_harabasz: Option<f64>,
+    inertia: f64,
+    /// Adjusted Rand and normalized mutual information with what is known.
+    truth: Option<[f64; 2]>,
+}
+
+/// What is known of where rows belong.
+pub type Truth<'a> = Option<&'a [Option<usize>]>;
+
+/// Measures a division; inertia is that about the means of its parts.
+pub fn measured(
+    x: ArrayView2<'_, f64>,
+    labels: &[usize],
+    truth: Truth<'_>,
+    context: &StageContext,
+) -> Result<Measured, Failure> {
+    context.cancel.check()?;
+    Ok(Measured {
+        silhouette: silhouette_of(x, labels, context)?,
+        davies_bouldin: davies_bouldin(x, labels).map_err(bug)?,
+        calinski_harabasz: calinski_harabasz(x, labels).map_err(bug)?,
+        inertia: inertia_about_means(x, labels),
+        truth: truth.map(|truth| agreement(labels, truth)).transpose()?.flatten(),
+    })
+}
+
+/// Of the rows of which the truth is known.
+fn agreement(labels: &[usize], truth: &[Option<usize>]) -> Result<Option<[f64; 2]>, Failure> {
+    let known = labels.iter().zip(truth).filter_map(|(label, truth)| Some((*label, (*truth)?)));
+    let (labels, truth): (Vec<usize>, Vec<usize>) = known.unzip();
+    if labels.is_empty() {
+        return Ok(None);
+    }
+    let rand = adjusted_rand(&labels, &truth).map_err(bug)?;
+    Ok(Some([rand, normalized_mutual_information(&labels, &truth).map_err(bug)?]))
+}
+
+/// Those measures that exist for the model.
+pub fn measures(model: &Measured, baseline: &Measured, context: &StageContext) -> Vec<Measure> {
+    let of_rows = |found: &Silhouette| {
+        let interval = mean(&found.values, RESAMPLES, &mut rng(context)).map(Estimate::from);
+        found.mean.map(|value| interval.unwrap_or_else(|| Estimate::point(value)))
+    };
+    let difference =
+        mean_difference(&model.silhouette.values, &baseline.silhouette.values, RESAMPLES, &mut rng(context));
+    let point = |value: Option<f64>| value.map(Estimate::point);
+    let measure = |name: &str, better: Better, model: Option<Estimate>, baseline: Option<Estimate>| {
+        let difference = model.zip(baseline).map(|(model, baseline)| Estimate::point(model.value - baseline.value));
+        model.map(|model| Measure { name: name.to_owned(), better, model, baseline, difference })
+    };
+    let silhouette = measure("silhouette", Better::Higher, of_rows(&model.silhouette), of_rows(&baseline.silhouette));
+    let silhouette = silhouette.map(|measure| Measure { difference: difference.map(Estimate::from), ..measure });
+    let truth = |place: usize, of: &Measured| point(of.truth.and_then(|both| both.get(place).copied()));
+    let rest = [
+        measure("davies_bouldin", Better::Lower, point(model.davies_bouldin), point(baseline.davies_bouldin)),
+        measure("calinski_harabasz", Better::Higher, point(model.calinski_harabasz), point(baseline.calinski_harabasz)),
+        measure("inertia", Better::Lower, point(Some(model.inertia)), point(Some(baseline.inertia))),
+        measure("adjusted_rand", Better::Higher, truth(0, model), truth(0, baseline)),
+        measure("normalized_mutual_information", Better::Higher, truth(1, model), truth(1, baseline)),
+    ];
+    silhouette.into_iter().chain(rest.into_iter().flatten()).collect()
+}
+
+/// A table of divisions side by side.
+pub fn table(divisions: &[(&str, &Measured)]) -> Chart {
+    let text = |value: Option<f64>| value.map_or_else(|| "—".to_owned(), |value| format!("{value:.3}"));
+    let row = |(name, of): &(&str, &Measured)| {
+        let inertia = format::number(of.inertia);
+        vec![(*name).to_owned(), text(of.silhouette.mean), text(of.calinski_harabasz), text(of.davies_bouldin), inertia]
+    };
+    Chart::Table {
+        title: "Beside other divisions into as many parts".to_owned(),
+        columns: ["division", "silhouette", "Caliński-Harabasz", "Davies-Bouldin", "inertia"].map(str::to_owned).into(),
+        rows: divisions.iter().map(row).collect(),
+    }
+}
+
+/// Rows by RFM score: each of the first three columns scored from 1 to 5 by its quantiles, of recency less being
+/// better, and the sums of the scores cut into so many parts of equal size, equal sums staying together.
+pub fn rfm_cells(x: ArrayView2<'_, f64>, preparation: &Preparation, parts: usize) -> Result<Vec<usize>, Failure> {
+    let bug = |error: crate::algorithms::rfm::NoBins| Failure::bug(error.to_string());
+    let mut totals = vec![0.0; x.nrows()];
+    for (name, column) in scored(preparation).zip(x.columns()) {
+        let best = if name.to_lowercase().starts_with("recency") { Best::Lowest } else { Best::Highest };
+        let found = scores(&column.to_vec(), BINS.max(parts as u32), best).map_err(bug)?;
+        totals.iter_mut().zip(found).for_each(|(total, score)| *total += score.map_or(0.0, f64::from));
+    }
+    let cells = scores(&totals, parts as u32, Best::Highest).map_err(bug)?;
+    Ok(cells.into_iter().map(|cell| cell.unwrap_or_default() as usize).collect())
+}
+
+/// The names of the columns that the baseline scores.
+pub fn scored(preparation: &Preparation) -> impl Iterator<Item = &str> {
+    preparation.columns.iter().take(SCORED_COLUMNS).map(String::as_str)
+}
+
+/// How many different parts there are.
+pub fn parts(labels: &[usize]) -> usize {
+    labels.iter().collect::<BTreeSet<_>>().len()
+}
+
+/// Parts of the same sizes, drawn at random.
+pub fn shuffled(labels: &[usize], context: &StageContext) -> Vec<usize> {
+    let mut labels = labels.to_vec();
+    labels.shuffle(&mut rng(context));
+    labels
+}
+
+/// The sum of the squared distances of rows to the means of their parts.
+fn inertia_about_means(x: ArrayView2<'_, f64>, labels: &[usize]) -> f64 {
+    let mut sums: BTreeMap<usize, (Array1<f64>, f64)> = BTreeMap::new();
+    for (row, &label) in x.rows().into_iter().zip(labels) {
+        let (sum, rows) = sums.entry(label).or_insert_with(|| (Array1::zeros(x.ncols()), 0.0));
+        *sum += &row;
+        *rows += 1.0;
+    }
+    let means: BTreeMap<usize, Array1<f64>> =
+        sums.into_iter().map(|(label, (sum, rows))| (label, sum / rows)).collect();
+    let squared = |(row, label): (ndarray::ArrayView1<'_, f64>, &usize)| {
+        means.get(label).map_or(0.0, |mean| row.iter().zip(mean).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
+    };
+    x.rows().into_iter().zip(labels).map(squared).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::segmentation::preparation::Transform;
+    use ndarray::array;
+
+    fn preparation(columns: &[&str]) -> Preparation {
+        Preparation {
+            columns: columns.iter().map(|&name| name.to_owned()).collect(),
+            missing: None,
+            transform: Transform::default(),
+            scaler: None,
+            categories: vec![],
+        }
+    }
+
+    /// By hand: the parts have means (1.5, 0) and (3.5, 4.5); squares 0.25 twice, and 0.25 + 20.25 twice.
+    #[test]
+    fn inertia_is_about_the_means() {
+        let x = array![[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 9.0]];
+        assert!((inertia_about_means(x.view(), &[7, 7, 0, 0]) - 41.5).abs() < 1e-12);
+    }
+
+    /// By hand: recency scores 5 to 1, orders 1 to 5 and 5: sums 6, 6, 6, 6, 6 but for the last, who is best in both.
+    #[test]
+    fn cells_are_those_of_the_sums_of_scores() {
+        let x = array![[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0], [0.0, 9.0]];
+        let cells = rfm_cells(x.view(), &preparation(&["recency_days", "orders"]), 2).unwrap();
+        assert_eq!((cells[4], parts(&cells)), (2, 2));
+        assert!(cells[..4].iter().all(|cell| *cell == 1), "{cells:?}");
+        let cells = rfm_cells(x.view(), &preparation(&["a", "orders"]), 5).unwrap();
+        assert!(cells[0] < cells[3], "more of both is better");
+    }
+}
