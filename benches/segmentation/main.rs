@@ -63,11 +63,12 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 fn run(case: &mut Case<'_>, peer: &mut Peer, turns: usize) {
     let (mut ours, mut theirs) = (vec![], vec![]);
     let mut said = String::new();
-    let mut more = 0;
+    let mut more = 0_u64;
     for _ in 0..turns {
         let before = resident_bytes_max(true);
         let own = timed(&mut case.ours);
-        more = resident_bytes_max(false).saturating_sub(before);
+        // Later turns find memory that the first one left.
+        more = more.max(resident_bytes_max(false).saturating_sub(before));
         let other = peer.ask(&case.peer);
         said = (case.compare)(&own.1, &other.1);
         ours.push(own.0);

@@ -36,7 +36,9 @@ impl Scaler {
             let mut sorted = column.to_vec();
             sorted.sort_unstable_by(f64::total_cmp);
             let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile_of_sorted(&sorted, share));
-            (middle, beyond_rounding(high - low, column))
+            // Not of the greatest value, which may be anything.
+            let magnitude = low.abs().max(high.abs());
+            (middle, if high - low > ROUNDING * magnitude { high - low } else { 1.0 })
         })
     }
 

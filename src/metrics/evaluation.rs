@@ -86,6 +86,9 @@ impl Estimate {
     }
 }
 
+/// The name of the fact that says which groups continue those of an earlier night.
+pub const SEGMENTS_FACT: &str = "segments";
+
 /// A named fact, such as `evaluated on` — `2011-09-11, 3,370 rows`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
@@ -171,6 +174,12 @@ impl Evaluation {
 
     fn judgement(&self) -> String {
         let Some(measure) = self.headline() else {
+            if !self.measures.is_empty() {
+                return format!(
+                    "The {} of {} stands beside its baseline ({}) in several measures, none of which decides.",
+                    self.model, self.target, self.baseline
+                );
+            }
             if self.baseline.is_empty() {
                 return format!(
                     "The {} of {} only describe: nothing is predicted, so nothing is evaluated.",

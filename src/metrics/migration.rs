@@ -54,6 +54,15 @@ impl Matrix {
     /// Without small counts and what would give them away. How many moved, are new and are gone stays
     /// known.
     pub fn tell(&self, unmask: bool) -> Told {
+        self.told(unmask, false)
+    }
+
+    /// The same where it is told elsewhere how many are of each level, then and now, and not how many are new and gone.
+    pub fn tell_with_totals(&self) -> Told {
+        self.told(false, true)
+    }
+
+    fn told(&self, unmask: bool, totals: bool) -> Told {
         let (rows, columns) = (self.counts.len(), self.columns());
         // Cells, row totals and column totals behind one another; `width` is that of a row with its total.
         let width = columns + 1;
@@ -62,11 +71,11 @@ impl Matrix {
         let mut entries: Vec<Entry> = Vec::new();
         for (index, row) in self.counts.iter().enumerate() {
             entries.extend(row.iter().map(|count| Entry { count: *count, known: false }));
-            entries.push(Entry { count: total_of(row), known: index + 1 == rows });
+            entries.push(Entry { count: total_of(row), known: (index + 1 == rows) != totals });
         }
         for column in 0..columns {
             let count = self.counts.iter().filter_map(|row| row.get(column)).sum();
-            entries.push(Entry { count, known: column + 1 == columns });
+            entries.push(Entry { count, known: (column + 1 == columns) != totals });
         }
         entries.push(Entry { count: self.counts.iter().map(total_of).sum(), known: true });
         let mut lines: Vec<Vec<usize>> = (0..=rows).map(|row| (0..width).map(|at| place(row, at)).collect()).collect();

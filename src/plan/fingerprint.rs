@@ -35,9 +35,6 @@ pub struct KeyParts {
     /// The version of an earlier model that is applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The execution for an earlier run date that a stage looks back at.
-    #[serde(default)]
-    pub before: Option<String>,
     /// The rows of the last run for an earlier run date, where a check compares with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_rows: Option<String>,
@@ -82,9 +79,6 @@ impl KeyParts {
         }
         if self.pseudonyms != earlier.pseudonyms {
             return Some("the key of its pseudonyms changed".to_owned());
-        }
-        if self.before != earlier.before {
-            return Some("the run before it is another one".to_owned());
         }
         if self.earlier_rows != earlier.earlier_rows {
             return Some("the number of rows that it is compared with changed".to_owned());

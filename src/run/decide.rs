@@ -17,10 +17,8 @@ pub struct Decision {
     pub done: bool,
     /// Why it runs, or why it does not.
     pub reason: String,
-    /// The version of the earlier model that it applies or looks back at.
+    /// The version of the earlier model that it applies or continues.
     pub model: Option<String>,
-    /// The execution for an earlier run date that it looks back at.
-    pub before: Option<(chrono::NaiveDate, Key)>,
     /// The rows of its tables in the last run for an earlier run date, where a check compares with them.
     pub earlier: Option<(chrono::NaiveDate, Counts)>,
 }
@@ -32,21 +30,15 @@ pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, 
     let mut decisions: Vec<Decision> = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
         let model = match &node.work {
-            Work::Stage(work) if work.stage.applies_earlier_model() || work.stage.looks_back() => {
+            Work::Stage(work) if work.stage.applies_earlier_model() || work.stage.continues_model() => {
                 state.earlier_version(&node.name, plan.run_date)
             }
-            _ => None,
-        };
-        let before = match &node.work {
-            Work::Stage(work) if work.stage.looks_back() => state.earlier(&node.name, plan.run_date),
             _ => None,
         };
         let compares =
             |check: &crate::checks::Check| matches!(&check.test, Test::Rows(rows) if rows.change_max.is_some());
         let earlier = node.checks.iter().any(compares).then(|| state.earlier_rows(&node.name, plan.run_date)).flatten();
         let mut parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
-        let before = before.map(|meta| (meta.parts.run_date, meta.parts.key()));
-        parts.before = before.as_ref().map(|(_, key)| key.0.clone());
         parts.earlier_rows = earlier.as_ref().map(|(day, counts)| format!("{day} {counts:?}"));
         let key = parts.key();
         let done = !full_refresh && is_done(state, node, &key);
@@ -57,7 +49,7 @@ pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, 
         } else {
             reason(last.get(&node.id()), &parts)
         };
-        decisions.push(Decision { key, parts, done, reason, model, before, earlier });
+        decisions.push(Decision { key, parts, done, reason, model, earlier });
     }
     decisions
 }
@@ -127,7 +119,6 @@ fn parts(
         inputs,
         files: inspected.map(Inspected::identities).unwrap_or_default(),
         model,
-        before: None,
         earlier_rows: None,
         pseudonyms: inspected.and_then(|inspected| inspected.entering.digest()),
     }

@@ -134,11 +134,19 @@ fn inputs(
     } else if let Some(version) = &decision.model {
         inputs.earlier = around.state.model(&node.name, version)?;
     }
-    if let (Some((run_date, key)), Some((port, _))) = (&decision.before, node.outputs.first()) {
-        let file = table_file(&around.state.tables(&node.name, key), port);
-        inputs.before = Some(Before { run_date: *run_date, frame: scan::read_parquet(&file)? });
+    if work.stage.looks_back() {
+        inputs.before = before(node, around)?;
     }
     Ok(inputs)
+}
+
+/// The first table of the newest execution for an earlier run date, if it is whole.
+fn before(node: &Node, around: &Surroundings<'_>) -> Result<Option<Before>, NodeFailure> {
+    let earlier = around.state.earlier(&node.name, around.plan.run_date);
+    let whole = earlier.and_then(|meta| around.state.meta(&node.name, &meta.parts.key()));
+    let (Some(meta), Some((port, _))) = (whole, node.outputs.first()) else { return Ok(None) };
+    let file = table_file(&around.state.tables(&node.name, &meta.parts.key()), port);
+    Ok(Some(Before { run_date: meta.parts.run_date, frame: scan::read_parquet(&file)? }))
 }
 
 /// A column of the table that a check compares with.

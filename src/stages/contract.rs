@@ -40,8 +40,13 @@ pub trait Stage: Send + Sync {
         false
     }
 
-    /// Whether it looks at what it gave for the newest earlier run date, where there is such a run: at the model, and at
-    /// the first table.
+    /// Whether it looks at the newest model of an earlier run date, where there is one, though it does not apply it.
+    fn continues_model(&self) -> bool {
+        false
+    }
+
+    /// Whether its evaluation looks at the first table that it gave for the newest earlier run date, where that is still
+    /// there. Its tables and its model must not depend on it.
     fn looks_back(&self) -> bool {
         false
     }

@@ -185,19 +185,26 @@ pub fn fits_no_longer(then: f64, now: f64) -> Option<String> {
     })
 }
 
+/// A measure that does not fit what was found.
+pub fn not_round(silhouette: f64) -> Option<String> {
+    (silhouette <= SILHOUETTE[1]).then(|| {
+        format!(
+            "A silhouette of {silhouette:.2} says little here: it favors round segments of like density, and those of \
+             DBSCAN need be neither."
+        )
+    })
+}
+
 /// Most are of no segment, or there is hardly more than one.
-pub fn noise(share: f64, clusters: usize) -> Option<String> {
+pub fn noise(share: f64, clusters: usize, is_applied: bool) -> Option<String> {
+    let advice = if is_applied { "fit it anew" } else { "try a greater radius or fewer points" };
     match clusters {
-        0 => Some(
-            "There is no segment: nowhere are enough within the radius. Try a greater radius or fewer points."
-                .to_owned(),
-        ),
+        0 => Some(format!("There is no segment: nowhere are enough within the radius; {advice}.")),
         1 => Some(
             "There is one segment only: within this radius all that is dense is connected. Try a smaller one."
                 .to_owned(),
         ),
-        _ => (share > NOISE_MAX)
-            .then(|| format!("{} are noise, of no segment: try a greater radius or fewer points.", percent(share))),
+        _ => (share > NOISE_MAX).then(|| format!("{} are noise, of no segment: {advice}.", percent(share))),
     }
 }
 

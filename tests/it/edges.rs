@@ -2,6 +2,7 @@
 
 use polars::prelude::{AnyValue, DataFrame};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::support::{Project, floats, hours_of_2024, integers, repository, retail, texts};
 
@@ -105,32 +106,55 @@ fn an_empty_window_counts_nothing_and_knows_nothing() {
     assert_eq!(table.height(), 3);
 }
 
-/// k-means of the 4,338 customers of the UCI set by
+/// k-means and DBSCAN of the 4,338 customers of the UCI set by
 /// floored recency, orders and spend of the lines with quantity and price above zero, all log1p and
-/// standardized. The figures are scikit-learn's (tests/reference/models.py).
+/// standardized. The figures are scikit-learn's (tests/reference/spot_figures.py).
 #[test]
-fn kmeans_of_the_retail_set_is_that_of_scikit_learn() {
+fn segments_of_the_retail_set_are_those_of_scikit_learn() {
     let Some(transactions) = retail() else { return };
     let text = std::fs::read_to_string(repository().join("tests/reference/online_retail.json")).unwrap();
     let figures: Value = serde_json::from_str(&text).unwrap();
-    let pipeline = std::fs::read_to_string(repository().join("tests/cases/kmeans/pipeline.yaml")).unwrap();
+    let pipeline = std::fs::read_to_string(repository().join("tests/cases/retail_segments/pipeline.yaml")).unwrap();
     let project = Project::new(&pipeline);
     project.write("configs/local.yaml", &format!("transactions: {}\nrun_date: 2011-12-10\n", transactions.display()));
     let ran = project.run(0, &[]);
     assert_eq!(project.table("retail", "customers", "features").height(), 4338);
     let report = ran.json("report.json");
+    let models = report["models"].as_array().unwrap();
     let measure = |name: &str| {
-        let measures = report["models"][0]["evaluation"]["measures"].as_array().unwrap();
+        let model = models.iter().find(|model| model["stage"] == "segments").unwrap();
+        let measures = model["evaluation"]["measures"].as_array().unwrap();
         let found = measures.iter().find(|measure| measure["name"] == name).unwrap();
         found["model"]["value"].as_f64().unwrap()
     };
-    let wanted = &figures["kmeans_on_purchased_lines"]["converged"];
+    let wanted = &figures["segments_on_purchased_lines"]["converged"];
     let near = |name: &str, tolerance: f64| {
         let (found, wanted) = (measure(name), wanted[name].as_f64().unwrap());
         assert!((found - wanted).abs() < tolerance, "{name}: {found}, scikit-learn has {wanted}");
     };
     near("inertia", 0.01);
     near("silhouette", 0.0001);
+    let wanted = figures["segments_on_purchased_lines"]["dbscan"].as_array().unwrap();
+    for (stage, wanted) in ["euclidean", "manhattan", "cosine"].into_iter().zip(wanted).chain([("linfa", &wanted[0])]) {
+        let found = project.table("retail", stage, "segments");
+        let mut hash = Sha256::new();
+        found
+            .column("segment")
+            .unwrap()
+            .i64()
+            .unwrap()
+            .iter()
+            .flatten()
+            .for_each(|segment| hash.update(segment.to_le_bytes()));
+        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, wanted["sha256_of_labels"].as_str().unwrap(), "{stage}: {wanted}");
+        let cores = texts_of(&found, "point").into_iter().filter(|point| point == "core").count();
+        assert_eq!(wanted["core_points"], cores, "{stage}");
+    }
+}
+
+fn texts_of(table: &DataFrame, name: &str) -> Vec<String> {
+    table.column(name).unwrap().str().unwrap().iter().flatten().map(str::to_owned).collect()
 }
 
 /// Moments as hours of 2024, a leap year that begins on a Monday.

@@ -3,7 +3,7 @@
 //! Of the seeds 1 to 10 those run here that are the worst at something. A bar is what the worst of all ten reached,
 //! rounded down to the hundredth; beside it, a truth that was shuffled must not be found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 use polars::prelude::{DataFrame, DataType};
@@ -27,7 +27,7 @@ const CATEGORIES: [&str; 12] = [
 
 /// `shoppers` are the customers whose taste can be told: as in `tests/reference/recover_truth.py`, those with twenty
 /// lines and more. Their shares of the categories are on the scale of square roots, on which chance makes large and
-/// small ones vary alike; a quarter of the logarithm of units and lines tells resellers apart.
+/// small ones vary alike; half the logarithm of units and lines tells resellers apart.
 fn pipeline() -> String {
     let (mut shares, mut columns) = (String::new(), String::new());
     for category in CATEGORIES {
@@ -70,12 +70,12 @@ stages:
       having: COUNT(*) >= 20
       features:
         SHARES
-        units: 0.25 * LN(MEDIAN(quantity))
-        lines: 0.25 * LN(COUNT(*) / COUNT(DISTINCT order_id))
+        units: 0.5 * LN(MEDIAN(quantity))
+        lines: 0.5 * LN(COUNT(*) / COUNT(DISTINCT order_id))
   - id: segments
     stage: kmeans
     inputs: {features: shoppers}
-    with: {columns: [CATEGORIES, units, lines], scale: none, clusters: 5}
+    with: {columns: [CATEGORIES, units, lines], scale: none, clusters: {from: 2, to: 9}}
   - id: customers
     stage: features
     inputs: {events: lines}
@@ -206,6 +206,8 @@ fn the_measures_are_those_of_their_definitions() {
 fn segments_are_those_planted(project: &Project, truth: &Truth) {
     let found = project.table("recovered", "segments", "segments");
     assert!(found.height() > 500, "{} shoppers", found.height());
+    let numbers: BTreeSet<String> = texts(&found, "segment").into_iter().collect();
+    assert_eq!(numbers.len(), 5, "of 2 to 9 as many as were planted");
     let index = |truth: &Truth| adjusted_rand(&texts(&found, "segment"), &truth.of(&found, |one| one.segment.clone()));
     let (planted, chance) = (index(truth), index(&truth.shuffled()));
     assert!(planted >= 0.96 && chance.abs() < 0.02, "adjusted Rand {planted}, by chance {chance}");

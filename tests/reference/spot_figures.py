@@ -3,12 +3,13 @@
     python spot_figures.py <transactions.parquet> <run_date> <out.json>
 
 Sums, counts and nulls per snapshot of the tables that features.py makes (computed there twice, by
-polars and DuckDB), and k-means with 4 clusters on recency, orders and spend. `online_retail.json`
+polars and DuckDB), and k-means with 4 clusters and DBSCAN on recency, orders and spend. `online_retail.json`
 was made from the Online Retail set of the UCI Machine Learning Repository (Chen 2015,
 doi 10.24432/C5BW33) with run date 2011-12-10; the set itself is not part of this repository.
 Made with polars 2.1.0, duckdb 2.0.0 and scikit-learn 1.9.1.
 """
 
+import hashlib
 import json
 import sys
 from datetime import date
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from sklearn.cluster import KMeans
+from sklearn.cluster import DBSCAN, KMeans
 from sklearn.metrics import silhouette_score
 
 import features as reference
@@ -78,8 +79,8 @@ def label_figures(rows):
     }
 
 
-def kmeans_bar(source, run_date):
-    """4 clusters of customers on log1p of floored recency days, orders and spend, standardized.
+def segments_bar(source, run_date):
+    """4 clusters of customers on log1p of floored recency days, orders and spend, standardized; and DBSCAN of the same.
 
     Of all lines with a customer, quantity > 0 and price > 0: goods and services, no returns.
     """
@@ -103,6 +104,8 @@ def kmeans_bar(source, run_date):
         # scikit-learn's tol=1e-4 stops a little before the centers stand still
         "default_tolerance": fit_figures(KMeans(**start).fit(points), points),
         "converged": fit_figures(KMeans(**start, tol=0, max_iter=1000).fit(points), points),
+        "dbscan": [density_figures(points, metric, radius) for metric, radius in
+                   (("euclidean", 0.3), ("manhattan", 0.45), ("cosine", 0.01))],
     }
 
 
@@ -111,6 +114,21 @@ def fit_figures(fit, points):
         "inertia": round(float(fit.inertia_), 4),
         "silhouette": round(float(silhouette_score(points, fit.labels_)), 6),
         "sizes": sorted(np.bincount(fit.labels_).tolist(), reverse=True),
+    }
+
+
+def density_figures(points, metric, radius):
+    """Labels numbered from 1 by size, of equal sizes by the first customer; customers ascending."""
+    fit = DBSCAN(eps=radius, min_samples=10, metric=metric).fit(points)
+    sizes = np.bincount(fit.labels_[fit.labels_ >= 0])
+    numbers = np.empty(len(sizes), dtype="<i8")
+    numbers[np.argsort(-sizes, kind="stable")] = np.arange(1, len(sizes) + 1)
+    labels = np.where(fit.labels_ < 0, -1, numbers[fit.labels_]).astype("<i8")
+    return {
+        "metric": metric, "radius": radius, "min_points": 10, "clusters": len(sizes),
+        "noise": int((labels < 0).sum()), "core_points": len(fit.core_sample_indices_),
+        "sizes": sorted(sizes.tolist(), reverse=True),
+        "sha256_of_labels": hashlib.sha256(labels.tobytes()).hexdigest(),
     }
 
 
@@ -131,7 +149,7 @@ def main():
         "purchases": events_figures(reference.make_purchases(sales)),
         "customers": snapshot_figures(customers, "customer_id"),
         "products": snapshot_figures(products, "product_id"),
-        "kmeans_on_purchased_lines": kmeans_bar(source, run_date),
+        "segments_on_purchased_lines": segments_bar(source, run_date),
         "float_sensitive_labels": [
             {
                 "customer_id": row["customer_id"], "as_of": row["as_of"].isoformat(),

@@ -68,6 +68,9 @@ pub(super) fn iterate(rows: Rows<'_>, mut centroids: Vec<f64>, stop: &Stop) -> S
     let mut settled = false;
     loop {
         let Pass { inertia, changes } = assign(rows, &centroids, &mut labels, &mut distances);
+        if rows.weights.is_some() {
+            sums = Sums::zero(centroids.len() / columns, columns);
+        }
         sums.add(&changes.sums);
         let empty = sums.sizes.contains(&0);
         let done = iterations >= stop.max_iterations;
@@ -138,7 +141,8 @@ struct Pass {
     changes: Changes,
 }
 
-/// The rows that went from one cluster to another.
+/// The rows that went from one cluster to another. With weights the sums are of all rows, since weights may be of such
+/// different size that what is taken away again is not what was added.
 struct Changes {
     rows: usize,
     sums: Sums,
@@ -156,7 +160,8 @@ fn assign(rows: Rows<'_>, centroids: &[f64], labels: &mut [u32], distances: &mut
             let before = labels.to_vec();
             nearest(block, columns, centroids, labels, distances);
             let weight = |place: usize| rows.weight(number * BLOCK_ROWS + place);
-            let changes = changes(block, Sums::zero(clusters, columns), (&before, labels), weight);
+            let sums = Sums::zero(clusters, columns);
+            let changes = changes(block, sums, (&before, labels), rows.weights.is_some(), weight);
             let inertia = match rows.weights {
                 None => distances.iter().sum(),
                 Some(_) => distances.iter().enumerate().map(|(place, distance)| weight(place) * distance).sum(),
@@ -174,14 +179,20 @@ fn assign(rows: Rows<'_>, centroids: &[f64], labels: &mut [u32], distances: &mut
 }
 
 /// The changes of one block.
-fn changes(block: &[f64], mut sums: Sums, labels: (&[u32], &[u32]), weight: impl Fn(usize) -> f64) -> Changes {
+fn changes(
+    block: &[f64],
+    mut sums: Sums,
+    labels: (&[u32], &[u32]),
+    all: bool,
+    weight: impl Fn(usize) -> f64,
+) -> Changes {
     let columns = sums.columns;
     let mut rows = 0;
-    for (place, (before, after)) in labels.0.iter().zip(labels.1).enumerate().filter(|(_, (a, b))| a != b) {
-        rows += 1;
+    for (place, (before, after)) in labels.0.iter().zip(labels.1).enumerate().filter(|(_, (a, b))| all || a != b) {
+        rows += usize::from(before != after);
         let tile = block.iter().skip(place / LANES * LANES * columns + place % LANES);
         let values = || tile.clone().step_by(LANES).take(columns).copied();
-        if *before != u32::MAX {
+        if *before != u32::MAX && !all {
             sums.count(*before as usize, values(), weight(place), -1);
         }
         sums.count(*after as usize, values(), weight(place), 1);

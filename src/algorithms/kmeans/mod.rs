@@ -93,7 +93,7 @@ pub enum KMeansError {
     #[error("form clusters: their number is zero")]
     NoClusters,
     /// More clusters than there are different rows.
-    #[error("form {clusters} clusters: the {rows} rows hold only {distinct} different ones")]
+    #[error("form {clusters} clusters of {rows} rows: those that differ number only {distinct}")]
     TooFewRows {
         /// Clusters asked for.
         clusters: usize,
@@ -105,9 +105,7 @@ pub enum KMeansError {
     /// A tolerance that is negative or not a number.
     #[error("stop at a tolerance that is not a number at or above zero")]
     Tolerance,
-    #[error(
-        "weigh rows by numbers that are not finite and at or above zero, or above zero in fewer rows than there are clusters"
-    )]
+    #[error("weigh rows by numbers that are not finite, below zero, or above 1e100")]
     Weights,
     #[error("cluster with linfa: its k-means knows no weights")]
     LinfaWeights,
@@ -122,7 +120,8 @@ pub enum KMeansError {
 /// What else a fit may be given.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Given<'a> {
-    /// What each row counts, at least 0; 1 without. The engine of linfa knows no weights.
+    /// What each row counts, at least 0; 1 without. Rows that count 0 are left out of all that is fitted, sizes and
+    /// inertia too. The engine of linfa knows no weights.
     pub weights: Option<&'a [f64]>,
     /// First centroids (clusters × columns) of one more start, before the others; the engine of linfa leaves it out.
     pub start: Option<ArrayView2<'a, f64>>,
@@ -148,6 +147,13 @@ pub fn fit_in_place(
     rng: &mut impl Rng,
 ) -> Result<KMeans, KMeansError> {
     check_all(x.view(), params, given)?;
+    if let Some(weights) = given.weights.filter(|weights| weights.contains(&0.0)) {
+        // Rows that count for nothing must not be where a cluster begins, nor be all that it has.
+        let kept: Vec<usize> = (0..weights.len()).filter(|row| weights.get(*row) > Some(&0.0)).collect();
+        let weights: Vec<f64> = kept.iter().filter_map(|row| weights.get(*row).copied()).collect();
+        let given = Given { weights: Some(&weights), start: given.start.as_ref().map(|start| start.view()) };
+        return fit_in_place(&mut x.select(Axis(0), &kept), params, &given, rng);
+    }
     match params.engine {
         Engine::Native => {
             let mean = means(x.view());
@@ -167,8 +173,7 @@ fn check_all(x: ArrayView2<'_, f64>, params: &Params, given: &Given<'_>) -> Resu
         if weights.len() != x.nrows() {
             return Err(InputError::Length { rows: x.nrows(), targets: weights.len() }.into());
         }
-        let is_usable = |weight: &f64| weight.is_finite() && *weight >= 0.0;
-        if !weights.iter().all(is_usable) || weights.iter().filter(|weight| **weight > 0.0).count() < params.clusters {
+        if !weights.iter().all(|weight| (0.0..=WEIGHT_MAX).contains(weight)) {
             return Err(KMeansError::Weights);
         }
         if params.engine == Engine::Linfa {
@@ -188,6 +193,9 @@ fn check_all(x: ArrayView2<'_, f64>, params: &Params, given: &Given<'_>) -> Resu
 fn means(x: ArrayView2<'_, f64>) -> Vec<f64> {
     (x.sum_axis(Axis(0)) / x.nrows() as f64).to_vec()
 }
+
+/// Sums of weights, and of what they weigh, stay finite.
+const WEIGHT_MAX: f64 = 1e100;
 
 /// Starts of fewer rows run side by side; of more, one after the other on all threads, which takes less memory.
 const SIDE_BY_SIDE_ROWS_MAX: usize = 50_000;

@@ -82,7 +82,7 @@ fn k_equal_to_the_distinct_rows_leaves_nothing() {
     let model = fit(x.view(), &Params::new(3), &mut rng(0)).unwrap();
     assert_eq!((model.inertia, model.sizes), (0.0, vec![2, 1, 1]));
     let error = fit(x.view(), &Params::new(4), &mut rng(0)).unwrap_err();
-    let text = "form 4 clusters: the 4 rows hold only 3 different ones";
+    let text = "form 4 clusters of 4 rows: those that differ number only 3";
     assert_eq!(error.to_string(), text);
 }
 
@@ -138,4 +138,73 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    /// A weight counts as so many rows that are the same.
+    #[test]
+    fn weights_count_as_copies(
+        values in proptest::collection::vec(-50.0..50.0f64, 20..80), weights in proptest::collection::vec(0..4_u8, 40),
+    ) {
+        let rows = values.len() / 2;
+        let x = Array2::from_shape_vec((rows, 2), values[..rows * 2].to_vec()).unwrap();
+        let weights: Vec<f64> = (0..rows).map(|row| f64::from(weights[row % weights.len()])).collect();
+        prop_assume!(weights.iter().filter(|weight| **weight > 0.0).count() >= 3);
+        let heavy: Vec<usize> = (0..rows).filter(|row| weights[*row] > 0.0).collect();
+        let start = x.select(Axis(0), &heavy[..3]);
+        let copies: Vec<usize> = (0..rows).flat_map(|row| std::iter::repeat_n(row, weights[row] as usize)).collect();
+        let params = Params { restarts: 0, tolerance: 0.0, ..Params::new(3) };
+        let fitted = |x: &Array2<f64>, weights: Option<&[f64]>| {
+            let given = Given { weights, start: Some(start.view()) };
+            fit_in_place(&mut x.clone(), &params, &given, &mut rng(1))
+        };
+        let (Ok(weighted), Ok(copied)) = (fitted(&x, Some(&weights)), fitted(&x.select(Axis(0), &copies), None)) else {
+            return Ok(());
+        };
+        // Where an empty cluster had to be filled the farthest row may be another one.
+        prop_assume!(weighted.iterations == copied.iterations);
+        prop_assert_eq!(weighted.sizes.iter().sum::<usize>(), heavy.len());
+        prop_assert!((weighted.inertia - copied.inertia).abs() < 1e-6 * (1.0 + copied.inertia));
+    }
+}
+
+#[test]
+fn in_place_is_the_same_and_leaves_the_rows_as_they_were() {
+    let x = Array2::from_shape_fn((5000, 3), |(i, j)| ((i * (31 + j)) % 977) as f64 * 0.1);
+    let params = Params { restarts: 2, init: Init::Random, ..Params::new(6) };
+    let mut lent = x.clone();
+    let found = fit_in_place(&mut lent, &params, &Given::default(), &mut rng(3)).unwrap();
+    assert_eq!(found, fit(x.view(), &params, &mut rng(3)).unwrap());
+    assert_eq!(lent, x);
+    let refused =
+        |given: &Given<'_>, params: &Params| fit_in_place(&mut x.clone(), params, given, &mut rng(3)).unwrap_err();
+    let few = Given { weights: Some(&[1.0]), ..Given::default() };
+    assert!(matches!(refused(&few, &params), KMeansError::Input(InputError::Length { .. })));
+    let negative = vec![-1.0; 5000];
+    assert!(matches!(refused(&Given { weights: Some(&negative), start: None }, &params), KMeansError::Weights));
+    let linfa = Params { engine: Engine::Linfa, ..params.clone() };
+    assert!(matches!(
+        refused(&Given { weights: Some(&vec![1.0; 5000]), start: None }, &linfa),
+        KMeansError::LinfaWeights
+    ));
+    let none = Given { weights: Some(&vec![0.0; 5000]), start: None };
+    assert!(matches!(refused(&none, &params), KMeansError::Input(InputError::NoRows)));
+    let start = x.slice(ndarray::s![..2, ..]);
+    assert!(refused(&Given { weights: None, start: Some(start) }, &params).to_string().contains("pair 6 rows"));
+}
+
+/// The rows of a far cluster weigh next to nothing beside others, and are where they are all the same.
+#[test]
+fn weights_of_very_different_size_lose_nothing() {
+    let x = array![[0.0], [1.0], [500.0], [502.0], [1000.0], [1001.0]];
+    let weights = [1e12, 1e12, 1e-6, 1e-6, 1e12, 0.0];
+    let given = Given { weights: Some(&weights), start: None };
+    let model = fit_in_place(&mut x.clone(), &Params::new(3), &given, &mut rng(1)).unwrap();
+    let mut centroids = model.centroids.concat();
+    centroids.sort_by(f64::total_cmp);
+    assert!(
+        centroids.iter().all(|centroid| centroid.is_finite() && (0.0..=1000.0).contains(centroid)),
+        "{centroids:?}"
+    );
+    assert_eq!(model.sizes.iter().sum::<usize>(), 5);
 }

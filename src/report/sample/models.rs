@@ -82,7 +82,7 @@ pub fn segments() -> Evaluation {
     Evaluation {
         target: "customer_id".to_owned(),
         model: "k-means with 4 clusters".to_owned(),
-        baseline: "median cells".to_owned(),
+        baseline: "RFM cells".to_owned(),
         headline: "silhouette".to_owned(),
         measures: vec![measure("silhouette", Better::Higher, [0.397, 0.388, 0.406], [0.211, 0.2, 0.222], false)],
         facts: vec![

@@ -13,6 +13,7 @@ use polars::prelude::{DataType, PolarsError};
 
 use super::failure::NodeFailure;
 use super::history::PastRun;
+use crate::metrics::evaluation::SEGMENTS_FACT;
 use crate::metrics::shift::shift;
 use crate::report::diff::{Diff, Migration, Move, Mover, Score, TableChange};
 use crate::report::{NodeReport, Report};
@@ -209,7 +210,16 @@ impl Tables<'_> {
             report.models.iter().find(|model| model.stage == node.name()).and_then(|model| model.version.clone())
         };
         let (before, now) = (version(&self.before.report), version(&self.now.report));
-        segmentation && now.is_some() && before != now
+        segmentation && now.is_some() && before != now && !self.continues(node)
+    }
+
+    /// Whether its groups have the numbers of those that they continue.
+    fn continues(&self, node: &ManifestNode) -> bool {
+        if self.before.report.run_date >= self.now.report.run_date {
+            return false;
+        }
+        let mut models = self.now.report.models.iter().filter(|model| model.stage == node.name());
+        models.any(|model| model.evaluation.facts.iter().any(|fact| fact.name == SEGMENTS_FACT))
     }
 
     /// A table that joins answers has these columns again, under such names.

@@ -2,7 +2,7 @@
 //!
 //! Pairs are chosen so that the squared distances between their centers, in tonight's prepared units, sum to the
 //! least. A pair counts only if its two centers lie nearer to each other than each to the next of its own night: what
-//! has moved further is another segment. A cluster without a pair is new and gets a number that no segment ever had; a
+//! has moved further is another segment, and costs no more than that. A cluster without a pair is new and gets a number that no segment ever had; a
 //! segment without one is gone, and its number is not given again.
 
 use indexmap::IndexMap;
@@ -42,6 +42,8 @@ pub struct Earlier {
     past: Vec<Past>,
     /// One a segment, in the same order.
     names: Vec<Name>,
+    /// Segments that nothing of tonight can be compared with.
+    lost: Vec<i64>,
     next: i64,
 }
 
@@ -57,19 +59,28 @@ pub trait Segments: DeserializeOwned {
 }
 
 impl Earlier {
-    /// Those of a model of the same kind; none of one that another program wrote, or of other columns.
+    /// Those of a model of the same kind; none of one that another program wrote. With other columns, or a center that
+    /// cannot be prepared as tonight's rows are, a segment is lost: its number is not given again.
     pub fn read<S: Segments>(model: &Model, kind: &str, tonight: &Preparation) -> Result<Option<Earlier>, Failure> {
         if model.signature.kind != kind {
             return Ok(None);
         }
         let Ok(file) = model.main::<S>() else { return Ok(None) };
-        if file.preparation().columns != tonight.columns {
-            return Ok(None);
-        }
-        let mut earlier = Earlier { past: vec![], names: vec![], next: file.next_segment() };
+        let sorted = |preparation: &Preparation| {
+            let mut names = preparation.columns.clone();
+            names.sort_unstable();
+            names
+        };
+        let is_comparable = sorted(file.preparation()) == sorted(tonight);
+        let mut earlier = Earlier { past: vec![], names: vec![], lost: vec![], next: file.next_segment() };
         for (number, name, original) in file.segments() {
-            earlier.past.push(Past { number, center: tonight.point(&original)? });
-            earlier.names.push(name);
+            match tonight.point(&original).ok().filter(|_| is_comparable) {
+                Some(center) if center.iter().all(|value| value.is_finite()) => {
+                    earlier.past.push(Past { number, center });
+                    earlier.names.push(name);
+                }
+                _ => earlier.lost.push(number),
+            }
         }
         Ok(Some(earlier))
     }
@@ -90,7 +101,9 @@ impl Earlier {
 /// Numbers for tonight's clusters, and what those that continue a segment were called.
 pub fn identify(earlier: Option<&Earlier>, centers: &[Vec<f64>]) -> (Numbers, Vec<Option<Name>>) {
     let Some(earlier) = earlier else { return (first(centers.len()), vec![None; centers.len()]) };
-    let numbers = matched(&earlier.past, earlier.next, centers);
+    let mut numbers = matched(&earlier.past, earlier.next, centers);
+    numbers.gone.extend(&earlier.lost);
+    numbers.gone.sort_unstable();
     let names = numbers.numbers.iter().map(|number| earlier.name(*number)).collect();
     (numbers, names)
 }
@@ -118,14 +131,19 @@ fn first(clusters: usize) -> Numbers {
 fn matched(past: &[Past], next: i64, centers: &[Vec<f64>]) -> Numbers {
     let before: Vec<&[f64]> = past.iter().map(|past| past.center.as_slice()).collect();
     let now: Vec<&[f64]> = centers.iter().map(Vec::as_slice).collect();
-    let costs = Array2::from_shape_fn((now.len(), before.len()), |(cluster, segment)| {
-        squared(now.get(cluster).copied().unwrap_or_default(), before.get(segment).copied().unwrap_or_default())
-    });
     let (room_now, room_before) = (room(&now), room(&before));
+    let limit = |cluster: usize, segment: usize| {
+        let rooms = room_now.get(cluster).zip(room_before.get(segment));
+        rooms.map_or(COST_MAX, |(now, before)| now.min(*before).min(COST_MAX))
+    };
+    // What is too far apart costs the same however far it is, so that it does not decide who the others go with.
+    let costs = Array2::from_shape_fn((now.len(), before.len()), |(cluster, segment)| {
+        let (a, b) = (now.get(cluster).copied(), before.get(segment).copied());
+        squared(a.unwrap_or_default(), b.unwrap_or_default()).min(limit(cluster, segment))
+    });
     let is_same = |(cluster, segment): (usize, Option<usize>)| {
         let segment = segment?;
-        let room = room_now.get(cluster)?.min(*room_before.get(segment)?);
-        (*costs.get((cluster, segment))? < room).then_some(past.get(segment)?.number)
+        (*costs.get((cluster, segment))? < limit(cluster, segment)).then_some(past.get(segment)?.number)
     };
     let kept: Vec<Option<i64>> = least_cost(costs.view()).into_iter().enumerate().map(is_same).collect();
     let gone = past.iter().map(|past| past.number).filter(|number| !kept.contains(&Some(*number))).collect();
@@ -139,6 +157,9 @@ fn matched(past: &[Past], next: i64, centers: &[Vec<f64>]) -> Numbers {
     }
     found
 }
+
+/// Where there is no other center; sums of it are finite still.
+const COST_MAX: f64 = 1e200;
 
 /// The squared distance of each center to the nearest other one.
 fn room(centers: &[&[f64]]) -> Vec<f64> {
@@ -185,6 +206,16 @@ mod tests {
         // As many, but one of them elsewhere: the number of the dead one is not given again.
         let found = matched(&before, 4, &centers(&[0.0, 10.0, 90.0]));
         assert_eq!(found, Numbers { numbers: vec![1, 2, 4], new: vec![4], gone: vec![3], next: 5 });
+    }
+
+    /// By hand: pairing all three in order costs 3 · 81, the right one 1 + 1 + 100, the room of the first.
+    #[test]
+    fn one_that_is_born_as_another_dies_does_not_push_the_others() {
+        let before = past(&[(1, 0.0), (2, 10.0), (3, 20.0)]);
+        for now in [[9.0, 19.0, 29.0], [10.0, 20.0, 30.0]] {
+            let found = matched(&before, 4, &centers(&now));
+            assert_eq!(found, Numbers { numbers: vec![2, 3, 4], new: vec![4], gone: vec![1], next: 5 }, "{now:?}");
+        }
     }
 
     #[test]

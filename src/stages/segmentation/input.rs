@@ -43,11 +43,7 @@ pub struct Rows {
 
 /// The entity of a table: the column asked for, or what the table is keyed by; no output column may have its name.
 pub fn entity(schema: &TableSchema, asked: Option<&str>, outputs: &[&str]) -> Result<Column, Problem> {
-    let keyed = match schema.key.as_slice() {
-        [entity] if entity != AS_OF => Some(entity.as_str()),
-        [entity, as_of] if as_of == AS_OF => Some(entity.as_str()),
-        _ => None,
-    };
+    let keyed = keyed_by(schema);
     let place = ["with", "entity"];
     let name = match (asked, keyed) {
         (Some(asked), Some(keyed)) if asked != keyed => {
@@ -77,6 +73,15 @@ pub fn entity(schema: &TableSchema, asked: Option<&str>, outputs: &[&str]) -> Re
     Ok(column.clone())
 }
 
+/// The entity that a table has one row of, at each moment where it has several.
+fn keyed_by(schema: &TableSchema) -> Option<&str> {
+    match schema.key.as_slice() {
+        [entity] if entity != AS_OF => Some(entity.as_str()),
+        [entity, as_of] if as_of == AS_OF => Some(entity.as_str()),
+        _ => None,
+    }
+}
+
 impl Asked<'_> {
     /// What keeps the columns from being used, each problem at its place.
     pub fn problems(&self, schema: &TableSchema) -> Vec<Problem> {
@@ -87,17 +92,28 @@ impl Asked<'_> {
         let texts = self.texts.iter().enumerate();
         problems.extend(texts.filter_map(|(index, name)| text(schema, name, at("categories", index))));
         problems.extend(self.weight.and_then(|name| numeric(schema, name, ["with", "weight"].map(Step::from))));
+        for (option, names) in [("columns", self.numbers), ("categories", self.texts)] {
+            let own = names.iter().enumerate().filter(|(_, name)| self.entity == Some(name.as_str()));
+            problems.extend(own.map(|(index, name)| {
+                let message = format!("`{name}` names the entity and says nothing of what it is like");
+                Problem::new(Code::BadValue, message).at(at(option, index))
+            }));
+        }
         problems.extend(self.truth.and_then(|name| {
+            let is_read = self.numbers.iter().chain(self.texts).any(|other| other == name) || self.entity == Some(name);
             let found = schema.column(name).is_none().then(|| unknown(schema, name, |_| true));
-            found.map(|problem| problem.at(["with", "truth"]))
+            let told =
+                || Problem::new(Code::BadValue, format!("`{name}` is what is clustered, and no truth apart from it"));
+            found.or_else(|| is_read.then(told)).map(|problem| problem.at(["with", "truth"]))
         }));
         problems
     }
 
     /// The class of what tells where an entity belongs: that of the strictest column that it is told from.
     pub fn strictest(&self, schema: &TableSchema) -> Class {
-        let class = |name: &String| schema.column(name).map(|column| column.class).unwrap_or_default();
-        self.numbers.iter().chain(self.texts).map(class).max().unwrap_or_default()
+        let class = |name: &str| schema.column(name).map(|column| column.class).unwrap_or_default();
+        let told_from = self.numbers.iter().chain(self.texts).map(String::as_str).chain(self.weight);
+        told_from.map(class).max().unwrap_or_default()
     }
 
     /// Reads the rows of the run date.
@@ -149,7 +165,7 @@ pub fn entities<'a>(
     moment: NaiveDate,
 ) -> Result<Entities, Failure> {
     let entity = entity(&table.schema, asked, outputs).map_err(|problem| Failure::bug(problem.message))?.name;
-    let is_keyed = !table.schema.key.is_empty();
+    let is_keyed = keyed_by(&table.schema).is_some();
     let frame = snapshot(table, &entity, columns.into_iter().collect(), moment)?;
     if !is_keyed {
         one_row_each(frame.column(&entity)?)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::{DataFrame, DataType, IntoLazy, JoinArgs, JoinCoalesce, JoinType, col, len};
 
 use crate::format;
+use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Fact};
 use crate::metrics::migration::Matrix;
 use crate::stages::contract::{Before, Failure};
@@ -13,6 +14,12 @@ use crate::stages::contract::{Before, Failure};
 const UNTOLD: &str = "few";
 /// More levels make no matrix that can be read.
 const LEVELS_MAX: usize = 20;
+
+/// Where the table of before is there no more.
+pub fn unknown() -> Moves {
+    let fact = Fact::new("moved", "not known: what was given for an earlier run date is no longer there");
+    Moves { chart: None, fact }
+}
 
 /// What the report shows of it.
 pub struct Moves {
@@ -69,11 +76,11 @@ fn counts(before: &Before, now: &DataFrame, of: Levels<'_>) -> Result<Option<Cou
     if !(is_same(of.entity)? && is_same(of.column)?) {
         return Ok(None);
     }
-    let side = |name: &str| [col(of.entity), col(of.column).cast(DataType::String).alias(name)];
+    let side = |name: &str| [col(of.entity).alias("entity"), col(of.column).cast(DataType::String).alias(name)];
     let was = before.frame.clone().select(side("was"));
     let is = now.clone().lazy().select(side("is"));
     let how = JoinArgs { coalesce: JoinCoalesce::CoalesceColumns, ..JoinArgs::new(JoinType::Full) };
-    let joined = was.join(is, [col(of.entity)], [col(of.entity)], how);
+    let joined = was.join(is, [col("entity")], [col("entity")], how);
     let found = joined.group_by([col("was"), col("is")]).agg([len().cast(DataType::UInt64).alias("rows")]).collect()?;
     let level = |name: &str| -> Result<Vec<Option<String>>, Failure> {
         Ok(found.column(name)?.str()?.iter().map(|level| level.map(str::to_owned)).collect())
@@ -88,9 +95,21 @@ fn sentence(before: &Before, matrix: &Matrix) -> String {
     if both == 0 {
         return format!("nobody was there on {}", before.run_date);
     }
-    let share = format::percent(moved as f64 / both as f64);
-    let (moved, both) = (format::thousands(moved), format::count(both, "that was there", "that were there"));
-    format!("{moved} of {both} on {}, {share}", before.run_date)
+    let all: u64 = matrix.counts.iter().flatten().sum();
+    let gone: u64 = matrix.counts.iter().filter_map(|row| row.last()).sum();
+    let new = all - both - gone;
+    let is_small = |count: u64| (1..TOLD_MIN).contains(&count);
+    // Beside the numbers of rows, of then and now, this would tell who is new and gone.
+    let whom = if is_small(gone) || is_small(new) {
+        format!("of those that were there on {}", before.run_date)
+    } else {
+        format!("of {} on {}", format::count(both, "that was there", "that were there"), before.run_date)
+    };
+    if is_small(moved) || is_small(both - moved) {
+        let few = if is_small(moved) { "fewer than" } else { "all but fewer than" };
+        return format!("{few} {TOLD_MIN} {whom}");
+    }
+    format!("{} {whom}, {}", format::thousands(moved), format::percent(moved as f64 / both as f64))
 }
 
 /// Shaded by the share of those of a row; those who stayed are not, so that moves are seen.
@@ -101,7 +120,7 @@ fn chart(
     columns: &[&String],
     name: &dyn Fn(&str) -> String,
 ) -> Chart {
-    let told = matrix.tell(false);
+    let told = matrix.tell_with_totals();
     let text = |count: &Option<u64>| count.map_or_else(|| UNTOLD.to_owned(), format::thousands);
     let shade = |(row, counts): (usize, &Vec<Option<u64>>)| -> Vec<f64> {
         let total: u64 = counts.iter().flatten().sum::<u64>().max(1);

@@ -12,6 +12,8 @@ use crate::metrics::evaluation::{Chart, Slice};
 const MEAN_ROWS_MIN: usize = 10;
 /// Segments that the sentence names.
 const NAMED_MAX: usize = 5;
+/// Of a model that is only applied.
+pub const APPLIED: &str = "those of the model that is applied";
 /// The number of those who are of no segment.
 pub const NOISE: i64 = -1;
 
@@ -50,12 +52,17 @@ pub fn levels<'a>(entity: &'a str, name: &'a dyn Fn(&str) -> String) -> Levels<'
     Levels { entity, column: "segment", place: &|segment| segment.parse().unwrap_or(i64::MAX), name }
 }
 
+/// Noise only where there is some.
+fn is_shown(row: &ProfileRow) -> bool {
+    row.group.segment != NOISE || row.size > 0
+}
+
 pub fn sizes(profiles: &Profiles) -> Chart {
     let bar = |row: &ProfileRow| (label(row), row.size as f64);
     Chart::Bars {
         title: "Sizes of the segments".to_owned(),
         unit: "rows".to_owned(),
-        bars: profiles.rows.iter().map(bar).collect(),
+        bars: profiles.rows.iter().filter(|row| is_shown(row)).map(bar).collect(),
     }
 }
 
@@ -74,7 +81,8 @@ pub fn heat_map(x: ArrayView2<'_, f64>, labels: &[usize], profiles: &Profiles, c
         row.columns.iter().map(text).collect()
     };
     let values = |(row, shades): (&ProfileRow, Vec<f64>)| -> Vec<f64> {
-        if shown(row) { shades } else { vec![0.0; shades.len()] }
+        let told = |(shade, of): (f64, &OfColumn)| if shown(row) && of.known >= MEAN_ROWS_MIN { shade } else { 0.0 };
+        shades.into_iter().zip(&row.columns).map(told).collect()
     };
     let name = |row: &ProfileRow| {
         format!("{} ({} rows, {})", label(row), format::thousands(row.size as u64), format::percent(row.share))
@@ -83,10 +91,10 @@ pub fn heat_map(x: ArrayView2<'_, f64>, labels: &[usize], profiles: &Profiles, c
         title: "Means of the segments, shaded by how far they lie from those of all".to_owned(),
         rows_title: "segment".to_owned(),
         columns_title: "mean of".to_owned(),
-        rows: profiles.rows.iter().map(name).collect(),
+        rows: profiles.rows.iter().filter(|row| is_shown(row)).map(name).collect(),
         columns: columns.to_vec(),
-        values: profiles.rows.iter().zip(shades).map(values).collect(),
-        texts: profiles.rows.iter().map(texts).collect(),
+        values: profiles.rows.iter().zip(shades).filter(|(row, _)| is_shown(row)).map(values).collect(),
+        texts: profiles.rows.iter().filter(|row| is_shown(row)).map(texts).collect(),
         center: Some(0.0),
     }
 }

@@ -64,7 +64,7 @@ pub fn schema(features: &TableSchema, numbers: &[String], texts: &[String], stri
     }
     for name in texts {
         columns.push(Column::new(format!("mode_{name}"), DataType::String).class(class(name)));
-        columns.push(Column::new(format!("mode_share_{name}"), DataType::Float64).class(class(name)));
+        columns.push(Column::new(format!("share_of_mode_{name}"), DataType::Float64).class(class(name)));
     }
     columns.push(Column::new("model_version", DataType::String));
     TableSchema { columns, key: vec!["segment".to_owned()], ..TableSchema::default() }
@@ -164,7 +164,7 @@ fn frame(rows: &[ProfileRow], numbers: &[String], texts: &[String], version: &st
         let level = |row: &ProfileRow| row.levels.get(place).cloned().flatten();
         let modes: Vec<Option<String>> = rows.iter().map(|row| level(row).map(|(text, _)| text)).collect();
         columns.push(series(&format!("mode_{name}"), Series::new("".into(), modes)));
-        columns.push(series(&format!("mode_share_{name}"), of(&|row| level(row).map(|(_, share)| share))));
+        columns.push(series(&format!("share_of_mode_{name}"), of(&|row| level(row).map(|(_, share)| share))));
     }
     columns.push(versions(version, rows.len()));
     Ok(DataFrame::new(rows.len(), columns)?)

@@ -59,6 +59,11 @@ pub(super) fn is_transient(error: &Error) -> bool {
     classify(error).0 == Kind::Transient
 }
 
+/// Whether the server knows no such upload (any more): waiting brings it back to nobody.
+pub(super) fn is_gone_upload(error: &Error) -> bool {
+    says(&error.to_string(), "NoSuchUpload")
+}
+
 /// The kind and the shortest telling text.
 pub(in crate::storage) fn classify(error: &Error) -> (Kind, String) {
     let text = error.to_string();

@@ -1,5 +1,6 @@
 //! What the client would not survive: addresses that are none, and characters that no request may carry.
 
+use object_store::ClientConfigKey;
 use object_store::aws::AmazonS3ConfigKey as Key;
 use url::Url;
 
@@ -20,15 +21,22 @@ pub(super) fn complaint(bucket: &str, options: &[(Key, String)]) -> Option<Strin
         if is_address(key) {
             return no_address(value).then(|| format!("`{name}` is no address such as `https://host:9000`"));
         }
-        // Paths are not sent.
-        let is_sent = !matches!(key, Key::WebIdentityTokenFile | Key::ContainerAuthorizationTokenFile);
-        (is_sent && !value.chars().all(|one| matches!(one, ' '..='~'))).then(|| {
+        // Paths and certificates are not sent.
+        let is_kept = matches!(
+            key,
+            Key::WebIdentityTokenFile
+                | Key::ContainerAuthorizationTokenFile
+                | Key::Client(ClientConfigKey::ProxyCaCertificate)
+        );
+        (!is_kept && !value.chars().all(|one| matches!(one, ' '..='~'))).then(|| {
             format!("`{name}` holds a line break or another character that no request can carry: is there one at its end?")
         })
     })
     .or_else(|| {
+        // Elsewhere than at AWS a region may be called anything.
+        let is_aws = value(options, Key::S3Endpoint).or_else(|| value(options, Key::Endpoint)).is_none();
         let region = value(options, Key::Region).or_else(|| value(options, Key::DefaultRegion))?;
-        let is_region = region.chars().all(|one| one.is_ascii_alphanumeric() || one == '-');
+        let is_region = !is_aws || region.chars().all(|one| one.is_ascii_alphanumeric() || one == '-');
         (!is_region).then(|| "`aws_region` is no region such as `eu-central-1`".to_owned())
     })
     .or_else(|| {

@@ -20,7 +20,7 @@ use object_store::{
 };
 
 use super::client::{PAUSE, PAUSE_GROWTH, PAUSE_MAX};
-use super::faults::{Disagreement, Shortened, is_transient};
+use super::faults::{Disagreement, Shortened, is_gone_upload, is_transient};
 use super::upload::Upload;
 
 /// Tries to read the same twice in a row.
@@ -56,7 +56,7 @@ impl S3Store {
         loop {
             let is_waited_for = !self.is_down.load(Ordering::Relaxed);
             let result = request(self.client().clone()).await;
-            let is_worth_it = result.as_ref().err().is_some_and(is_transient);
+            let is_worth_it = result.as_ref().err().is_some_and(|error| is_transient(error) && !is_gone_upload(error));
             if !is_worth_it || !is_waited_for || started.elapsed() + pause >= self.patience {
                 return self.note(result);
             }
@@ -72,7 +72,7 @@ impl S3Store {
     pub(super) fn note<T>(&self, result: Result<T>) -> Result<T> {
         match &result {
             Ok(_) => self.is_down.store(false, Ordering::Relaxed),
-            Err(error) if is_transient(error) => self.is_down.store(true, Ordering::Relaxed),
+            Err(error) if is_transient(error) && !is_gone_upload(error) => self.is_down.store(true, Ordering::Relaxed),
             Err(_) => {}
         }
         result

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use object_store::aws::AmazonS3;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{Error, MultipartId, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
@@ -36,8 +37,12 @@ impl Upload {
 
 impl Target {
     async fn send(&self, number: usize, data: PutPayload) -> Result<()> {
-        // A part that arrives twice counts once, so the client itself sends it again.
-        let part = self.store.note(self.store.client().put_part(&self.path, &self.id, number, data).await)?;
+        // A part that arrives twice counts once.
+        let put = |client: AmazonS3| {
+            let data = data.clone();
+            async move { client.put_part(&self.path, &self.id, number, data).await }
+        };
+        let part = self.store.persist(put).await?;
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push((number, part));
         Ok(())
     }
@@ -64,13 +69,17 @@ impl MultipartUpload for Upload {
     async fn complete(&mut self) -> Result<PutResult> {
         let Target { store, path, id, .. } = &*self.target;
         let parts = self.target.parts(self.parts)?;
-        // Whether it is complete although the answer was lost is for the caller to find out.
-        store.note(store.client().complete_multipart(path, id, parts).await)
+        // Where it is complete although the answer was lost, the upload is gone the next time: that is for the caller to
+        // find out.
+        let complete = |client: AmazonS3| {
+            let parts = parts.clone();
+            async move { client.complete_multipart(path, id, parts).await }
+        };
+        store.persist(complete).await
     }
 
     async fn abort(&mut self) -> Result<()> {
         let Target { store, path, id, .. } = &*self.target;
-        // An upload that is gone is no outage, and nothing to wait for.
-        store.client().abort_multipart(path, id).await
+        store.persist(|client| async move { client.abort_multipart(path, id).await }).await
     }
 }

@@ -6,14 +6,14 @@ use super::curve::{Curve, ROWS_MAX};
 use super::fitted::{Fitted, Placed, Point};
 use super::{Auto, Dbscan, Radius};
 use crate::format;
-use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::metrics::evaluation::{Evaluation, Fact, SEGMENTS_FACT};
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::model::Mode;
 use crate::stages::segmentation::identity::Numbers;
 use crate::stages::segmentation::input::Rows;
 use crate::stages::segmentation::judge::{self, SILHOUETTE_ROWS_MAX, measured};
 use crate::stages::segmentation::migration::Moves;
-use crate::stages::segmentation::pictures::{self, NOISE, told};
+use crate::stages::segmentation::pictures::{self, APPLIED, NOISE, told};
 use crate::stages::segmentation::preparation::tell;
 use crate::stages::segmentation::profiles::Profiles;
 use crate::stages::watch;
@@ -62,6 +62,8 @@ impl Judged<'_> {
             let baseline = measured(x, &cells, truth.as_deref(), context)?;
             let random = measured(x, &judge::shuffled(&labels, context), truth.as_deref(), context)?;
             measures = judge::measures(&model, &baseline, context);
+            // They favor what is round, and these need not be: which is better they do not decide.
+            measures.iter_mut().for_each(|measure| measure.difference = None);
             silhouette = model.silhouette.mean;
             charts.push(judge::table(&[("DBSCAN", &model), ("RFM cells", &baseline), ("random", &random)]));
             let scored: Vec<&str> = judge::scored(&self.fitted.preparation).collect();
@@ -78,7 +80,7 @@ impl Judged<'_> {
             target: self.rows.entity.clone(),
             model: format!("DBSCAN with {}", format::count(self.fitted.clusters.len() as u64, "cluster", "clusters")),
             baseline: "RFM cells".to_owned(),
-            headline: "silhouette".to_owned(),
+            headline: String::new(),
             measures,
             facts,
             charts,
@@ -94,10 +96,9 @@ impl Judged<'_> {
             .collect();
         let noise = 1.0 - kept.len() as f64 / self.labels.len().max(1) as f64;
         let rules = [
-            watch::noise(noise, self.fitted.clusters.len()),
-            watch::weak_structure(silhouette),
+            watch::noise(noise, self.fitted.clusters.len(), self.stage.mode == Mode::Apply),
+            silhouette.and_then(watch::not_round),
             watch::small_segments(&shares),
-            watch::wide_interval(&evaluation),
         ];
         evaluation.watch = rules.into_iter().flatten().collect();
         Ok(evaluation)
@@ -148,7 +149,8 @@ impl Judged<'_> {
             Fact::new("labels", labels),
         ];
         facts.extend(stage.truth.as_ref().map(|name| Fact::new("truth", name.clone())));
-        facts.extend(self.numbers.map(|numbers| Fact::new("segments", told(numbers))));
+        facts.extend(self.numbers.map(|numbers| Fact::new(SEGMENTS_FACT, told(numbers))));
+        facts.extend((stage.mode == Mode::Apply).then(|| Fact::new(SEGMENTS_FACT, APPLIED)));
         facts
     }
 }

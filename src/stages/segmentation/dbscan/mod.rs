@@ -19,7 +19,8 @@ use super::preparation::{Impute, Preparation, Recipe, Scale, Transform};
 use super::profiles;
 use super::{migration, pictures};
 use crate::algorithms::dbscan;
-use crate::problem::Problem;
+use crate::format;
+use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
@@ -47,7 +48,8 @@ use fitted::{Fitted, Placed};
 /// `border` or `noise`) and `model_version`. The output `profiles` is that of `kmeans`, with a row for noise.
 ///
 /// Segments keep their identity as those of `kmeans` do, by the means of their core points; the first time they are
-/// numbered by size. The report says which are kept, new and gone, and who moved, noise included.
+/// numbered by size. Segments around the same center, such as rings, cannot be told apart by it and may be new every night.
+/// The report says which are kept, new and gone, and who moved, noise included. More than 1,000 segments are refused.
 ///
 /// With `mode: apply` the core points of the earlier model stay: an entity is of the segment of the nearest core point
 /// within the radius, of equally near ones the first, and otherwise noise. It is a `core` point then where it coincides
@@ -55,7 +57,8 @@ use fitted::{Fitted, Placed};
 /// the entity: keep it as you keep the table.
 ///
 /// The report judges the division of all but noise by internal measures, beside as many cells by RFM score and random
-/// parts, and says how many are noise. Where `truth` names a column, adjusted Rand index and normalized mutual
+/// parts, and says how many are noise. Those measures favor round segments, which these need not be, so no verdict is
+/// drawn from them. Where `truth` names a column, adjusted Rand index and normalized mutual
 /// information say how far the segments agree with it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +187,12 @@ impl From<Engine> for dbscan::Engine {
     }
 }
 
+/// Of opposite directions.
+const COSINE_MAX: f64 = 2.0;
+
+/// More segments are refused: they are compared with each other, and with those of an earlier night.
+const CLUSTERS_MAX: usize = 1_000;
+
 /// Parameters that say nothing of fitting.
 const SERVING: [&str; 2] = ["truth", "identity"];
 
@@ -202,7 +211,19 @@ impl Stage for Dbscan {
     }
 
     fn check(&self) -> Vec<Problem> {
-        self.transform.problems(&self.columns)
+        let mut problems = self.transform.problems(&self.columns);
+        if let (Radius::Given(radius), Metric::Cosine) = (self.radius, self.metric)
+            && radius > COSINE_MAX
+        {
+            let message =
+                format!("a cosine distance is at most {COSINE_MAX}, so within {radius} of each other lies everything");
+            problems.push(Problem::new(Code::BadValue, message).at(["with", "radius"]));
+        }
+        if self.engine == Engine::Linfa && self.min_points < 2 {
+            let problem = Problem::new(Code::BadValue, "the DBSCAN of linfa needs at least 2 points");
+            problems.push(problem.help("use `engine: native`").at(["with", "min_points"]));
+        }
+        problems
     }
 
     fn protocol(&self) -> Protocol {
@@ -211,6 +232,10 @@ impl Stage for Dbscan {
 
     fn applies_earlier_model(&self) -> bool {
         self.mode == Mode::Apply
+    }
+
+    fn continues_model(&self) -> bool {
+        self.identity == Identity::Stable
     }
 
     fn looks_back(&self) -> bool {
@@ -256,7 +281,11 @@ impl Stage for Dbscan {
         let profiles = profiles::profiles(&rows, &labels, groups, (&self.columns, &self.categories), &version)?;
         let segments = tables::segments(&rows, &placed, &fitted, (&version, context.run_date))?;
         let name = |segment: &str| pictures::label_of(&profiles, segment);
-        let moves = migration::moves(before.as_ref(), &segments, pictures::levels(&rows.entity, &name))?;
+        // Only where the numbers are those of an earlier night do they say who moved.
+        let before = before.filter(|_| numbers.is_some() || self.mode == Mode::Apply);
+        let is_unknown = numbers.is_some() && before.is_none();
+        let moves = migration::moves(before.as_ref(), &segments, pictures::levels(&rows.entity, &name))?
+            .or_else(|| is_unknown.then(migration::unknown));
         let judged = Judged {
             stage: self,
             fitted: &fitted,
@@ -334,7 +363,14 @@ impl Dbscan {
             engine: self.engine.into(),
         };
         let found = dbscan::fit(scaled.view(), &params).map_err(|error| Failure::data(format!("could not {error}")))?;
-        let earlier = earlier.filter(|_| self.looks_back());
+        if found.clusters > CLUSTERS_MAX {
+            return Err(Failure::TooLarge(format!(
+                "there are {} segments, more than {CLUSTERS_MAX} that anyone could tell apart; try a greater `radius` or more \
+                 `min_points`",
+                format::thousands(found.clusters as u64)
+            )));
+        }
+        let earlier = earlier.filter(|_| self.continues_model());
         let earlier =
             earlier.map(|model| Earlier::read::<Fitted>(model, Dbscan::KIND, &preparation)).transpose()?.flatten();
         let (fitted, placed, numbers) = Fitted::new(preparation, &params, found, scaled.view(), earlier.as_ref())?;

@@ -11,14 +11,14 @@ use super::{KMeans, charts};
 use crate::algorithms::kmeans::{self, Assignment, Params};
 use crate::format;
 use crate::metrics::clustering::adjusted_rand;
-use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure};
+use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure, SEGMENTS_FACT};
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::model::Mode;
 use crate::stages::segmentation::identity::Numbers;
 use crate::stages::segmentation::input::Rows;
 use crate::stages::segmentation::judge::{self, Measured, SILHOUETTE_ROWS_MAX, bug, measured, rng};
 use crate::stages::segmentation::migration::Moves;
-use crate::stages::segmentation::pictures::{self, told};
+use crate::stages::segmentation::pictures::{self, APPLIED, told};
 use crate::stages::segmentation::preparation::tell;
 use crate::stages::segmentation::profiles::Profiles;
 use crate::stages::watch;
@@ -196,7 +196,8 @@ impl Judged<'_> {
         ];
         facts.extend(stage.weight.as_ref().map(|name| Fact::new("weight", name.clone())));
         facts.extend(stage.truth.as_ref().map(|name| Fact::new("truth", name.clone())));
-        facts.extend(self.numbers.map(|numbers| Fact::new("segments", told(numbers))));
+        facts.extend(self.numbers.map(|numbers| Fact::new(SEGMENTS_FACT, told(numbers))));
+        facts.extend((stage.mode == Mode::Apply).then(|| Fact::new(SEGMENTS_FACT, APPLIED)));
         facts.extend(self.spread().map(|(then, now)| {
             let text = format!("{} a row, {} when it was fitted", format::number(now), format::number(then));
             Fact::new("inertia", text)

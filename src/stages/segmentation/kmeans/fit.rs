@@ -72,7 +72,12 @@ fn fit(
     let given = Given { weights: beside.weights, start: beside.past.filter(|past| past.nrows() == clusters) };
     // Each number of clusters starts from the same state, so that it does not depend on the range.
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
-    kmeans::fit_in_place(x, &stage.params(clusters), &given, &mut rng)
+    let fitted = kmeans::fit_in_place(x, &stage.params(clusters), &given, &mut rng)?;
+    // Rows may differ by less than distances can tell.
+    match fitted.sizes.iter().filter(|size| **size > 0).count() {
+        distinct if distinct < clusters => Err(KMeansError::TooFewRows { clusters, rows: x.nrows(), distinct }),
+        _ => Ok(fitted),
+    }
 }
 
 fn tried(

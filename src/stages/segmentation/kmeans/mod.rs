@@ -37,21 +37,23 @@ use polars::prelude::IntoLazy;
 /// prepared in this order: missing values are filled if `impute` says how (otherwise they fail the stage, named by
 /// column and number), then come the changes under `transform`, in the order in which they are written, then `scale`.
 /// `categories` become columns of zeros and ones, one for each of the 20 most frequent levels of ten rows or more and
-/// one for all others, which are not scaled.
+/// one for all others, which are not scaled; a null has zeros only.
 ///
 /// The output `segments` has one row per entity: `as_of`, `segment` (from 1), `segment_name`, `distance` (Euclidean, from
 /// the segment's centroid, in prepared units), `confidence` (1 − distance / distance to the second nearest centroid: 1 at
 /// the centroid, 0 half-way to another segment) and `model_version`. The output `profiles` has one row per segment:
 /// `segment_name`, `size`, `share`, of each column `mean_<column>`, `median_<column>` and `lift_<column>` (the mean over
 /// that of all entities) of its known values in the units of the input, and of each category the most frequent level
-/// `mode_<column>` with its share, `mode_share_<column>`.
+/// `mode_<column>` with its share, `share_of_mode_<column>`.
 ///
 /// Segments keep their identity. The first time they are numbered by size, the largest first. From then on, tonight's
 /// clusters are matched to the segments of the newest model of an earlier run date, so that the squared distances
 /// between their centroids, in tonight's prepared units, sum to the least (the Hungarian method); a pair counts if its
-/// centroids are nearer to each other than each is to the next of its own night. A segment that is continued keeps its
-/// number; a new one gets a number that none ever had; a number that is gone is not given again. One of the starts begins
-/// at the earlier centroids. The report says which are kept, new and gone, how many entities moved, and from which
+/// centroids are nearer to each other than each is to the next of its own night, and further apart all cost the same. A
+/// segment that is continued keeps its number; a new one gets a number that none ever had; a number that is gone is not
+/// given again, nor after `columns` have changed. It is the order of run dates that counts: after a backfill, dates that
+/// were there already keep their numbers until they run again. Where there are as many clusters as segments before, one more start
+/// begins at their centroids (not with `engine: linfa`). The report says which are kept, new and gone, how many entities moved, and from which
 /// segment to which, counts below five and what would give them away left out. `identity: fresh` numbers anew each
 /// night.
 ///
@@ -178,6 +180,10 @@ impl Stage for KMeans {
         self.mode == Mode::Apply
     }
 
+    fn continues_model(&self) -> bool {
+        self.identity == Identity::Stable
+    }
+
     fn looks_back(&self) -> bool {
         self.identity == Identity::Stable
     }
@@ -230,7 +236,11 @@ impl Stage for KMeans {
         let segments = tables::segments(&rows, &found, confidence, &fitted, (&version, context.run_date))?;
         let name = |segment: &str| pictures::label_of(&profiles, segment);
         let levels = pictures::levels(&rows.entity, &name);
-        let moves = migration::moves(before.as_ref(), &segments, levels)?;
+        // Only where the numbers are those of an earlier night do they say who moved.
+        let before = before.filter(|_| numbers.is_some() || self.mode == Mode::Apply);
+        let is_unknown = numbers.is_some() && before.is_none();
+        let moves =
+            migration::moves(before.as_ref(), &segments, levels)?.or_else(|| is_unknown.then(migration::unknown));
         let judged = Judged {
             stage: self,
             fitted: &fitted,
@@ -290,7 +300,7 @@ impl KMeans {
         let recipe =
             Recipe { numbers: &self.columns, impute: self.impute, transform: &self.transform, scale: self.scale };
         let (preparation, mut scaled) = Preparation::fit(recipe, rows)?;
-        let earlier = earlier.filter(|_| self.looks_back());
+        let earlier = earlier.filter(|_| self.continues_model());
         let earlier =
             earlier.map(|model| Earlier::read::<Fitted>(model, KMeans::KIND, &preparation)).transpose()?.flatten();
         let past = earlier.as_ref().map(Earlier::centers).transpose()?;

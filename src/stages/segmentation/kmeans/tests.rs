@@ -5,7 +5,7 @@ use crate::stages::contract::{Before, Cancel};
 use crate::stages::{Kind, NamedTable};
 use crate::table::{AS_OF, Class, Column, Role, Table};
 use polars::df;
-use polars::prelude::{DataFrame, DataType, IntoLazy, LazyFrame};
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
 use serde_json::{Value, json};
 
 fn date(text: &str) -> NaiveDate {
@@ -135,7 +135,7 @@ fn the_schemas_are_what_run_gives_in_every_mode() {
 }
 
 /// Worked out from the definitions, in Python without libraries: the clusters have 4 and 2 rows, the
-/// median cells 3 and 3, since (3, 3) lies above both medians of 2.5.
+/// cells by RFM score 3 and 3.
 #[test]
 fn measures_are_those_of_the_definitions() {
     let rows = frame(&[1, 1, 2, 3, 100, 100].map(Some), &[1.0, 2.0, 1.0, 3.0, 100.0, 101.0].map(Some));
@@ -190,7 +190,7 @@ fn a_range_ends_at_the_number_of_different_rows() {
     let Chart::Line { points, .. } = &outputs.evaluation.unwrap().charts[0] else { panic!("no line") };
     assert_eq!(points.len(), 2);
     let told = message(run(&stage(json!({"clusters": 4})), few(), None));
-    assert_eq!(told, "could not form 4 clusters: the 4 rows hold only 3 different ones");
+    assert_eq!(told, "could not form 4 clusters of 4 rows: those that differ number only 3");
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn a_table_without_snapshots_will_do() {
     assert_eq!((segments.height(), declared[0].to_polars()), (rows, (**segments.schema()).clone()));
     assert_eq!(declared[1].to_polars(), **profiles.schema());
     let modes: Vec<_> = profiles.column("mode_country").unwrap().str().unwrap().iter().flatten().collect();
-    assert_eq!((modes.len(), values(&profiles, "mode_share_country")), (2, vec![1.0, 1.0]));
+    assert_eq!((modes.len(), values(&profiles, "share_of_mode_country")), (2, vec![1.0, 1.0]));
     let evaluation = outputs.evaluation.unwrap();
     let truth = evaluation.measures.iter().find(|measure| measure.name == "adjusted_rand").unwrap();
     assert_eq!(truth.model.value, 1.0);
@@ -544,4 +544,47 @@ fn an_applied_model_says_when_it_fits_no_longer() {
         evaluation.watch
     );
     assert!(fact(&evaluation, "inertia").contains("when it was fitted"));
+}
+
+/// Constant columns, rows that are the same, two hundred columns, one row: each has an answer.
+#[test]
+fn odd_tables_have_an_answer() {
+    let columns: Vec<String> = (0..200).map(|place| format!("c{place}")).collect();
+    let schema = TableSchema {
+        columns: [Column::new("id", DataType::String)]
+            .into_iter()
+            .chain(columns.iter().map(|name| Column::new(name.clone(), DataType::Float64)))
+            .collect(),
+        key: vec!["id".into()],
+        ..TableSchema::default()
+    };
+    let run = |columns: &[String], rows: usize, clusters: Value| {
+        let with = json!({"columns": columns, "clusters": clusters});
+        let stage: KMeans = serde_json::from_value(with).unwrap();
+        let ids = (0..rows).map(|row| format!("ü{row:03}")).collect::<Vec<_>>();
+        let mut all = vec![Series::new("id".into(), ids).into_column()];
+        for (place, name) in columns.iter().enumerate() {
+            // The first column is constant; ten different rows in all.
+            let value = |row: usize| if place == 0 { 7.0 } else { ((row % 10) * (place + 3) % 11) as f64 };
+            all.push(Series::new(name.as_str().into(), (0..rows).map(value).collect::<Vec<f64>>()).into_column());
+        }
+        let frame = DataFrame::new(rows, all).unwrap().lazy();
+        let table = Table { frame, schema: schema.clone(), watermark: None };
+        let named = NamedTable { name: "shops".into(), table };
+        let inputs = Inputs { ports: [(PORT.to_owned(), vec![named])].into(), ..Inputs::default() };
+        let context = StageContext { run_date: date("2011-12-10"), seed: 7, threads: 1, cancel: Cancel::default() };
+        stage.run(inputs, &context)
+    };
+    let wide = run(&columns, 60, json!(4)).unwrap();
+    assert_eq!(frames(&wide).0.height(), 60);
+    assert_eq!(frames(&wide).1.width(), 4 + 3 * 200 + 1);
+    let same = run(&columns[..1], 60, json!(2));
+    assert_eq!(message(same), "could not form 2 clusters of 60 rows: those that differ number only 1");
+    let one = run(&columns[..2], 1, json!({"from": 2, "to": 5}));
+    assert_eq!(message(one), "could not form 2 clusters of 1 rows: those that differ number only 1");
+    let few = run(&columns[..3], 3, json!({"from": 2, "to": 50, "by": "elbow"})).unwrap();
+    assert_eq!(frames(&few).1.height(), 2, "as many as lie below the line, at most as many as there are rows");
+    for by in ["calinski_harabasz", "davies_bouldin"] {
+        assert!(run(&columns[..3], 40, json!({"from": 2, "to": 6, "by": by})).is_ok());
+    }
 }

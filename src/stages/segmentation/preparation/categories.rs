@@ -42,8 +42,11 @@ impl Category {
 
     /// The names of these columns.
     pub fn names(&self) -> impl Iterator<Item = String> + '_ {
-        let levels = self.levels.iter().map(String::as_str).chain(["(other)"]);
-        levels.map(|level| format!("{}={level}", self.column))
+        let mut other = "(other)".to_owned();
+        while self.levels.contains(&other) {
+            other = format!("({other})");
+        }
+        self.levels.iter().cloned().chain([other]).map(|level| format!("{}={level}", self.column))
     }
 
     /// Which of them is 1 in each row.

@@ -21,6 +21,9 @@ use crate::algorithms::scale::{Scaler, quantile_of_sorted};
 use crate::format;
 use crate::stages::contract::Failure;
 
+/// Squares of larger values, and their sums over many rows, would no longer be finite.
+const MAGNITUDE_MAX: f64 = 1e140;
+
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe<'a> {
@@ -62,6 +65,7 @@ impl Preparation {
             apply(&change, &mut values, recipe.numbers)?;
             fitted.transform.0.push(change);
         }
+        too_large(recipe.numbers, &values)?;
         let scaler = match recipe.scale {
             Scale::None => None,
             Scale::Standard => Some(Scaler::standard(values.view())),
@@ -140,6 +144,7 @@ impl Preparation {
         if let Some(scaler) = &self.scaler {
             scaler.transform_in_place(&mut values).map_err(bug)?;
         }
+        too_large(&self.columns, &values)?;
         if self.categories.is_empty() {
             return Ok(values);
         }
@@ -171,6 +176,19 @@ fn refuse(columns: &[String], numbers: &Array2<f64>) -> Result<(), Failure> {
         "{}; fill them in the query that computes them, or say what stands for them with `impute`, such as `impute: \
          median`",
         told.join("; ")
+    );
+    Err(Failure::data(message))
+}
+
+/// Refuses values whose squares could not be added up any more.
+fn too_large(columns: &[String], values: &Array2<f64>) -> Result<(), Failure> {
+    let told = tell(columns, values, |value| value.is_nan() || value.abs() > MAGNITUDE_MAX);
+    if told.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "values so large, or so far beyond the scale of the rows that were fitted on, that no distance can be taken: \
+         {told}; limit them with `clip`"
     );
     Err(Failure::data(message))
 }
@@ -212,9 +230,13 @@ fn resolved(change: &Change, values: &Array2<f64>, columns: &[String]) -> Change
         let mut sorted = values.column(place).to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let [low, high] = [low, high].map(|share| quantile_of_sorted(&sorted, share));
-        let min = limits.min.map_or(low, |min| min.max(low));
+        let (mut min, mut max) =
+            (limits.min.map_or(low, |min| min.max(low)), limits.max.map_or(high, |max| max.min(high)));
         // What is given wins where both exclude each other.
-        let max = limits.max.map_or(high, |max| max.min(high)).max(min);
+        match (limits.min, limits.max) {
+            (None, Some(_)) => min = min.min(max),
+            _ => max = max.max(min),
+        }
         (name.clone(), Limits { min: Some(min), max: Some(max), quantiles: None })
     };
     Change::Clip(limits.iter().map(of).collect())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Scored;
 use crate::format;
+use crate::metrics::disclosure::{Entry, hidden};
 use crate::metrics::evaluation::{Chart, Evaluation, Fact, Slice};
 use crate::stages::segmentation::migration::Moves;
 
@@ -30,10 +31,15 @@ impl Scored {
             format!("{}, of which {} have scores", format::thousands(rows as u64), format::thousands(known)),
         )];
         facts.extend(moves.as_ref().map(|moves| moves.fact.clone()));
-        let told = cells.iter().filter(|(_, count)| **count >= CELL_ROWS_MIN).map(|((recency, frequency), count)| {
-            Slice::new(format!("recency {recency}, frequency {frequency}"), "share", *count as f64 / rows)
+        let shares = with_hidden(&by_scores(&cells, bins));
+        let told = shares.iter().zip((1..=bins).rev()).flat_map(|(row, recency)| {
+            let told = row.iter().zip((1..=bins).rev()).filter_map(move |(count, frequency)| {
+                Some((format!("recency {recency}, frequency {frequency}"), (*count).filter(|count| *count > 0)?))
+            });
+            told.map(|(name, count)| Slice::new(name, "share", count as f64 / rows)).collect::<Vec<_>>()
         });
-        let of_segments = sizes.iter().filter(|(_, count)| **count >= CELL_ROWS_MIN);
+        let sizes = tellable(sizes);
+        let of_segments = sizes.iter();
         let told = told.chain(of_segments.map(|(name, count)| Slice::new(*name, "share", *count as f64 / rows)));
         Evaluation {
             target: entity.to_owned(),
@@ -64,11 +70,22 @@ impl Scored {
     }
 }
 
+/// Sizes that may be told: not small ones, and where that is one only, not the next either, since the rest would tell it.
+fn tellable(mut sizes: BTreeMap<&str, u64>) -> BTreeMap<&str, u64> {
+    let all = sizes.len();
+    sizes.retain(|_, count| *count >= CELL_ROWS_MIN);
+    if sizes.len() + 1 == all {
+        let least = sizes.iter().min_by_key(|(_, count)| **count).map(|(name, _)| *name);
+        sizes.retain(|name, _| Some(*name) != least);
+    }
+    sizes
+}
+
 fn bars(sizes: &BTreeMap<&str, u64>, order: &[&str]) -> Chart {
     let mut bars: Vec<(&str, u64)> = sizes.iter().map(|(name, count)| (*name, *count)).collect();
     let place = |name: &str| order.iter().position(|other| *other == name).unwrap_or(usize::MAX);
     bars.sort_by_key(|(name, _)| place(name));
-    let told = bars.into_iter().filter(|(_, count)| *count >= CELL_ROWS_MIN);
+    let told = bars.into_iter();
     Chart::Bars {
         title: "Sizes of the segments".to_owned(),
         unit: "rows".to_owned(),
@@ -76,16 +93,33 @@ fn bars(sizes: &BTreeMap<&str, u64>, order: &[&str]) -> Chart {
     }
 }
 
-fn grid(cells: &BTreeMap<(u32, u32), u64>, bins: u32) -> Chart {
+/// The best scores first: recency by frequency.
+fn by_scores(cells: &BTreeMap<(u32, u32), u64>, bins: u32) -> Vec<Vec<u64>> {
     let scores = || (1..=bins).rev();
     let count = |recency, frequency| cells.get(&(recency, frequency)).copied().unwrap_or_default();
-    let counts: Vec<Vec<u64>> = scores().map(|r| scores().map(|f| count(r, f)).collect()).collect();
-    let shade = |count: &u64| if *count < CELL_ROWS_MIN { 0.0 } else { *count as f64 };
-    let text = |count: &u64| match *count {
-        0 => "0".to_owned(),
-        few if few < CELL_ROWS_MIN => format!("below {CELL_ROWS_MIN}"),
-        many => format::thousands(many),
+    scores().map(|recency| scores().map(|frequency| count(recency, frequency)).collect()).collect()
+}
+
+/// Counts without small ones, and without what would tell them: how many have each score is known.
+fn with_hidden(counts: &[Vec<u64>]) -> Vec<Vec<Option<u64>>> {
+    let width = counts.first().map_or(0, Vec::len);
+    let entry = |count: &u64| {
+        let is_small = (1..CELL_ROWS_MIN).contains(count);
+        Entry { count: if is_small { 1 } else { *count }, known: false }
     };
+    let entries: Vec<Entry> = counts.iter().flatten().map(entry).collect();
+    let rows = (0..counts.len()).map(|row| (row * width..(row + 1) * width).collect());
+    let columns = (0..width).map(|column| (0..counts.len()).map(|row| row * width + column).collect());
+    let hidden = hidden(&entries, &rows.chain(columns).collect::<Vec<_>>());
+    let told = counts.iter().flatten().zip(hidden).map(|(count, hidden)| (!hidden).then_some(*count));
+    told.collect::<Vec<_>>().chunks(width.max(1)).map(<[Option<u64>]>::to_vec).collect()
+}
+
+fn grid(cells: &BTreeMap<(u32, u32), u64>, bins: u32) -> Chart {
+    let scores = || (1..=bins).rev();
+    let counts = with_hidden(&by_scores(cells, bins));
+    let shade = |count: &Option<u64>| count.unwrap_or_default() as f64;
+    let text = |count: &Option<u64>| count.map_or_else(|| "few".to_owned(), format::thousands);
     let names = |what: &str| scores().map(|score| format!("{what} {score}")).collect::<Vec<_>>();
     Chart::Grid {
         title: "How many have which scores".to_owned(),

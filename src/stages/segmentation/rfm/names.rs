@@ -99,6 +99,10 @@ pub fn problems(rules: &[Rule], bins: u32) -> Vec<Problem> {
             let message = format!("no score lies from {low} to {high}: they go from 1 to {bins}");
             problems.push(Problem::new(Code::BadValue, message).at(place(key)));
         }
+        if rule.name == OTHER {
+            let message = format!("`{OTHER}` is what those in no rule are called");
+            problems.push(Problem::new(Code::DuplicateId, message).at(place("name")));
+        }
         if rules.iter().take(index).any(|other| other.name == rule.name) {
             let message = format!("`{}` names two segments", rule.name);
             problems.push(Problem::new(Code::DuplicateId, message).at(place("name")));
