@@ -2,7 +2,7 @@
 //!
 //! Pairs are chosen so that the squared distances between their centers, in tonight's prepared units, sum to the
 //! least. A pair counts only if its two centers lie nearer to each other than each to the next of its own night: what
-//! has moved further is another segment, and costs no more than that. A cluster without a pair is new and gets a number that no segment ever had; a
+//! has moved further is another segment, and costs no more than that room. A cluster without a pair is new and gets a number that no segment ever had; a
 //! segment without one is gone, and its number is not given again.
 
 use indexmap::IndexMap;
@@ -136,14 +136,19 @@ fn matched(past: &[Past], next: i64, centers: &[Vec<f64>]) -> Numbers {
         let rooms = room_now.get(cluster).zip(room_before.get(segment));
         rooms.map_or(COST_MAX, |(now, before)| now.min(*before).min(COST_MAX))
     };
-    // What is too far apart costs the same however far it is, so that it does not decide who the others go with.
-    let costs = Array2::from_shape_fn((now.len(), before.len()), |(cluster, segment)| {
+    let apart = |cluster: usize, segment: usize| {
         let (a, b) = (now.get(cluster).copied(), before.get(segment).copied());
-        squared(a.unwrap_or_default(), b.unwrap_or_default()).min(limit(cluster, segment))
+        squared(a.unwrap_or_default(), b.unwrap_or_default())
+    };
+    // A pair that cannot count costs half of what each alone does, so that it does not decide who the others go with.
+    let alone = |rooms: &[f64], place: usize| rooms.get(place).copied().unwrap_or(COST_MAX).min(COST_MAX) / 2.0;
+    let costs = Array2::from_shape_fn((now.len(), before.len()), |(cluster, segment)| match apart(cluster, segment) {
+        near if near < limit(cluster, segment) => near,
+        _ => alone(&room_now, cluster) + alone(&room_before, segment),
     });
     let is_same = |(cluster, segment): (usize, Option<usize>)| {
         let segment = segment?;
-        (*costs.get((cluster, segment))? < limit(cluster, segment)).then_some(past.get(segment)?.number)
+        (apart(cluster, segment) < limit(cluster, segment)).then_some(past.get(segment)?.number)
     };
     let kept: Vec<Option<i64>> = least_cost(costs.view()).into_iter().enumerate().map(is_same).collect();
     let gone = past.iter().map(|past| past.number).filter(|number| !kept.contains(&Some(*number))).collect();
@@ -216,6 +221,19 @@ mod tests {
             let found = matched(&before, 4, &centers(&now));
             assert_eq!(found, Numbers { numbers: vec![2, 3, 4], new: vec![4], gone: vec![1], next: 5 }, "{now:?}");
         }
+    }
+
+    /// Three stay, one dies at one end and one is born at the other.
+    #[test]
+    fn what_stays_where_it_was_is_the_same() {
+        let at = |places: [(f64, f64); 4]| places.map(|(a, b)| vec![a, b]);
+        let before: Vec<Past> = at([(0.0, 0.0), (5.0, 0.0), (0.0, 5.0), (-9.0, -9.0)])
+            .into_iter()
+            .zip(1..)
+            .map(|(center, number)| Past { number, center })
+            .collect();
+        let found = matched(&before, 5, &at([(0.0, 0.0), (5.0, 0.0), (0.0, 5.0), (9.0, 9.0)]));
+        assert_eq!(found, Numbers { numbers: vec![1, 2, 3, 5], new: vec![5], gone: vec![4], next: 6 });
     }
 
     #[test]

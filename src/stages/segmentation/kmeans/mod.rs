@@ -49,13 +49,13 @@ use polars::prelude::IntoLazy;
 /// Segments keep their identity. The first time they are numbered by size, the largest first. From then on, tonight's
 /// clusters are matched to the segments of the newest model of an earlier run date, so that the squared distances
 /// between their centroids, in tonight's prepared units, sum to the least (the Hungarian method); a pair counts if its
-/// centroids are nearer to each other than each is to the next of its own night, and further apart all cost the same. A
-/// segment that is continued keeps its number; a new one gets a number that none ever had; a number that is gone is not
-/// given again, nor after `columns` have changed. It is the order of run dates that counts: after a backfill, dates that
-/// were there already keep their numbers until they run again. Where there are as many clusters as segments before, one more start
-/// begins at their centroids (not with `engine: linfa`). The report says which are kept, new and gone, how many entities moved, and from which
-/// segment to which, counts below five and what would give them away left out. `identity: fresh` numbers anew each
-/// night.
+/// centroids are nearer to each other than each is to the next of its own night, and however far others lie apart they
+/// weigh no more than that. A segment that is continued keeps its number; a new one gets a number that none ever had; a
+/// number that is gone is not given again, nor after `columns` have changed. It is the order of run dates that counts:
+/// after a backfill, dates that were there already keep their numbers until they run again. Where there are as many
+/// clusters as segments before, one more start begins at their centroids (not with `engine: linfa`). The report says
+/// which are kept, new and gone, how many entities moved, and from which segment to which, counts below five and what
+/// would give them away left out. `identity: fresh` numbers anew each night.
 ///
 /// A name says what sets the segment apart from all entities, such as `recent, frequent, high spend`: the
 /// three prepared columns whose centroid lies furthest from the mean, each by half a deviation or more, as
