@@ -228,6 +228,9 @@ fn readiness(
 fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
     let decision = run.prepared.decisions.get(index).filter(|decision| decision.done)?;
     let meta = run.prepared.state.meta(&node.name, &decision.key)?;
+    if !run.options.changes_nothing {
+        run.prepared.state.stands(&node.name, &decision.key, &meta);
+    }
     run.listeners.emit(&Event::NodeSkipped { node: node_ref(run, node), reason: decision.reason.clone() });
     Some(NodeResult {
         node: index,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -261,6 +262,26 @@ impl State {
         // What is there is damaged.
         directory.replace()?;
         Ok(target)
+    }
+
+    /// A run has found that this execution is what stands: it is the last of its run date again, and so is its model,
+    /// whatever was tried in between. That no run depends on it is what makes a failure here no failure of the run.
+    pub fn stands(&self, node: &str, key: &Key, meta: &Meta) {
+        let directory = self.tables(node, key);
+        let touched = std::fs::File::open(&directory).and_then(|opened| opened.set_modified(SystemTime::now()));
+        if let Err(error) = touched {
+            tracing::debug!("failed to touch {}: {error}", directory.display());
+        }
+        let model = meta.model.as_ref().filter(|model| fitted_for(&model.version) == Some(meta.parts.run_date));
+        let Some(version) = model.map(|model| &model.version) else { return };
+        let tomorrow = meta.parts.run_date.succ_opt().unwrap_or(meta.parts.run_date);
+        let file = self.models(node).join(version).join(COMMITTED);
+        if self.earlier_version(node, tomorrow).as_ref() != Some(version)
+            && let Some(committed) = read::<Committed>(&file)
+            && let Err(error) = write(&file, &Committed { committed_at: Utc::now(), ..committed })
+        {
+            tracing::warn!("failed to {error}");
+        }
     }
 
     /// The version of the newest model of a run date strictly earlier.

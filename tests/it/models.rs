@@ -329,3 +329,34 @@ fn the_report_names_the_static_tables_that_an_evaluation_rests_on() {
     assert_eq!(will_buy["static_inputs"], serde_json::json!([]));
     assert!(!will_buy["evaluation"]["facts"].to_string().contains("declared static"));
 }
+
+/// A fact of the evaluation of the segments.
+#[track_caller]
+fn segments_fact(ran: &Ran, name: &str) -> String {
+    let (_, model) = of_stage(ran, "segments");
+    let facts = model["evaluation"]["facts"].as_array().unwrap();
+    let found = facts.iter().find(|fact| fact["name"] == name);
+    found.unwrap_or_else(|| panic!("{name} in {facts:#?}"))["value"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_next_night_continues_the_segments_that_stand() {
+    let project = project();
+    let night = |date: &str| project.run(0, &["--run-date", date, "--select", "+segments"]);
+    let first = night(D1);
+    assert!(!first.json("report.json").to_string().contains("kept from the model before"));
+    // Something is tried on the same date, and taken back: the run finds nothing to do.
+    project.edit("clusters: 3", "clusters: 2");
+    night(D1);
+    project.edit("clusters: 2", "clusters: 3");
+    // The publication of that name is among what is selected.
+    assert_eq!(night(D1).with_status("success"), ["publish.segments"], "the tables are there already");
+    let second = night(D2);
+    assert_eq!(segments_fact(&second, "segments"), "3 kept from the model before");
+    assert!(segments_fact(&second, "moved").contains(&format!("that were there on {D1}")));
+    let (node, _) = of_stage(&second, "segments");
+    assert_eq!(node["outputs"][0]["schema"]["key"], serde_json::json!(["customer", "as_of"]));
+    // An earlier date that runs again changes nothing of it.
+    night(D1);
+    assert_eq!(night(D2).with_status("success"), [""; 0]);
+}
