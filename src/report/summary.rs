@@ -101,7 +101,10 @@ fn published(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
 fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
     let row = |model: &ModelReport| {
         let Some(Measure { name, model: reached, baseline, .. }) = model.evaluation.headline() else {
-            let mut said = "not evaluated".to_owned();
+            let mut said = match model.evaluation.measures.is_empty() {
+                true => "not evaluated".to_owned(),
+                false => "in several measures, of which none decides".to_owned(),
+            };
             if model.is_unevaluated() {
                 said.push_str(" in this run");
                 said.extend(model.fitted_for.map(|date| format!(", fitted for {date}")));

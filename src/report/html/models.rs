@@ -80,7 +80,11 @@ fn overview(models: &[(usize, &ModelReport)]) -> Markup {
 }
 
 fn verdict(model: &ModelReport) -> &'static str {
-    if model.is_unevaluated() { "not evaluated in this run" } else { verdict_words(model.verdict) }
+    match model.verdict {
+        _ if model.is_unevaluated() => "not evaluated in this run",
+        None if !model.evaluation.measures.is_empty() => "no single measure decides",
+        verdict => verdict_words(verdict),
+    }
 }
 
 /// As many as fit, each within `share` bytes and what those before it have left.
