@@ -123,7 +123,8 @@ pub struct Given<'a> {
     /// What each row counts, at least 0; 1 without. Rows that count 0 are left out of all that is fitted, sizes and
     /// inertia too. The engine of linfa knows no weights.
     pub weights: Option<&'a [f64]>,
-    /// First centroids (clusters × columns) of one more start, before the others; the engine of linfa leaves it out.
+    /// First centroids (clusters × columns) of one more start, which is kept unless another one's inertia is less by more
+    /// than one per cent: those who know the clusters of before can live with it. The engine of linfa leaves it out.
     pub start: Option<ArrayView2<'a, f64>>,
 }
 
@@ -194,6 +195,9 @@ fn means(x: ArrayView2<'_, f64>) -> Vec<f64> {
     (x.sum_axis(Axis(0)) / x.nrows() as f64).to_vec()
 }
 
+/// The share of inertia that another start must save to replace the one that was given.
+const STEADY: f64 = 0.01;
+
 /// Sums of weights, and of what they weigh, stay finite.
 const WEIGHT_MAX: f64 = 1e100;
 
@@ -218,10 +222,13 @@ fn fit_native(tiles: &Tiles<'_>, mean: &[f64], params: &Params, given: &Given<'_
     let first = given.start.map(|start| lloyd::iterate(rows, start.iter().copied().collect(), &stop));
     let better = |a: Start, b: Start| if b.inertia < a.inertia { b } else { a };
     let best = if tiles.rows <= SIDE_BY_SIDE_ROWS_MAX {
-        let starts: Vec<Start> = seeds.into_par_iter().map(start).collect();
-        first.into_iter().chain(starts).reduce(better)
+        seeds.into_par_iter().map(start).collect::<Vec<Start>>().into_iter().reduce(better)
     } else {
-        first.into_iter().chain(seeds.into_iter().map(start)).reduce(better)
+        seeds.into_iter().map(start).reduce(better)
+    };
+    let best = match (first, best) {
+        (Some(first), Some(best)) if best.inertia < first.inertia * (1.0 - STEADY) => Some(best),
+        (first, best) => first.or(best),
     };
     let refined = best.map(|start| lloyd::refine(rows, start, stop.max_iterations));
     refined.map(|start| start.into_model(tiles.columns)).unwrap_or_default()

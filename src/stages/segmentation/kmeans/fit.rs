@@ -57,7 +57,7 @@ pub fn choose(
         Clusters::Chosen(range) => range.by,
         Clusters::Fixed(_) => By::default(),
     };
-    let best = best(&trials, by);
+    let best = best(&trials, by, beside.past.map(|past| past.nrows()));
     let fitted = all.into_iter().nth(best).map(|(fitted, _)| fitted);
     Ok((fitted.ok_or_else(|| Failure::bug("no number of clusters was tried"))?, trials))
 }
@@ -96,8 +96,12 @@ fn tried(
     })
 }
 
-/// The place of the best trial; of equally good ones the first.
-fn best(trials: &[Trial], by: By) -> usize {
+/// A number of clusters must be better than that of before by this share to replace it.
+const STEADY: f64 = 0.02;
+
+/// The place of the best trial; of equally good ones the first. The number of clusters of an earlier night stays unless
+/// another one is clearly better.
+fn best(trials: &[Trial], by: By, before: Option<usize>) -> usize {
     let score = |(place, trial): (usize, &Trial)| match by {
         By::Silhouette => trial.silhouette,
         By::CalinskiHarabasz => trial.calinski_harabasz,
@@ -109,7 +113,12 @@ fn best(trials: &[Trial], by: By) -> usize {
         // `None` is less than any number.
         a.partial_cmp(b).unwrap_or(Ordering::Equal).then(j.cmp(i))
     };
-    scores.max_by(better).map_or(0, |(place, _)| place)
+    let Some((place, score)) = scores.clone().max_by(better) else { return 0 };
+    let kept = scores.zip(trials).find(|(_, trial)| Some(trial.clusters) == before);
+    match (kept, score) {
+        (Some(((kept, Some(own)), _)), Some(best)) if own >= best - STEADY * best.abs() => kept,
+        _ => place,
+    }
 }
 
 /// How far the inertia lies below the line from that of the first number of clusters to that of the last, both sides
@@ -159,10 +168,16 @@ mod tests {
             trial(5, 0.5, 40.0, 0.6, 26.0),
             trial(6, 0.5, 20.0, 0.6, 20.0),
         ];
-        let chosen = [By::Silhouette, By::CalinskiHarabasz, By::DaviesBouldin, By::Elbow].map(|by| best(&trials, by));
+        let chosen =
+            [By::Silhouette, By::CalinskiHarabasz, By::DaviesBouldin, By::Elbow].map(|by| best(&trials, by, None));
         assert_eq!(chosen, [0, 2, 3, 1]);
         let without = trials.map(|trial| Trial { silhouette: None, ..trial });
-        assert_eq!(best(&without, By::Silhouette), 0);
-        assert_eq!(best(&trials[..1], By::Elbow), 0);
+        assert_eq!(best(&without, By::Silhouette, Some(4)), 0);
+        assert_eq!(best(&trials[..1], By::Elbow, None), 0);
+        let mut close = trials;
+        close[3].silhouette = Some(0.59);
+        assert_eq!(best(&close, By::Silhouette, Some(5)), 3, "0.59 is 0.6 but for less than two per cent");
+        assert_eq!(best(&close, By::Silhouette, Some(4)), 0);
+        assert_eq!(best(&close, By::Silhouette, Some(9)), 0);
     }
 }

@@ -53,7 +53,9 @@ use polars::prelude::IntoLazy;
 /// weigh no more than that. A segment that is continued keeps its number; a new one gets a number that none ever had; a
 /// number that is gone is not given again, nor after `columns` have changed. It is the order of run dates that counts:
 /// after a backfill, dates that were there already keep their numbers until they run again. Where there are as many
-/// clusters as segments before, one more start begins at their centroids (not with `engine: linfa`). The report says
+/// clusters as segments before, one more start begins at their centroids (not with `engine: linfa`), and is kept unless
+/// another saves more than one per cent of the inertia; and of a range the number of before stays unless another is better
+/// by more than two per cent: few are to move without a reason. The report says
 /// which are kept, new and gone, how many entities moved, and from which segment to which, counts below five and what
 /// would give them away left out. `identity: fresh` numbers anew each night.
 ///
