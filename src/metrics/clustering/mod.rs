@@ -88,14 +88,28 @@ pub fn calinski_harabasz(x: ArrayView2<'_, f64>, labels: &[usize]) -> Result<Opt
     let Some(center) = x.mean_axis(ndarray::Axis(0)) else {
         return Ok(None);
     };
-    let (mut between, mut within) = (0.0, 0.0);
-    for (rows, centroid) in clusters.members.iter().zip(clusters.centroids(x).rows()) {
-        between += rows.len() as f64 * distance(&centroid, &center.view()).powi(2);
-        within += rows.iter().map(|&row| distance(&x.row(row), &centroid).powi(2)).sum::<f64>();
-    }
+    let centroids = clusters.centroids(x);
+    let of_cluster = |(rows, centroid): (&Vec<usize>, ndarray::ArrayView1<'_, f64>)| {
+        rows.len() as f64 * distance(&centroid, &center.view()).powi(2)
+    };
+    let between: f64 = clusters.members.iter().zip(centroids.rows()).map(of_cluster).sum();
+    let within = within(x, &clusters);
     let (rows, count) = (x.nrows() as f64, clusters.members.len() as f64);
     let index = between * (rows - count) / (within * (count - 1.0));
     Ok(Some(if within > 0.0 { index } else { 1.0 }))
+}
+
+/// The sum of the squared distances of rows to the mean of their cluster: what k-means makes small.
+pub fn inertia(x: ArrayView2<'_, f64>, labels: &[usize]) -> Result<f64, MetricError> {
+    Ok(within(x, &Clusters::new(x, labels)?))
+}
+
+fn within(x: ArrayView2<'_, f64>, clusters: &Clusters) -> f64 {
+    let centroids = clusters.centroids(x);
+    let of_cluster = |(rows, centroid): (&Vec<usize>, ndarray::ArrayView1<'_, f64>)| {
+        rows.iter().map(|&row| distance(&x.row(row), &centroid).powi(2)).sum::<f64>()
+    };
+    clusters.members.iter().zip(centroids.rows()).map(of_cluster).sum()
 }
 
 /// The Euclidean distance.

@@ -98,3 +98,10 @@ proptest! {
         }
     }
 }
+
+/// By hand: the parts have means (1.5, 0) and (3.5, 4.5); squares 0.25 twice, and 0.25 + 20.25 twice.
+#[test]
+fn inertia_is_about_the_means() {
+    let x = array![[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 9.0]];
+    assert!((inertia(x.view(), &[7, 7, 0, 0]).unwrap() - 41.5).abs() < 1e-12);
+}

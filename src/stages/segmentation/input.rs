@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use ndarray::Array2;
 use polars::prelude::{Column as Values, DataFrame, DataType, SortMultipleOptions, col, lit};
+use serde::Serialize;
 
 use crate::format;
 use crate::problem::{Code, Problem, Step};
-use crate::stages::contract::Failure;
+use crate::stages::contract::{Failure, StageConfig};
+use crate::stages::model::{Field, Signature, parameters};
+use crate::stages::profile;
 use crate::table::{self, AS_OF, Class, Column, Role, Table, TableSchema, floats, type_name};
 
 /// The input port of every segmentation.
@@ -84,7 +87,7 @@ fn keyed_by(schema: &TableSchema) -> Option<&str> {
 
 impl Asked<'_> {
     /// What keeps the columns from being used, each problem at its place.
-    pub fn problems(&self, schema: &TableSchema) -> Vec<Problem> {
+    fn problems(&self, schema: &TableSchema) -> Vec<Problem> {
         let at = |option: &'static str, index: usize| [Step::from("with"), Step::from(option), Step::from(index)];
         let numbers = self.numbers.iter().enumerate();
         let mut problems: Vec<Problem> =
@@ -109,11 +112,47 @@ impl Asked<'_> {
         problems
     }
 
+    /// The entity of the table, if all that is asked of it is there.
+    ///
+    /// # Errors
+    /// All that is wrong with the columns and the entity.
+    pub fn entity(&self, schema: &TableSchema, outputs: &[&str]) -> Result<Column, Vec<Problem>> {
+        let mut problems = self.problems(schema);
+        match entity(schema, self.entity, outputs) {
+            Ok(entity) if problems.is_empty() => Ok(entity),
+            found => {
+                problems.extend(found.err());
+                Err(problems)
+            }
+        }
+    }
+
     /// The class of what tells where an entity belongs: that of the strictest column that it is told from.
     pub fn strictest(&self, schema: &TableSchema) -> Class {
         let class = |name: &str| schema.column(name).map(|column| column.class).unwrap_or_default();
         let told_from = self.numbers.iter().chain(self.texts).map(String::as_str).chain(self.weight);
         told_from.map(class).max().unwrap_or_default()
+    }
+
+    /// What a model takes and gives, and what it was fitted on; `outputs` are names and types.
+    pub fn signature<C: StageConfig + Serialize>(
+        &self,
+        stage: &C,
+        rows: &Rows,
+        features: &TableSchema,
+        outputs: &[(&str, &str)],
+    ) -> Result<Signature, Failure> {
+        let dtype = |name: &str| features.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
+        let columns = self.numbers.iter().zip(rows.numbers.columns());
+        let inputs = self.numbers.iter().chain(self.texts);
+        Ok(Signature {
+            kind: C::KIND.to_owned(),
+            inputs: inputs.map(|name| Field::new(name, dtype(name))).collect(),
+            outputs: outputs.iter().map(|(name, dtype)| Field::new(*name, *dtype)).collect(),
+            profile: columns.map(|(name, values)| profile::of_values(features, name, values.to_vec())).collect(),
+            rows: rows.numbers.nrows(),
+            parameters: parameters(stage)?,
+        })
     }
 
     /// Reads the rows of the run date.

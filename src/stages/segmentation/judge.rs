@@ -1,22 +1,26 @@
 //! How good a division of rows is, beside others of as many parts: cells by RFM score, and a random one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ndarray::{Array1, ArrayView2};
+use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::preparation::Preparation;
+use super::identity::Numbers;
+use super::input::Rows;
+use super::pictures::{APPLIED, told};
+use super::preparation::{Impute, Preparation, tell};
 use crate::algorithms::rfm::{Best, scores};
 use crate::format;
 use crate::metrics::MetricError;
 use crate::metrics::clustering::{
-    Silhouette, adjusted_rand, calinski_harabasz, davies_bouldin, normalized_mutual_information, silhouette,
+    Silhouette, adjusted_rand, calinski_harabasz, davies_bouldin, inertia, normalized_mutual_information, silhouette,
 };
-use crate::metrics::evaluation::{Better, Chart, Estimate, Measure};
+use crate::metrics::evaluation::{Better, Chart, Estimate, Fact, Measure, SEGMENTS_FACT};
 use crate::metrics::intervals::{RESAMPLES, mean, mean_difference};
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::model::Mode;
 
 /// The silhouette of more rows is measured on a sample of so many: its time grows with the square.
 pub const SILHOUETTE_ROWS_MAX: usize = 10_000;
@@ -65,7 +69,7 @@ pub fn measured(
         silhouette: silhouette_of(x, labels, context)?,
         davies_bouldin: davies_bouldin(x, labels).map_err(bug)?,
         calinski_harabasz: calinski_harabasz(x, labels).map_err(bug)?,
-        inertia: inertia_about_means(x, labels),
+        inertia: inertia(x, labels).map_err(bug)?,
         truth: truth.map(|truth| agreement(labels, truth)).transpose()?.flatten(),
     })
 }
@@ -135,8 +139,45 @@ pub fn rfm_cells(x: ArrayView2<'_, f64>, preparation: &Preparation, parts: usize
     Ok(cells.into_iter().map(|cell| cell.unwrap_or_default() as usize).collect())
 }
 
+/// How the silhouette was come by.
+pub fn how(silhouette: &Silhouette) -> String {
+    match silhouette.sampled {
+        true => format!("on a sample of {} rows", format::thousands(SILHOUETTE_ROWS_MAX as u64)),
+        false => "exact".to_owned(),
+    }
+}
+
+/// What the model of this version is judged by.
+pub fn labels(mode: Mode, version: &str) -> String {
+    match mode {
+        Mode::Apply => format!("none: internal measures, on rows that the model {version} was not fitted on"),
+        _ => "none: internal measures, on the rows that the clusters were fitted on".to_owned(),
+    }
+}
+
+/// Which columns had values filled, and with what.
+pub fn imputed(impute: Option<Impute>, columns: &[String], rows: &Rows) -> String {
+    let missing = tell(columns, &rows.numbers, |value| !value.is_finite());
+    match impute {
+        Some(impute) if !missing.is_empty() => format!("{} for {missing}", impute.name()),
+        _ => "nothing was missing".to_owned(),
+    }
+}
+
+/// What the baseline is: `cells` are those of [`rfm_cells`].
+pub fn baseline(cells: &[usize], preparation: &Preparation) -> String {
+    let scored: Vec<&str> = scored(preparation).collect();
+    format!("{} cells by the sum of the quantile scores of {}", parts(cells), scored.join(", "))
+}
+
+/// Whose numbers the segments have, where they have those of an earlier night.
+pub fn continued(numbers: Option<&Numbers>, mode: Mode) -> Option<Fact> {
+    let applied = (mode == Mode::Apply).then(|| APPLIED.to_owned());
+    numbers.map(told).or(applied).map(|text| Fact::new(SEGMENTS_FACT, text))
+}
+
 /// The names of the columns that the baseline scores.
-pub fn scored(preparation: &Preparation) -> impl Iterator<Item = &str> {
+fn scored(preparation: &Preparation) -> impl Iterator<Item = &str> {
     preparation.columns.iter().take(SCORED_COLUMNS).map(String::as_str)
 }
 
@@ -150,22 +191,6 @@ pub fn shuffled(labels: &[usize], context: &StageContext) -> Vec<usize> {
     let mut labels = labels.to_vec();
     labels.shuffle(&mut rng(context));
     labels
-}
-
-/// The sum of the squared distances of rows to the means of their parts.
-fn inertia_about_means(x: ArrayView2<'_, f64>, labels: &[usize]) -> f64 {
-    let mut sums: BTreeMap<usize, (Array1<f64>, f64)> = BTreeMap::new();
-    for (row, &label) in x.rows().into_iter().zip(labels) {
-        let (sum, rows) = sums.entry(label).or_insert_with(|| (Array1::zeros(x.ncols()), 0.0));
-        *sum += &row;
-        *rows += 1.0;
-    }
-    let means: BTreeMap<usize, Array1<f64>> =
-        sums.into_iter().map(|(label, (sum, rows))| (label, sum / rows)).collect();
-    let squared = |(row, label): (ndarray::ArrayView1<'_, f64>, &usize)| {
-        means.get(label).map_or(0.0, |mean| row.iter().zip(mean).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
-    };
-    x.rows().into_iter().zip(labels).map(squared).sum()
 }
 
 #[cfg(test)]
@@ -182,13 +207,6 @@ mod tests {
             scaler: None,
             categories: vec![],
         }
-    }
-
-    /// By hand: the parts have means (1.5, 0) and (3.5, 4.5); squares 0.25 twice, and 0.25 + 20.25 twice.
-    #[test]
-    fn inertia_is_about_the_means() {
-        let x = array![[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [4.0, 9.0]];
-        assert!((inertia_about_means(x.view(), &[7, 7, 0, 0]) - 41.5).abs() < 1e-12);
     }
 
     /// By hand: recency scores 5 to 1, orders 1 to 5 and 5: sums 6, 6, 6, 6, 6 but for the last, who is best in both.

@@ -1,12 +1,15 @@
 //! What the segments look like: how large they are, how they differ, what they are called.
 
 use ndarray::ArrayView2;
+use polars::prelude::DataFrame;
 
 use super::identity::Numbers;
-use super::migration::Levels;
+use super::migration::{self, Levels, Moves};
 use super::profiles::{OfColumn, ProfileRow, Profiles};
 use crate::format;
 use crate::metrics::evaluation::{Chart, Slice};
+use crate::stages::contract::{Before, Failure};
+use crate::stages::model::Mode;
 
 /// Of fewer rows no mean is shown, nor a name that is drawn from one: it would tell of single ones.
 const MEAN_ROWS_MIN: usize = 10;
@@ -42,14 +45,26 @@ fn label(row: &ProfileRow) -> String {
 }
 
 /// What a segment is called, by number.
-pub fn label_of(profiles: &Profiles, segment: &str) -> String {
+fn label_of(profiles: &Profiles, segment: &str) -> String {
     let row = profiles.rows.iter().find(|row| row.group.segment.to_string() == segment);
     row.map_or_else(|| format!("segment {segment}"), label)
 }
 
-/// The column `segment` as levels, in the order of the numbers.
-pub fn levels<'a>(entity: &'a str, name: &'a dyn Fn(&str) -> String) -> Levels<'a> {
-    Levels { entity, column: "segment", place: &|segment| segment.parse().unwrap_or(i64::MAX), name }
+/// Who moved since an earlier night. Only where the numbers are those of such a night do they say it.
+pub fn moves(
+    before: Option<Before>,
+    numbers: Option<&Numbers>,
+    mode: Mode,
+    segments: &DataFrame,
+    entity: &str,
+    profiles: &Profiles,
+) -> Result<Option<Moves>, Failure> {
+    let before = before.filter(|_| numbers.is_some() || mode == Mode::Apply);
+    let is_unknown = numbers.is_some() && before.is_none();
+    let name = |segment: &str| label_of(profiles, segment);
+    let place = |segment: &str| segment.parse().unwrap_or(i64::MAX);
+    let levels = Levels { entity, column: "segment", place: &place, name: &name };
+    Ok(migration::moves(before.as_ref(), segments, levels)?.or_else(|| is_unknown.then(migration::unknown)))
 }
 
 /// Noise only where there is some.

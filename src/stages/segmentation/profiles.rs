@@ -1,7 +1,7 @@
 //! The table `profiles`: what the entities of each segment are like, beside all.
 
 use chrono::NaiveDate;
-use polars::prelude::{Column as Values, DataFrame, DataType, IntoColumn, NamedFrom, Series};
+use polars::prelude::{Column as Values, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, NamedFrom, Series};
 
 use super::input::Rows;
 use crate::algorithms::scale::quantile_of_sorted;
@@ -170,8 +170,51 @@ fn frame(rows: &[ProfileRow], numbers: &[String], texts: &[String], version: &st
     Ok(DataFrame::new(rows.len(), columns)?)
 }
 
-pub fn versions(version: &str, rows: usize) -> Values {
+fn versions(version: &str, rows: usize) -> Values {
     Series::new("model_version".into(), vec![version; rows]).into_column()
+}
+
+/// The schema of a table of one row an entity: `own` are the columns that only this kind has. `strictest` is the class of
+/// what tells a segment.
+pub fn segments_schema(
+    entity: Column,
+    strictest: Class,
+    run_date: NaiveDate,
+    own: impl IntoIterator<Item = (&'static str, DataType)>,
+) -> TableSchema {
+    let key = vec![entity.name.clone(), AS_OF.to_owned()];
+    let mut columns = vec![
+        entity,
+        Column::new(AS_OF, DataType::Date),
+        Column::new("segment", DataType::Int64).class(strictest),
+        Column::new(NAME, DataType::String).class(strictest),
+    ];
+    columns.extend(own.into_iter().map(|(name, dtype)| Column::new(name, dtype).class(strictest)));
+    columns.push(Column::new("model_version", DataType::String));
+    TableSchema { columns, key, snapshots: vec![run_date], ..TableSchema::default() }
+}
+
+/// The table: `places` say which of `groups`, number and name, each row is of.
+pub fn segments(
+    rows: &Rows,
+    places: impl Iterator<Item = usize>,
+    groups: impl Iterator<Item = (i64, String)>,
+    own: impl IntoIterator<Item = Series>,
+    (version, run_date): (&str, NaiveDate),
+) -> Result<DataFrame, Failure> {
+    // Each number and name is kept once, however many rows have it.
+    let places = IdxCa::from_vec("".into(), places.map(|place| place as IdxSize).collect());
+    let (numbers, names): (Vec<i64>, Vec<String>) = groups.unzip();
+    let count = places.len();
+    let mut columns = vec![
+        rows.entities.clone(),
+        as_of(run_date, count),
+        Series::new("segment".into(), numbers).take(&places)?.into_column(),
+        Series::new(NAME.into(), names).take(&places)?.into_column(),
+    ];
+    columns.extend(own.into_iter().map(IntoColumn::into_column));
+    columns.push(versions(version, count));
+    Ok(DataFrame::new(count, columns)?)
 }
 
 /// The run date in every row.

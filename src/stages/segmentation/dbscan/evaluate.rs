@@ -6,15 +6,14 @@ use super::curve::{Curve, ROWS_MAX};
 use super::fitted::{Fitted, Placed, Point};
 use super::{Auto, Dbscan, Radius};
 use crate::format;
-use crate::metrics::evaluation::{Evaluation, Fact, SEGMENTS_FACT};
+use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::model::Mode;
 use crate::stages::segmentation::identity::Numbers;
 use crate::stages::segmentation::input::Rows;
-use crate::stages::segmentation::judge::{self, SILHOUETTE_ROWS_MAX, measured};
+use crate::stages::segmentation::judge::{self, measured};
 use crate::stages::segmentation::migration::Moves;
-use crate::stages::segmentation::pictures::{self, APPLIED, NOISE, told};
-use crate::stages::segmentation::preparation::tell;
+use crate::stages::segmentation::pictures::{self, NOISE};
 use crate::stages::segmentation::profiles::Profiles;
 use crate::stages::watch;
 
@@ -66,14 +65,8 @@ impl Judged<'_> {
             measures.iter_mut().for_each(|measure| measure.difference = None);
             silhouette = model.silhouette.mean;
             charts.push(judge::table(&[("DBSCAN", &model), ("RFM cells", &baseline), ("random", &random)]));
-            let scored: Vec<&str> = judge::scored(&self.fitted.preparation).collect();
-            let cells = judge::parts(&cells);
-            let what = format!("{cells} cells by the sum of the quantile scores of {}", scored.join(", "));
-            facts.push(Fact::new("baseline", what));
-            let how = match model.silhouette.sampled {
-                true => format!("on a sample of {} rows", format::thousands(SILHOUETTE_ROWS_MAX as u64)),
-                false => "exact".to_owned(),
-            };
+            facts.push(Fact::new("baseline", judge::baseline(&cells, &self.fitted.preparation)));
+            let how = judge::how(&model.silhouette);
             facts.push(Fact::new("silhouette", format!("{how}, noise left out; intervals by bootstrap over rows")));
         }
         let mut evaluation = Evaluation {
@@ -120,16 +113,7 @@ impl Judged<'_> {
                 format!("{}, the knee of the distances{of}", format::number(self.fitted.radius))
             }
         };
-        let labels = match stage.mode {
-            Mode::Apply => format!("none: internal measures, on rows that the model {version} was not fitted on"),
-            _ => "none: internal measures, on the rows that the clusters were fitted on".to_owned(),
-        };
         let columns: Vec<&str> = stage.columns.iter().chain(&stage.categories).map(String::as_str).collect();
-        let missing = tell(&stage.columns, &self.rows.numbers, |value| !value.is_finite());
-        let imputed = match stage.impute {
-            Some(impute) if !missing.is_empty() => format!("{} for {missing}", impute.name()),
-            _ => "nothing was missing".to_owned(),
-        };
         let mut facts = vec![
             Fact::new("rows", format!("{}, as of {}", format::thousands(rows as u64), context.run_date)),
             Fact::new("clusters", self.fitted.clusters.len().to_string()),
@@ -145,12 +129,11 @@ impl Judged<'_> {
             ),
             Fact::new("radius", radius),
             Fact::new("columns", columns.join(", ")),
-            Fact::new("imputed", imputed),
-            Fact::new("labels", labels),
+            Fact::new("imputed", judge::imputed(stage.impute, &stage.columns, self.rows)),
+            Fact::new("labels", judge::labels(stage.mode, version)),
         ];
         facts.extend(stage.truth.as_ref().map(|name| Fact::new("truth", name.clone())));
-        facts.extend(self.numbers.map(|numbers| Fact::new(SEGMENTS_FACT, told(numbers))));
-        facts.extend((stage.mode == Mode::Apply).then(|| Fact::new(SEGMENTS_FACT, APPLIED)));
+        facts.extend(judge::continued(self.numbers, stage.mode));
         facts
     }
 }

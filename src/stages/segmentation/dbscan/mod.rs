@@ -14,18 +14,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Earlier, Identity, Numbers};
-use super::input::{self, Asked, PORT, Rows};
+use super::input::{Asked, PORT, Rows};
+use super::pictures;
 use super::preparation::{Impute, Preparation, Recipe, Scale, Transform};
 use super::profiles;
-use super::{migration, pictures};
 use crate::algorithms::dbscan;
 use crate::format;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature, parameters};
-use crate::stages::profile;
+use crate::stages::model::{Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
-use crate::table::{TableSchema, type_name};
+use crate::table::TableSchema;
 use curve::Curve;
 use evaluate::Judged;
 use fitted::{Fitted, Placed};
@@ -244,14 +243,7 @@ impl Stage for Dbscan {
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
         let features = inputs.one(PORT)?;
-        let mut problems = self.asked().problems(features);
-        let entity = match input::entity(features, self.entity.as_deref(), &tables::SEGMENT_COLUMNS) {
-            Ok(entity) if problems.is_empty() => entity,
-            other => {
-                problems.extend(other.err());
-                return Err(problems);
-            }
-        };
+        let entity = self.asked().entity(features, &tables::SEGMENT_COLUMNS)?;
         let strictest = self.asked().strictest(features);
         let profiles = profiles::schema(features, &self.columns, &self.categories, strictest);
         Ok(vec![tables::schema(entity, strictest, run_date), profiles])
@@ -278,14 +270,9 @@ impl Stage for Dbscan {
         let version = model.version();
         let groups = fitted.groups();
         let labels = placed.places(groups.len());
+        let segments = tables::segments(&rows, &placed, &labels, &groups, (&version, context.run_date))?;
         let profiles = profiles::profiles(&rows, &labels, groups, (&self.columns, &self.categories), &version)?;
-        let segments = tables::segments(&rows, &placed, &fitted, (&version, context.run_date))?;
-        let name = |segment: &str| pictures::label_of(&profiles, segment);
-        // Only where the numbers are those of an earlier night do they say who moved.
-        let before = before.filter(|_| numbers.is_some() || self.mode == Mode::Apply);
-        let is_unknown = numbers.is_some() && before.is_none();
-        let moves = migration::moves(before.as_ref(), &segments, pictures::levels(&rows.entity, &name))?
-            .or_else(|| is_unknown.then(migration::unknown));
+        let moves = pictures::moves(before, numbers.as_ref(), self.mode, &segments, &rows.entity, &profiles)?;
         let judged = Judged {
             stage: self,
             fitted: &fitted,
@@ -380,21 +367,7 @@ impl Dbscan {
     }
 
     fn signature(&self, rows: &Rows, features: &TableSchema) -> Result<Signature, Failure> {
-        let dtype = |name: &str| features.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
-        let columns = self.columns.iter().zip(rows.numbers.columns());
-        let described = |(name, values): (&String, ndarray::ArrayView1<'_, f64>)| {
-            profile::of_values(features, name, values.to_vec())
-        };
-        let inputs = self.columns.iter().chain(&self.categories);
-        Ok(Signature {
-            kind: Dbscan::KIND.to_owned(),
-            inputs: inputs.map(|name| Field::new(name, dtype(name))).collect(),
-            outputs: [("segment", "int64"), ("segment_name", "string"), ("point", "string")]
-                .map(|(name, dtype)| Field::new(name, dtype))
-                .into(),
-            profile: columns.map(described).collect(),
-            rows: rows.numbers.nrows(),
-            parameters: parameters(self)?,
-        })
+        let outputs = [("segment", "int64"), ("segment_name", "string"), ("point", "string")];
+        self.asked().signature(self, rows, features, &outputs)
     }
 }

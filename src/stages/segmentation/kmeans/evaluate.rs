@@ -11,15 +11,14 @@ use super::{KMeans, charts};
 use crate::algorithms::kmeans::{self, Assignment, Params};
 use crate::format;
 use crate::metrics::clustering::adjusted_rand;
-use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure, SEGMENTS_FACT};
+use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure};
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::model::Mode;
 use crate::stages::segmentation::identity::Numbers;
 use crate::stages::segmentation::input::Rows;
 use crate::stages::segmentation::judge::{self, Measured, SILHOUETTE_ROWS_MAX, bug, measured, rng};
 use crate::stages::segmentation::migration::Moves;
-use crate::stages::segmentation::pictures::{self, APPLIED, told};
-use crate::stages::segmentation::preparation::tell;
+use crate::stages::segmentation::pictures;
 use crate::stages::segmentation::profiles::Profiles;
 use crate::stages::watch;
 
@@ -60,7 +59,7 @@ impl Judged<'_> {
         let random = measured(x, &judge::shuffled(&labels, context), truth, context)?;
         let stability = self.stability(&labels, context)?;
         let mut facts = self.facts(version, &model, context);
-        facts.push(Fact::new("baseline", self.baseline(judge::parts(&cells))));
+        facts.push(Fact::new("baseline", judge::baseline(&cells, &self.fitted.preparation)));
         facts.push(Fact::new("stability", stable(stability)));
         facts.extend(moves.as_ref().map(|moves| moves.fact.clone()));
         let mut measures = judge::measures(&model, &baseline, context);
@@ -90,11 +89,6 @@ impl Judged<'_> {
         };
         evaluation.watch = self.watch(&evaluation, &model, stability, profiles);
         Ok(evaluation)
-    }
-
-    fn baseline(&self, cells: usize) -> String {
-        let scored: Vec<&str> = judge::scored(&self.fitted.preparation).collect();
-        format!("{cells} cells by the sum of the quantile scores of {}", scored.join(", "))
     }
 
     /// What to be wary of.
@@ -171,15 +165,6 @@ impl Judged<'_> {
             Clusters::Chosen(range) => format!(", chosen from {} to {} by {}", range.from, range.to, range.by.name()),
             Clusters::Fixed(_) => String::new(),
         };
-        let labels = match stage.mode {
-            Mode::Apply => format!("none: internal measures, on rows that the model {version} was not fitted on"),
-            _ => "none: internal measures, on the rows that the clusters were fitted on".to_owned(),
-        };
-        let how = if model.silhouette.sampled {
-            format!("on a sample of {} rows", format::thousands(SILHOUETTE_ROWS_MAX as u64))
-        } else {
-            "exact".into()
-        };
         let rest = match (self.fitted.converged, self.fitted.iterations) {
             (true, _) => String::new(),
             (false, iterations) => format!(", still moving after {iterations} iterations"),
@@ -189,28 +174,22 @@ impl Judged<'_> {
             Fact::new("rows", format!("{}, as of {}", format::thousands(self.scaled.nrows() as u64), context.run_date)),
             Fact::new("clusters", format!("{}{chosen}", self.fitted.clusters.len())),
             Fact::new("columns", columns.join(", ")),
-            Fact::new("imputed", self.imputed()),
+            Fact::new("imputed", judge::imputed(stage.impute, &stage.columns, self.rows)),
             Fact::new("engine", format!("{}{rest}", stage.engine.name())),
-            Fact::new("labels", labels),
-            Fact::new("silhouette", format!("{how}; intervals by bootstrap over rows, the clusters given")),
+            Fact::new("labels", judge::labels(stage.mode, version)),
+            Fact::new(
+                "silhouette",
+                format!("{}; intervals by bootstrap over rows, the clusters given", judge::how(&model.silhouette)),
+            ),
         ];
         facts.extend(stage.weight.as_ref().map(|name| Fact::new("weight", name.clone())));
         facts.extend(stage.truth.as_ref().map(|name| Fact::new("truth", name.clone())));
-        facts.extend(self.numbers.map(|numbers| Fact::new(SEGMENTS_FACT, told(numbers))));
-        facts.extend((stage.mode == Mode::Apply).then(|| Fact::new(SEGMENTS_FACT, APPLIED)));
+        facts.extend(judge::continued(self.numbers, stage.mode));
         facts.extend(self.spread().map(|(then, now)| {
             let text = format!("{} a row, {} when it was fitted", format::number(now), format::number(then));
             Fact::new("inertia", text)
         }));
         facts
-    }
-
-    fn imputed(&self) -> String {
-        let missing = tell(&self.stage.columns, &self.rows.numbers, |value| !value.is_finite());
-        match self.stage.impute {
-            Some(impute) if !missing.is_empty() => format!("{} for {missing}", impute.name()),
-            _ => "nothing was missing".to_owned(),
-        }
     }
 }
 

@@ -15,16 +15,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Earlier, Identity, Numbers};
-use super::input::{self, Asked, PORT, Rows};
+use super::input::{Asked, PORT, Rows};
+use super::pictures;
 use super::preparation::{Impute, Preparation, Recipe, Scale, Transform};
 use super::profiles::{self, Group};
-use super::{migration, pictures};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::stages::model::{Field, Mode, Model, Signature, parameters};
-use crate::stages::profile;
+use crate::stages::model::{Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
-use crate::table::{TableSchema, type_name};
+use crate::table::TableSchema;
 use evaluate::Judged;
 use fit::{Beside, Trial};
 use fitted::Fitted;
@@ -192,15 +191,7 @@ impl Stage for KMeans {
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
         let features = inputs.one(PORT)?;
-        let mut problems = self.asked().problems(features);
-        let entity = input::entity(features, self.entity.as_deref(), &tables::SEGMENT_COLUMNS);
-        let entity = match entity {
-            Ok(entity) if problems.is_empty() => entity,
-            other => {
-                problems.extend(other.err());
-                return Err(problems);
-            }
-        };
+        let entity = self.asked().entity(features, &tables::SEGMENT_COLUMNS)?;
         let strictest = self.asked().strictest(features);
         let profiles = profiles::schema(features, &self.columns, &self.categories, strictest);
         Ok(vec![tables::schema(entity, strictest, run_date), profiles])
@@ -236,13 +227,7 @@ impl Stage for KMeans {
         let profiles = profiles::profiles(&rows, &labels, groups, (&self.columns, &self.categories), &version)?;
         let confidence = fitted.confidence(scaled.view(), &found)?;
         let segments = tables::segments(&rows, &found, confidence, &fitted, (&version, context.run_date))?;
-        let name = |segment: &str| pictures::label_of(&profiles, segment);
-        let levels = pictures::levels(&rows.entity, &name);
-        // Only where the numbers are those of an earlier night do they say who moved.
-        let before = before.filter(|_| numbers.is_some() || self.mode == Mode::Apply);
-        let is_unknown = numbers.is_some() && before.is_none();
-        let moves =
-            migration::moves(before.as_ref(), &segments, levels)?.or_else(|| is_unknown.then(migration::unknown));
+        let moves = pictures::moves(before, numbers.as_ref(), self.mode, &segments, &rows.entity, &profiles)?;
         let judged = Judged {
             stage: self,
             fitted: &fitted,
@@ -316,26 +301,8 @@ impl KMeans {
     }
 
     fn signature(&self, rows: &Rows, features: &TableSchema) -> Result<Signature, Failure> {
-        let dtype = |name: &str| features.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
-        let columns = self.columns.iter().zip(rows.numbers.columns());
-        let described = |(name, values): (&String, ndarray::ArrayView1<'_, f64>)| {
-            profile::of_values(features, name, values.to_vec())
-        };
-        let inputs = self.columns.iter().chain(&self.categories);
-        Ok(Signature {
-            kind: KMeans::KIND.to_owned(),
-            inputs: inputs.map(|name| Field::new(name, dtype(name))).collect(),
-            outputs: [
-                ("segment", "int64"),
-                ("segment_name", "string"),
-                ("distance", "float64"),
-                ("confidence", "float64"),
-            ]
-            .map(|(name, dtype)| Field::new(name, dtype))
-            .into(),
-            profile: columns.map(described).collect(),
-            rows: rows.numbers.nrows(),
-            parameters: parameters(self)?,
-        })
+        let outputs =
+            [("segment", "int64"), ("segment_name", "string"), ("distance", "float64"), ("confidence", "float64")];
+        self.asked().signature(self, rows, features, &outputs)
     }
 }
