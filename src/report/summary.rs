@@ -103,7 +103,7 @@ fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {
         let Some(Measure { name, model: reached, baseline, .. }) = model.evaluation.headline() else {
             let mut said = match model.evaluation.measures.is_empty() {
                 true => "not evaluated".to_owned(),
-                false => "in several measures, of which none decides".to_owned(),
+                false => "no single measure decides".to_owned(),
             };
             if model.is_unevaluated() {
                 said.push_str(" in this run");
