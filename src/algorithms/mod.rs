@@ -9,17 +9,19 @@
 pub mod assignment;
 pub mod dbscan;
 pub mod input;
-pub mod item_cf;
 pub mod kmeans;
 mod linalg;
 pub mod linear;
 pub mod logistic;
+pub mod neighbors;
 pub mod popular;
 pub mod rfm;
 pub mod scale;
 pub mod sparse;
 mod tiles;
 mod top;
+pub mod wanted;
+pub mod weighting;
 pub mod windows;
 
 pub use input::InputError;

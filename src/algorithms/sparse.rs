@@ -37,6 +37,9 @@ pub enum SparseError {
     /// Weights that are NaN or infinite, or sums that overflow.
     #[error("add up interactions: {0} weights are not finite")]
     NonFinite(usize),
+    /// Rows whose columns do not ascend, or that are not where they are said to be.
+    #[error("take rows as they are: their columns do not ascend within the matrix")]
+    Unordered,
     /// More rows or columns than 32 bits can count.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -89,6 +92,46 @@ impl Csr {
             indices: triples.iter().map(|t| t.1).collect(),
             values: triples.iter().map(weight).collect(),
         }
+    }
+
+    /// A matrix without entries.
+    pub fn empty(rows: usize, columns: usize) -> Self {
+        Self { columns, starts: vec![0; rows + 1], indices: Vec::new(), values: Vec::new() }
+    }
+
+    /// A matrix of rows that are at hand: `starts` has where each begins and, last, where the last ends; within a row
+    /// the columns must ascend.
+    ///
+    /// # Errors
+    /// Rows that do not ascend or reach outside, and values that are not finite.
+    pub fn from_rows(
+        columns: usize,
+        starts: Vec<usize>,
+        indices: Vec<u32>,
+        values: Vec<f64>,
+    ) -> Result<Self, SparseError> {
+        let rows = starts.len().saturating_sub(1);
+        if let Some(&size) = [rows, columns].iter().find(|&&size| size > u32::MAX as usize) {
+            return Err(InputError::TooLarge(size).into());
+        }
+        let whole = starts.first() == Some(&0)
+            && starts.is_sorted()
+            && starts.last() == Some(&indices.len())
+            && indices.len() == values.len();
+        let ascends = |row: &[u32]| row.windows(2).all(|pair| pair[0] < pair[1]);
+        let sound = |row: &[u32]| ascends(row) && row.last().is_none_or(|&last| (last as usize) < columns);
+        if !whole || !starts.windows(2).all(|pair| sound(&indices[pair[0]..pair[1]])) {
+            return Err(SparseError::Unordered);
+        }
+        match values.iter().filter(|value| !value.is_finite()).count() {
+            0 => Ok(Self { columns, starts, indices, values }),
+            bad => Err(SparseError::NonFinite(bad)),
+        }
+    }
+
+    /// How many entries the rows before this one have.
+    pub fn start(&self, row: usize) -> usize {
+        self.starts.get(row).copied().unwrap_or(self.indices.len())
     }
 
     /// The number of rows.
@@ -181,6 +224,25 @@ mod tests {
         let huge = vec![(0, 0, f64::MAX), (0, 0, f64::MAX)];
         let overflow = Csr::from_triples(1, 1, huge, Duplicates::Sum);
         assert_eq!(overflow, Err(SparseError::NonFinite(1)));
+    }
+
+    #[test]
+    fn rows_at_hand_must_ascend() {
+        let build = |starts: &[usize], indices: &[u32]| {
+            Csr::from_rows(3, starts.to_vec(), indices.to_vec(), vec![1.0; indices.len()])
+        };
+        let matrix = build(&[0, 2, 2, 3], &[0, 2, 1]).unwrap();
+        let triples = vec![(0, 0, 1.0), (0, 2, 1.0), (2, 1, 1.0)];
+        assert_eq!(matrix, Csr::from_triples(3, 3, triples, Duplicates::Sum).unwrap());
+        assert_eq!((matrix.start(2), matrix.start(9)), (2, 3));
+        for (starts, indices) in
+            [(&[0, 2][..], &[2, 0][..]), (&[0, 2], &[1, 1]), (&[0, 1], &[3]), (&[0, 2], &[1]), (&[], &[]), (&[0, 2, 1], &[1])]
+        {
+            assert_eq!(build(starts, indices), Err(SparseError::Unordered), "{starts:?} {indices:?}");
+        }
+        let bad = Csr::from_rows(3, vec![0, 1], vec![1], vec![f64::NAN]);
+        assert_eq!(bad, Err(SparseError::NonFinite(1)));
+        assert_eq!(Csr::empty(2, 3), build(&[0, 0, 0], &[]).unwrap());
     }
 
     #[test]

@@ -67,8 +67,25 @@ pub fn bootstrap(
     Some(Interval { estimate, low: percentile(&measures, 0.025)?, high: percentile(&measures, 0.975)? })
 }
 
-/// The interval of the mean of one value a unit. `None` without values.
+/// From so many units on the interval of a mean is taken from its standard error: by the central limit theorem the
+/// resamples would give the same, in a thousand times the time.
+const NORMAL_MIN: usize = 20_000;
+/// The 97.5th percentile of the standard normal distribution.
+const NORMAL_975: f64 = 1.959_963_984_540_054;
+
+/// The mean and 1.96 standard errors to both sides.
+fn normal(values: impl Iterator<Item = f64> + Clone, count: usize) -> Interval {
+    let mean = values.clone().sum::<f64>() / count as f64;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    let half = NORMAL_975 * (squares / count as f64 / count as f64).sqrt();
+    Interval { estimate: mean, low: mean - half, high: mean + half }
+}
+
+/// The interval of the mean of one value a unit; of 20,000 units and more by the standard error. `None` without values.
 pub fn mean(values: &[f64], resamples: usize, rng: &mut impl Rng) -> Option<Interval> {
+    if values.len() >= NORMAL_MIN {
+        return Some(normal(values.iter().copied(), values.len()));
+    }
     bootstrap(values.len(), resamples, rng, |times| {
         let sum: f64 = values.iter().zip(times).map(|(v, &t)| v * f64::from(t)).sum();
         Some(sum / values.len() as f64)

@@ -2,7 +2,7 @@
 
 use super::ratio;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Measures at k of each user who had something relevant; one value a user, so that intervals can
 /// be computed over users. Their means are the usual figures.
@@ -46,7 +46,9 @@ pub fn evaluate(recommended: &[Vec<u32>], relevant: &[Vec<u32>], k: usize, items
                 *shown = true;
             }
         }
-        let relevant: HashSet<u32> = relevant.iter().copied().collect();
+        let mut relevant = relevant.clone();
+        relevant.sort_unstable();
+        relevant.dedup();
         if !relevant.is_empty() {
             found.add(user, &first, &relevant, k);
         }
@@ -70,9 +72,10 @@ fn first_distinct(list: &[u32], k: usize) -> Vec<u32> {
 }
 
 impl Ranking {
-    fn add(&mut self, user: usize, first: &[u32], relevant: &HashSet<u32>, k: usize) {
+    /// `relevant` ascends.
+    fn add(&mut self, user: usize, first: &[u32], relevant: &[u32], k: usize) {
         let (mut hits, mut gain, mut precisions, mut reciprocal) = (0.0, 0.0, 0.0, 0.0);
-        for (position, _) in (1..).zip(first).filter(|(_, item)| relevant.contains(item)) {
+        for (position, _) in (1..).zip(first).filter(|(_, item)| relevant.binary_search(item).is_ok()) {
             hits += 1.0;
             gain += discount(position);
             precisions += hits / position as f64;
@@ -94,6 +97,75 @@ impl Ranking {
 
 fn discount(position: usize) -> f64 {
     1.0 / (position as f64 + 1.0).log2()
+}
+
+/// How unexpected recommended items are, and how much those of one list differ.
+pub struct Variety {
+    /// For each item −log₂ of the share of the users who have it.
+    surprise: Vec<f64>,
+    /// For each item the users who have it, ascending.
+    users: Vec<Vec<u32>>,
+}
+
+impl Variety {
+    /// By who has what: for each user the items, ascending.
+    pub fn of<'a>(users: impl Iterator<Item = &'a [u32]>, items: usize) -> Variety {
+        let mut of_items: Vec<Vec<u32>> = vec![vec![]; items];
+        let mut count = 0_u32;
+        for own in users {
+            for item in own {
+                if let Some(users) = of_items.get_mut(*item as usize) {
+                    users.push(count);
+                }
+            }
+            count += u32::from(!own.is_empty());
+        }
+        // An item that nobody has counts as half a user's.
+        let share = |users: &Vec<u32>| (users.len() as f64).max(0.5) / f64::from(count.max(1));
+        Variety { surprise: of_items.iter().map(|users| -share(users).log2()).collect(), users: of_items }
+    }
+
+    /// For each of these users the mean −log₂ share of users over the first k of the list (Zhou et al. 2010); 0 for an
+    /// empty list.
+    pub fn novelty(&self, lists: &[Vec<u32>], users: &[usize], k: usize) -> Vec<f64> {
+        let of_user = |user: &usize| {
+            let list = lists.get(*user).map(Vec::as_slice).unwrap_or_default();
+            let first = list.iter().take(k);
+            let sum: f64 = first.clone().filter_map(|item| self.surprise.get(*item as usize)).sum();
+            ratio(sum, first.count() as f64).unwrap_or(0.0)
+        };
+        users.iter().map(of_user).collect()
+    }
+
+    /// For each of these users 1 less the mean cosine of all pairs of the first k of the list, by the users who have
+    /// them (Ziegler et al. 2005); 0 for a list of one or none.
+    pub fn diversity(&self, lists: &[Vec<u32>], users: &[usize], k: usize) -> Vec<f64> {
+        let mut known: HashMap<(u32, u32), f64> = HashMap::new();
+        let mut of_user = |user: &usize| {
+            let list = lists.get(*user).map(Vec::as_slice).unwrap_or_default();
+            let first: Vec<u32> = list.iter().take(k).copied().collect();
+            let (mut sum, mut pairs) = (0.0, 0.0);
+            for (place, one) in first.iter().enumerate() {
+                for other in first.iter().skip(place + 1) {
+                    let pair = (*one.min(other), *one.max(other));
+                    sum += *known.entry(pair).or_insert_with(|| self.cosine(pair.0, pair.1));
+                    pairs += 1.0;
+                }
+            }
+            ratio(sum, pairs).map_or(0.0, |mean| 1.0 - mean)
+        };
+        users.iter().map(&mut of_user).collect()
+    }
+
+    fn cosine(&self, one: u32, other: u32) -> f64 {
+        let of = |item: u32| self.users.get(item as usize).map(Vec::as_slice).unwrap_or_default();
+        let (mut short, mut long) = (of(one), of(other));
+        if short.len() > long.len() {
+            std::mem::swap(&mut short, &mut long);
+        }
+        let common = short.iter().filter(|user| long.binary_search(user).is_ok()).count();
+        ratio(common as f64, (short.len() as f64 * long.len() as f64).sqrt()).unwrap_or(0.0)
+    }
 }
 
 /// The mean of the values of the users; `None` without users.
@@ -135,6 +207,20 @@ mod tests {
         assert_eq!(evaluate(&[], &[], 5, 0), Ranking::default());
         let zero = evaluate(&[vec![1]], &[vec![1]], 0, 1);
         assert_eq!((zero.precision[0], zero.ndcg[0], zero.average_precision[0]), (0.0, 0.0, 0.0));
+    }
+
+    /// By hand: of 4 users 4 have item 0, 2 item 1, 1 item 2, none item 3; cosines are 2/√8, 1/2, 1/√2 and 0.
+    #[test]
+    fn variety_of_lists() {
+        let users: [&[u32]; 5] = [&[0, 1, 2], &[0, 1], &[0], &[], &[0]];
+        let variety = Variety::of(users.into_iter(), 4);
+        let lists = [vec![0, 1, 2], vec![1, 3], vec![], vec![2]];
+        assert_eq!(variety.novelty(&lists, &[0, 1, 2, 3, 9], 3), [1.0, 2.0, 0.0, 2.0, 0.0]);
+        let found = variety.diversity(&lists, &[0, 1, 2, 3], 3);
+        let mean = (2.0 / 8.0_f64.sqrt() + 0.5 + 0.5_f64.sqrt()) / 3.0;
+        assert!((found[0] - (1.0 - mean)).abs() < 1e-12, "{found:?}");
+        assert_eq!(found[1..], [1.0, 0.0, 0.0]);
+        assert_eq!(variety.novelty(&lists, &[0], 1), [0.0], "what all have is no surprise");
     }
 
     proptest! {

@@ -103,19 +103,26 @@ pub struct InputPort {
     pub many: bool,
     /// The name is the user's (the tables of a query); `name` is only what the documentation says.
     pub open: bool,
+    /// May be left free.
+    pub optional: bool,
 }
 
 impl InputPort {
     pub const fn one(name: &'static str) -> InputPort {
-        InputPort { name, many: false, open: false }
+        InputPort { name, many: false, open: false, optional: false }
     }
 
     pub const fn many(name: &'static str) -> InputPort {
-        InputPort { name, many: true, open: false }
+        InputPort { name, many: true, open: false, optional: false }
     }
 
     pub const fn open(name: &'static str) -> InputPort {
-        InputPort { name, many: false, open: true }
+        InputPort { name, many: false, open: true, optional: false }
+    }
+
+    /// One table, or none.
+    pub const fn optional(name: &'static str) -> InputPort {
+        InputPort { name, many: false, open: false, optional: true }
     }
 }
 

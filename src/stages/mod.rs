@@ -22,10 +22,27 @@ pub mod prepare {
     pub mod sql;
 }
 pub mod recommendation {
-    mod holdout;
+    #[macro_use]
+    mod options;
+    #[macro_use]
+    mod recommender;
+    mod baselines;
+    mod beside;
+    mod diversify;
+    mod files;
+    mod history;
+    pub mod hybrid;
     mod interactions;
     pub mod item_cf;
+    mod judge;
+    mod lists;
     mod neighbors;
+    pub mod popular;
+    mod probability;
+    mod serve;
+    mod trial;
+    pub mod user_cf;
+    mod weights;
 }
 pub mod segmentation {
     pub mod dbscan;
@@ -52,7 +69,10 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<segmentation::rfm::Rfm>(),
     Kind::of::<segmentation::kmeans::KMeans>(),
     Kind::of::<segmentation::dbscan::Dbscan>(),
+    Kind::of::<recommendation::popular::Popular>(),
+    Kind::of::<recommendation::user_cf::UserCf>(),
     Kind::of::<recommendation::item_cf::ItemCf>(),
+    Kind::of::<recommendation::hybrid::Hybrid>(),
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),
     Kind::of::<deliver::scores::Scores>(),

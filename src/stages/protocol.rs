@@ -24,8 +24,9 @@ pub enum Protocol {
     Newest { port: &'static str },
     /// Labelled snapshots.
     Snapshots { port: &'static str, target: String },
-    /// Events before and after a split.
-    Holdout { port: &'static str, time: String, days: u32 },
+    /// Events before and after a split. What is at the ports `tonight` decides only what is served, never what is
+    /// judged, so that it need not say when it was known.
+    Holdout { port: &'static str, time: String, days: u32, tonight: &'static [&'static str] },
 }
 
 /// Which snapshots do what.
@@ -68,9 +69,10 @@ pub fn check(protocol: &Protocol, inputs: &InputSchemas, run_date: NaiveDate) ->
             let problems = snapshots_present(schema, port, run_date);
             if problems.is_empty() { labelled(schema, target, run_date) } else { problems }
         }),
-        Protocol::Holdout { port, time, days } => {
+        Protocol::Holdout { port, time, days, tonight } => {
             let mut problems = table(inputs, port, |schema| timed(schema, port, time, *days, run_date));
-            for (other, tables) in inputs.ports.iter().filter(|(other, _)| other.as_str() != *port) {
+            let others = inputs.ports.iter().filter(|(other, _)| other.as_str() != *port && !tonight.contains(&other.as_str()));
+            for (other, tables) in others {
                 problems.extend(tables.iter().filter_map(|(name, schema)| untimed(other, name, schema)));
             }
             problems

@@ -233,6 +233,11 @@ pub fn narrow_lists(k: usize, coverage: f64) -> Option<String> {
     })
 }
 
+/// What puts several together is worse than one of them; `high` is the upper end of its lead.
+pub fn below_best_part(name: &str, high: f64) -> Option<String> {
+    (high < 0.0).then(|| format!("`{name}` alone is better than what puts it together with others: serve that."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,6 +298,7 @@ mod tests {
         assert_eq!(small_segments(&[(1, 0.99), (2, 0.01)]), None);
         assert_eq!(small_segments(&[(1, 0.995), (2, 0.005)]).unwrap(), "Segment 2 has less than 1.0 % of the rows.");
         assert!(narrow_lists(10, 0.05).is_none() && narrow_lists(10, 0.04).unwrap().contains("4.0 %"));
+        assert!(below_best_part("a", 0.0).is_none() && below_best_part("a", -0.01).unwrap().starts_with("`a` alone"));
         assert!(unfinished(true).is_none() && unfinished(false).is_some());
     }
 }

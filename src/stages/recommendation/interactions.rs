@@ -2,13 +2,34 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Engine, PolarsError, Series, TimeUnit, col};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, PolarsError, Series, SortOptions, TimeUnit, col, lit};
+use rayon::prelude::*;
 
-use crate::algorithms::sparse::{Csr, Duplicates};
-use crate::metrics::profile::ColumnProfile;
+use super::history::History;
 use crate::stages::contract::Failure;
 use crate::table::{Table, midnight_us};
+
+/// One interaction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    pub user: u32,
+    pub item: u32,
+    /// Microseconds since 1970; 0 where interactions have no time.
+    pub time: i64,
+    /// Which order it belongs to; 0 where orders are told apart by their time.
+    pub order: u32,
+    pub weight: f32,
+}
+
+/// The columns that are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    pub user: &'a str,
+    pub item: &'a str,
+    pub time: Option<&'a str>,
+    pub order: Option<&'a str>,
+    pub weight: Option<&'a str>,
+}
 
 /// Interactions with users and items numbered in the order of their ids.
 pub struct Interactions {
@@ -16,78 +37,159 @@ pub struct Interactions {
     pub users: Series,
     /// The distinct item ids, ascending.
     pub items: Series,
-    /// User, item and time in microseconds.
-    rows: Vec<(u32, u32, i64)>,
+    /// By user, item, time, order and weight.
+    rows: Vec<Row>,
+    /// Where the rows of each user start, and behind the last where they end.
+    starts: Vec<usize>,
+    /// Whether rows have a weight of their own; otherwise a pair weighs as many orders as it has.
+    is_weighted: bool,
+    /// Whether orders have a name of their own.
+    has_orders: bool,
 }
 
 impl Interactions {
-    /// Reads three columns; rows with a null are left out.
-    pub fn read(table: Table, user: &str, item: &str, time: &str) -> Result<Interactions, Failure> {
-        let microseconds = DataType::Datetime(TimeUnit::Microseconds, None);
-        let frame = table
-            .frame
-            .select([
-                col(user).alias("user"),
-                col(item).alias("item"),
-                col(time).cast(microseconds).to_physical().alias("time"),
-            ])
-            .filter(col("user").is_not_null().and(col("item").is_not_null()).and(col("time").is_not_null()))
-            .collect_with_engine(Engine::Streaming)?
-            .unwrap_single();
-        let (users, user_codes) = numbered(&frame, "user")?;
-        let (items, item_codes) = numbered(&frame, "item")?;
+    /// Reads the columns; rows with a null in any of them are left out, and so are those at or after `end`. Users and
+    /// items that only these further ids name are known as well, without interactions.
+    pub fn read(
+        table: Table,
+        columns: &Columns<'_>,
+        end: chrono::NaiveDate,
+        more_users: Vec<Series>,
+        more_items: Vec<Series>,
+    ) -> Result<Interactions, Failure> {
+        let frame = collect(table, columns, end)?;
+        let ids = |name: &str, more: Vec<Series>| numbered(&frame, name, more);
+        let (users, user_codes) = ids("user", more_users)?;
+        let (items, item_codes) = ids("item", more_items)?;
+        let orders = columns.order.map(|_| numbered(&frame, "order", vec![])).transpose()?.map(|(_, codes)| codes);
         let times = frame.column("time")?.i64()?;
-        let rows = user_codes.into_iter().zip(item_codes).zip(times.iter());
-        let rows = rows.filter_map(|((user, item), time)| Some((user, item, time?))).collect();
-        Ok(Interactions { users, items, rows })
+        let weights = frame.column("weight")?.f64()?;
+        let endless = weights.iter().flatten().filter(|weight| !weight.is_finite() || weight.abs() > WEIGHT_MAX).count();
+        if endless > 0 {
+            let name = columns.weight.unwrap_or_default();
+            let message = format!("`{name}` has {endless} values that are infinite or beyond 1e30; filter them out before");
+            return Err(Failure::data(message));
+        }
+        let mut rows: Vec<Row> = Vec::with_capacity(user_codes.len());
+        for (index, ((user, item), (time, weight))) in
+            user_codes.into_iter().zip(item_codes).zip(times.iter().zip(weights.iter())).enumerate()
+        {
+            let order = orders.as_ref().and_then(|orders| orders.get(index).copied()).unwrap_or(0);
+            rows.push(Row { user, item, time: time.unwrap_or(0), order, weight: weight.unwrap_or(0.0) as f32 });
+        }
+        drop(frame);
+        rows.par_sort_unstable_by(|a, b| {
+            let key = |row: &Row| (row.user, row.item, row.time, row.order);
+            key(a).cmp(&key(b)).then_with(|| a.weight.total_cmp(&b.weight))
+        });
+        let starts = starts(users.len(), &rows);
+        let (is_weighted, has_orders) = (columns.weight.is_some(), columns.order.is_some());
+        Ok(Interactions { users, items, rows, starts, is_weighted, has_orders })
     }
 
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Users × items, 1 where there was an interaction before the moment.
-    pub fn before(&self, moment: NaiveDate) -> Result<Csr, Failure> {
-        let end = midnight_us(moment);
-        self.matrix(|time| time < end)
-    }
-
-    /// Users × items, 1 where there was an interaction from `start` on and before `end`.
-    pub fn between(&self, start: NaiveDate, end: NaiveDate) -> Result<Csr, Failure> {
-        let (start, end) = (midnight_us(start), midnight_us(end));
-        self.matrix(|time| (start..end).contains(&time))
-    }
-
-    /// How much there is to learn from: `matrix` has the users and items, 1 where they met.
-    pub fn profile(&self, matrix: &Csr) -> Vec<ColumnProfile> {
-        let per_row = |matrix: &Csr| -> Vec<f64> {
-            let counts = (0..matrix.rows()).map(|row| matrix.row(row).0.len() as f64);
-            counts.filter(|count| *count > 0.0).collect()
+    /// The rows of a user, by item and time.
+    pub fn of(&self, user: usize) -> &[Row] {
+        let range = match (self.starts.get(user), self.starts.get(user + 1)) {
+            (Some(start), Some(end)) => *start..*end,
+            _ => 0..0,
         };
-        let mut interactions = vec![0.0; self.users.len()];
-        for (user, _, _) in &self.rows {
-            if let Some(count) = interactions.get_mut(*user as usize) {
-                *count += 1.0;
-            }
-        }
-        vec![
-            ColumnProfile::of_numbers("interactions_per_user", interactions),
-            ColumnProfile::of_numbers("items_per_user", per_row(matrix)),
-            ColumnProfile::of_numbers("users_per_item", per_row(&matrix.transpose())),
-        ]
+        self.rows.get(range).unwrap_or_default()
     }
 
-    fn matrix(&self, keep: impl Fn(i64) -> bool) -> Result<Csr, Failure> {
-        let triples = self.rows.iter().filter(|(_, _, time)| keep(*time)).map(|(user, item, _)| (*user, *item, 1.0));
-        Csr::from_triples(self.users.len(), self.items.len(), triples.collect(), Duplicates::Once)
-            .map_err(|error| Failure::data(format!("failed to {error}")))
+    /// What tells the orders of a user apart.
+    pub fn order_of(&self, row: &Row) -> (u32, i64) {
+        if self.has_orders { (row.order, 0) } else { (0, row.time) }
+    }
+
+    pub fn is_weighted(&self) -> bool {
+        self.is_weighted
+    }
+
+    /// What the rows that are kept come to, weighted as of a moment.
+    pub fn history(&self, decay: Decay, keep: impl Fn(&Row) -> bool + Sync) -> Result<History, Failure> {
+        History::of(self, decay, keep)
+    }
+
+    /// The index of each id among the items, by its text.
+    pub fn item_index(&self) -> Result<HashMap<String, u32>, Failure> {
+        Ok(texts(&self.items)?.into_iter().zip(0..).collect())
     }
 }
 
-/// The distinct values of a column, ascending, and for each row the index of its value.
-fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure> {
+/// How much less a weight counts the older it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Decay {
+    /// Microseconds since 1970 from which age counts.
+    pub moment_us: i64,
+    /// After this many microseconds a weight counts half; without it age does not matter.
+    pub half_life_us: Option<i64>,
+}
+
+impl Decay {
+    /// What a weight of that time is multiplied with.
+    pub fn factor(self, time: i64) -> f64 {
+        let Some(half_life) = self.half_life_us else { return 1.0 };
+        let age = self.moment_us.saturating_sub(time).max(0) as f64;
+        // Not to zero: what is very old still happened.
+        (-age / half_life.max(1) as f64).exp2().max(1e-12)
+    }
+}
+
+/// Sums of larger weights could overflow.
+const WEIGHT_MAX: f64 = 1e30;
+
+fn collect(table: Table, columns: &Columns<'_>, end: chrono::NaiveDate) -> Result<DataFrame, Failure> {
+    let microseconds = DataType::Datetime(TimeUnit::Microseconds, None);
+    let mut read = vec![col(columns.user).alias("user"), col(columns.item).alias("item")];
+    let time = |name| col(name).cast(microseconds.clone()).to_physical();
+    read.push(columns.time.map_or(lit(0_i64), time).alias("time"));
+    read.push(columns.weight.map_or(lit(1.0), |name| col(name).cast(DataType::Float64)).alias("weight"));
+    read.extend(columns.order.map(|name| col(name).alias("order")));
+    let told = |name: &str| col(name).is_not_null();
+    let mut kept: Expr = told("user").and(told("item")).and(told("time")).and(told("weight"));
+    kept = kept.and(col("weight").is_not_nan());
+    if columns.order.is_some() {
+        kept = kept.and(told("order"));
+    }
+    if columns.time.is_some() {
+        kept = kept.and(col("time").lt(lit(midnight_us(end))));
+    }
+    Ok(table.frame.select(read).filter(kept).collect_with_engine(Engine::Streaming)?.unwrap_single())
+}
+
+fn starts(users: usize, rows: &[Row]) -> Vec<usize> {
+    let mut starts = vec![0; users + 1];
+    for row in rows {
+        if let Some(count) = starts.get_mut(row.user as usize + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    starts
+}
+
+/// Ids as text, by which those of different tables are compared.
+pub fn texts(ids: &Series) -> Result<Vec<String>, Failure> {
+    let cast = ids.cast(&DataType::String)?;
+    Ok(cast.str()?.iter().map(|id| id.unwrap_or_default().to_owned()).collect())
+}
+
+/// The distinct values of a column and of further ids, ascending, and for each row the index of its value.
+fn numbered(frame: &DataFrame, name: &str, more: Vec<Series>) -> Result<(Series, Vec<u32>), Failure> {
     let series = frame.column(name)?.as_materialized_series();
-    let distinct = series.unique()?.sort(polars::prelude::SortOptions::default())?;
+    let mut all = series.unique()?;
+    for further in more {
+        all.append(&further.drop_nulls().cast(series.dtype())?.with_name(all.name().clone()))?;
+    }
+    let distinct = all.unique()?.sort(SortOptions::default())?;
     let codes = match series.dtype() {
         DataType::String => {
             let index: HashMap<&str, u32> = distinct.str()?.iter().flatten().zip(0..).collect();
@@ -98,12 +200,7 @@ fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure
             let index: HashMap<u64, u32> = distinct.u64()?.iter().flatten().zip(0..).collect();
             series.u64()?.iter().map(|id| id.and_then(|id| index.get(&id).copied()).unwrap_or(0)).collect()
         }
-        dtype if dtype.is_integer() => {
-            let wide = distinct.cast(&DataType::Int64)?;
-            let index: HashMap<i64, u32> = wide.i64()?.iter().flatten().zip(0..).collect();
-            let rows = series.cast(&DataType::Int64)?;
-            rows.i64()?.iter().map(|id| id.and_then(|id| index.get(&id).copied()).unwrap_or(0)).collect()
-        }
+        dtype if dtype.is_integer() => whole_codes(series, &distinct)?,
         other => {
             let message = format!("`{name}` ids are {other}, neither whole numbers nor text");
             return Err(PolarsError::InvalidOperation(message.into()).into());
@@ -112,18 +209,51 @@ fn numbered(frame: &DataFrame, name: &str) -> Result<(Series, Vec<u32>), Failure
     Ok((distinct, codes))
 }
 
+/// Ids that lie close together are looked up by their distance from the least, others by their hash.
+fn whole_codes(series: &Series, distinct: &Series) -> Result<Vec<u32>, Failure> {
+    let (rows, wide) = (series.cast(&DataType::Int64)?, distinct.cast(&DataType::Int64)?);
+    let (rows, wide) = (rows.i64()?, wide.i64()?);
+    let (least, most) = (wide.get(0).unwrap_or(0), wide.iter().flatten().last().unwrap_or(0));
+    let span = most.checked_sub(least).and_then(|span| usize::try_from(span).ok());
+    if let Some(span) = span.filter(|span| *span <= 4 * wide.len() + 1024) {
+        let mut places = vec![0_u32; span + 1];
+        for (id, place) in wide.iter().flatten().zip(0..) {
+            if let Some(slot) = places.get_mut((id - least) as usize) {
+                *slot = place;
+            }
+        }
+        let code = |id: Option<i64>| id.and_then(|id| places.get((id - least) as usize).copied()).unwrap_or(0);
+        return Ok(rows.iter().map(code).collect());
+    }
+    let index: HashMap<i64, u32> = wide.iter().flatten().zip(0..).collect();
+    Ok(rows.iter().map(|id| id.and_then(|id| index.get(&id).copied()).unwrap_or(0)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use polars::df;
+    use polars::prelude::NamedFrom;
 
     use super::*;
 
     #[test]
     fn every_id_has_a_number_of_its_own_however_large() {
+        let number = |frame: DataFrame| numbered(&frame, "id", vec![]).unwrap();
         let ids = [1_u64 << 63, 7, u64::MAX, 7, (1 << 63) + 1];
-        let (distinct, codes) = numbered(&df!("id" => ids).unwrap(), "id").unwrap();
+        let (distinct, codes) = number(df!("id" => ids).unwrap());
         assert_eq!((distinct.len(), codes), (4, vec![1, 0, 3, 0, 2]));
-        let (_, codes) = numbered(&df!("id" => [-5_i32, 9, -5]).unwrap(), "id").unwrap();
+        let (_, codes) = number(df!("id" => [-5_i32, 9, -5]).unwrap());
         assert_eq!(codes, [0, 1, 0]);
+        let (_, codes) = number(df!("id" => [i64::MIN, i64::MAX, 0]).unwrap());
+        assert_eq!(codes, [0, 2, 1]);
+    }
+
+    #[test]
+    fn further_ids_are_numbered_too() {
+        let frame = df!("id" => ["b", "d"]).unwrap();
+        let more = Series::new("other".into(), [Some("a"), None, Some("d")]);
+        let (distinct, codes) = numbered(&frame, "id", vec![more]).unwrap();
+        assert_eq!(texts(&distinct).unwrap(), ["a", "b", "d"]);
+        assert_eq!(codes, [1, 2]);
     }
 }

@@ -1,46 +1,35 @@
-//! The neighbor lists of an item-based model as a Parquet file: item, neighbor, similarity.
+//! The neighbor lists of an item-based model as a table: item, neighbor, similarity.
 
-use std::collections::HashMap;
-use std::io::Cursor;
+use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 
-use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, ParquetReader, ParquetWriter, SerReader, Series};
-
-use crate::algorithms::item_cf::ItemNeighbors;
+use super::interactions::{Interactions, texts};
+use crate::algorithms::neighbors::ItemNeighbors;
 use crate::stages::contract::Failure;
 
 /// The lists with the ids of the items.
-pub fn to_parquet(neighbors: &ItemNeighbors, items: &Series) -> Result<Vec<u8>, Failure> {
+pub fn to_frame(neighbors: &ItemNeighbors, items: &Series) -> Result<DataFrame, Failure> {
     let (mut from, mut to, mut similarity) = (Vec::new(), Vec::new(), Vec::new());
     for item in 0..neighbors.items() {
         for (other, similar) in neighbors.of(item) {
             from.push(item as u32);
-            to.push(*other);
-            similarity.push(*similar);
+            to.push(other);
+            similarity.push(similar);
         }
     }
-    let columns = vec![
+    Ok(DataFrame::new_infer_height(vec![
         items.take_slice(&from)?.with_name("item".into()).into_column(),
         items.take_slice(&to)?.with_name("neighbor".into()).into_column(),
         Series::new("similarity".into(), similarity).into_column(),
-    ];
-    let mut frame = DataFrame::new_infer_height(columns)?;
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(&mut frame)?;
-    Ok(bytes)
+    ])?)
 }
 
-/// The lists for these items; items that the model does not know have none.
-pub fn from_parquet(bytes: &[u8], items: &Series) -> Result<ItemNeighbors, Failure> {
-    let frame = ParquetReader::new(Cursor::new(bytes)).finish()?;
-    let text = |series: &Series| -> Result<Vec<String>, Failure> {
-        let cast = series.cast(&DataType::String)?;
-        Ok(cast.str()?.iter().map(|id| id.unwrap_or_default().to_owned()).collect())
-    };
-    let index: HashMap<String, u32> = text(items)?.into_iter().zip(0..).collect();
-    let from = text(frame.column("item")?.as_materialized_series())?;
-    let to = text(frame.column("neighbor")?.as_materialized_series())?;
-    let similarity = frame.column("similarity")?.f64()?;
-    let mut lists: Vec<Vec<(u32, f64)>> = vec![vec![]; items.len()];
+/// The lists for the items of this night; items that the model does not know have none.
+pub fn from_frame(frame: &DataFrame, interactions: &Interactions) -> Result<ItemNeighbors, Failure> {
+    let index = interactions.item_index()?;
+    let from = texts(frame.column("item")?.as_materialized_series())?;
+    let to = texts(frame.column("neighbor")?.as_materialized_series())?;
+    let similarity = frame.column("similarity")?.f32()?;
+    let mut lists: Vec<Vec<(u32, f32)>> = vec![vec![]; interactions.items.len()];
     for ((from, to), similarity) in from.iter().zip(&to).zip(similarity.iter()) {
         if let (Some(from), Some(to), Some(similarity)) = (index.get(from), index.get(to), similarity)
             && let Some(list) = lists.get_mut(*from as usize)
@@ -48,5 +37,5 @@ pub fn from_parquet(bytes: &[u8], items: &Series) -> Result<ItemNeighbors, Failu
             list.push((*to, similarity));
         }
     }
-    Ok(ItemNeighbors::from_lists(lists))
+    Ok(ItemNeighbors::from_lists(interactions.items.len(), lists))
 }

@@ -1,0 +1,479 @@
+mod candidates;
+mod fuse;
+mod learn;
+mod lists;
+mod options;
+mod parts;
+#[cfg(test)]
+mod tests;
+
+use chrono::NaiveDate;
+use polars::prelude::IntoLazy;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::candidates::{Names, Tables, common};
+use self::fuse::Fusion;
+use self::learn::{Learned, Lesson};
+use self::options::{Method, Weights, Word};
+use super::beside::{self, Beside};
+use super::interactions::{Columns, Interactions};
+use super::judge::{self, Judged};
+use super::lists::{self as output, Layout, Lists};
+use super::options::{ColdStart, Diversity, Evaluate, ExcludeSeen, Id, Options};
+use super::recommender::PORT as INTERACTIONS;
+use super::serve;
+use super::trial::{Split, Trial};
+use crate::config::Span;
+use crate::format;
+use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::problem::{Code, Problem};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
+use crate::stages::protocol::{self, Protocol};
+use crate::table::{TableSchema, type_name};
+
+/// The port of the parts.
+const PORT: &str = "candidates";
+
+/// Puts the lists of several recommenders together.
+///
+/// Each table at `candidates` is the output of a recommender, and all of them must name the same users and items and
+/// have lists of the same moments; what is put together is what each emits for the moment. The first parts should give
+/// more candidates than the hybrid shows (`top: 100`). Users, items, event time and hold-out are taken from them.
+///
+/// It is judged on the newest hold-out beside the strongest of the simple lists, and the report has all parts beside
+/// it. With `weights: learned` the weights are those that would have been best at the hold-out before, which the parts
+/// emit too (`splits: 2`, their default); users with at most `few_orders` orders have weights of their own, where there
+/// are enough of them. What is served is then learned anew from the newest hold-out.
+///
+/// `because` is that of the part that adds most to the score, and `source` names it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hybrid {
+    /// How candidates are put together.
+    #[serde(default)]
+    method: Method,
+    /// What each part counts: `learned`, `equal`, or a number at or above zero for each part by its name.
+    #[serde(default)]
+    weights: Weights,
+    /// c in the reciprocal rank 1 / (c + rank): the greater, the less the first places count. Learned with the weights
+    /// where it is not given; 60 where these are.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    constant: Option<f64>,
+    /// With `method: switching`: the part, such as a content-based one, for users with few orders and items that few
+    /// users have.
+    #[serde(default)]
+    cold_part: Option<String>,
+    /// Users with at most so many orders have few.
+    #[serde(default = "default_few_orders")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    few_orders: u32,
+    /// With `method: switching`: items that fewer users have are new.
+    #[serde(default = "default_few_users")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    few_users: u32,
+    /// With `method: cascade`: how many candidates the first part chooses.
+    #[serde(default = "default_pool")]
+    #[schemars(range(min = 1, max = 1000))]
+    pool: usize,
+    /// The column that names the order; without it what a user buys at one time is one order.
+    #[serde(default)]
+    order: Option<String>,
+    /// How many items each user gets.
+    #[serde(default = "super::options::default_top")]
+    #[schemars(range(min = 1, max = 1000))]
+    top: usize,
+    /// Leave out what the user has met already, as the parts do.
+    #[serde(default)]
+    exclude_seen: ExcludeSeen,
+    /// What fills the lists of users of whom too little is known.
+    #[serde(default)]
+    cold_start: ColdStart,
+    /// Items that fewer users have met are not recommended.
+    #[serde(default = "super::options::default_min_support")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    min_support: u32,
+    /// Only these items are recommended; without it, and without a table at `allowed`, all are.
+    #[serde(default)]
+    allow: Vec<Id>,
+    /// These items are never recommended, nor are those of a table at `denied`.
+    #[serde(default)]
+    deny: Vec<Id>,
+    /// The column of the table at `stock` that says what is there: a number above zero, or true.
+    #[serde(default)]
+    stock: Option<String>,
+    /// Trades likeness to the user for difference within the list.
+    #[serde(default)]
+    diversity: Option<Diversity>,
+}
+
+fn default_few_orders() -> u32 {
+    3
+}
+
+fn default_few_users() -> u32 {
+    5
+}
+
+fn default_pool() -> usize {
+    50
+}
+
+/// The file of the model.
+#[derive(Serialize, Deserialize)]
+struct Fitted {
+    parts: Vec<String>,
+    /// For all users but those with few orders.
+    weights: Vec<f64>,
+    constant: f64,
+    /// For users with few orders.
+    weights_few_orders: Vec<f64>,
+    constant_few_orders: f64,
+}
+
+impl StageConfig for Hybrid {
+    const KIND: &'static str = "hybrid";
+    const FAMILY: &'static str = "recommendation";
+}
+
+impl Stage for Hybrid {
+    fn inputs(&self) -> Vec<InputPort> {
+        [InputPort::one(INTERACTIONS), InputPort::many(PORT)].into_iter().chain(beside::PORTS).collect()
+    }
+
+    fn outputs(&self) -> Vec<&'static str> {
+        vec!["recommendations"]
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let bad = |message: &str, option: &'static str| Problem::new(Code::BadValue, message).at(["with", option]);
+        match (self.method, &self.cold_part) {
+            (Method::Switching, None) => {
+                let message = "switching needs `cold_part`, the part for users with few orders and for new items";
+                problems.push(Problem::new(Code::MissingKey, message).at(["with"]));
+            }
+            (Method::Switching, Some(_)) | (_, None) => {}
+            (_, Some(_)) => problems.push(bad("only `method: switching` has a cold part", "cold_part")),
+        }
+        if let Weights::Given(weights) = &self.weights {
+            if weights.values().any(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+                problems.push(bad("weights are numbers at or above zero", "weights"));
+            } else if weights.values().all(|weight| *weight == 0.0) {
+                problems.push(bad("a weight above zero is needed", "weights"));
+            }
+        }
+        if self.constant.is_some() && self.method == Method::Weighted {
+            problems.push(bad("scores are put together, not ranks", "constant"));
+        }
+        problems.extend(self.diversity.as_ref().filter(|d| d.strength == 0.0 && d.per_category.is_none()).map(|_| {
+            bad("neither `strength` nor `per_category` is given, so nothing changes", "diversity")
+        }));
+        problems
+    }
+
+    fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
+        let tables = inputs.many(PORT);
+        let names = common(tables)?;
+        let interactions = inputs.one(INTERACTIONS)?;
+        let mut problems = self.part_problems(tables);
+        let (time, holdout) = (interactions.event_time.clone(), holdout(&names));
+        let Some(time) = time else {
+            let message = format!("the table at `{INTERACTIONS}` does not say when its rows became known");
+            let help = "say so where the table is made: `event_time: …`";
+            return Err(vec![Problem::new(Code::Leak, message).help(help).at(["inputs", INTERACTIONS])]);
+        };
+        for (what, name) in [("users", &names.user), ("items", &names.item)] {
+            if interactions.column(name).is_none() {
+                let message = format!("the table at `{INTERACTIONS}` has no column `{name}`, by which the parts name {what}");
+                problems.push(Problem::new(Code::UnknownColumn, message).at(["inputs", INTERACTIONS]));
+            }
+        }
+        if let Some(order) = self.order.as_ref().filter(|order| interactions.column(order).is_none()) {
+            let message = format!("the table at `{INTERACTIONS}` has no column `{order}`");
+            let problem = Problem::new(Code::UnknownColumn, message).nearest(order, interactions.names());
+            problems.push(problem.at(["with", "order"]));
+        }
+        let days = holdout.map_or(0, Span::in_days);
+        let rules = Protocol::Holdout { port: INTERACTIONS, time: time.clone(), days, tonight: &[beside::STOCK] };
+        problems.extend(protocol::check(&rules, inputs, run_date));
+        let options = self.options(&names, Some(&time));
+        problems.extend(beside::problems(inputs, &options, &names.moments));
+        let columns = [interactions.column(&names.user), interactions.column(&names.item)];
+        match columns {
+            [Some(user), Some(item)] if problems.is_empty() => {
+                Ok(vec![output::schema(user.clone(), item.clone(), false, names.moments.clone())])
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
+        let tables = inputs.many(PORT);
+        let schemas: Vec<(String, TableSchema)> =
+            tables.iter().map(|named| (named.name.clone(), named.table.schema.clone())).collect();
+        let names = common(&schemas).map_err(|problems| {
+            Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
+        })?;
+        let table = inputs.ports.get(INTERACTIONS).and_then(|tables| tables.first());
+        let schema = table.map(|named| named.table.schema.clone()).unwrap_or_default();
+        let options = self.options(&names, schema.event_time.as_deref());
+        let beside = Beside::read(&mut inputs, &options)?;
+        let columns = Columns {
+            user: options.user,
+            item: options.item,
+            time: options.time,
+            order: options.order,
+            weight: None,
+        };
+        let interactions = Interactions::read(
+            inputs.one(INTERACTIONS)?,
+            &columns,
+            context.run_date,
+            beside.ids(beside::USERS, options.user)?,
+            beside.ids(beside::ITEMS, options.item)?,
+        )?;
+        context.cancel.check()?;
+        let parts = Tables::read(tables, &names)?;
+        let work = Work { stage: self, options, names: &names, parts, interactions, beside, schema: &schema, context };
+        work.run()
+    }
+}
+
+impl Hybrid {
+    /// The options that every recommender has, with what the parts say.
+    fn options<'a>(&'a self, names: &'a Names, time: Option<&'a str>) -> Options<'a> {
+        let holdout = holdout(names);
+        Options {
+            user: &names.user,
+            item: &names.item,
+            time,
+            order: self.order.as_deref(),
+            weight: None,
+            half_life: None,
+            holdout,
+            splits: names.moments.len().saturating_sub(1) as u32,
+            top: self.top,
+            exclude_seen: self.exclude_seen,
+            cold_start: self.cold_start,
+            min_support: self.min_support,
+            allow: &self.allow,
+            deny: &self.deny,
+            stock: self.stock.as_deref(),
+            diversity: self.diversity.as_ref(),
+            probability: false,
+            evaluate: if holdout.is_some() { Evaluate::Time } else { Evaluate::None },
+            mode: Mode::FitApply,
+        }
+    }
+
+    /// Parts that are named and not there, or asked for what they do not give.
+    fn part_problems(&self, tables: &[(String, TableSchema)]) -> Vec<Problem> {
+        let known = || tables.iter().map(|(name, _)| name.as_str());
+        let unknown = |name: &str| {
+            let message = format!("none of the tables at `{PORT}` is called `{name}`");
+            Problem::new(Code::BadValue, message).nearest(name, known())
+        };
+        let mut problems = Vec::new();
+        if let Some(name) = self.cold_part.as_ref().filter(|name| !known().any(|known| known == *name)) {
+            problems.push(unknown(name).at(["with", "cold_part"]));
+        }
+        match &self.weights {
+            Weights::Given(weights) => {
+                for name in weights.keys().filter(|name| !known().any(|known| known == *name)) {
+                    problems.push(unknown(name).at([
+                        crate::problem::Step::from("with"),
+                        crate::problem::Step::from("weights"),
+                        crate::problem::Step::from(name.clone()),
+                    ]));
+                }
+            }
+            Weights::Word(Word::Learned) => {
+                let splits = tables.iter().map(|(_, schema)| schema.snapshots.len()).min().unwrap_or(0);
+                if splits < 3 {
+                    let message = "weights are learned from a hold-out before the one that judges, of which the parts have no lists";
+                    let help = "give the parts `splits: 2`, or the hybrid `weights: equal`";
+                    problems.push(Problem::new(Code::NoEvaluation, message).help(help).at(["with"]));
+                }
+            }
+            Weights::Word(Word::Equal) => {}
+        }
+        problems
+    }
+}
+
+/// The length of the newest hold-out.
+fn holdout(names: &Names) -> Option<Span> {
+    let mut newest = names.moments.iter().rev();
+    let (end, start) = (newest.next()?, newest.next()?);
+    u32::try_from((*end - *start).num_days()).ok().filter(|days| *days > 0).map(Span::days)
+}
+
+/// All that a run works with.
+struct Work<'a> {
+    stage: &'a Hybrid,
+    options: Options<'a>,
+    names: &'a Names,
+    parts: Tables,
+    interactions: Interactions,
+    beside: Beside,
+    schema: &'a TableSchema,
+    context: &'a StageContext,
+}
+
+impl Work<'_> {
+    fn run(&self) -> Result<Outputs, Failure> {
+        let run_date = self.context.run_date;
+        let mut outputs = Outputs::default();
+        let mut found = Vec::new();
+        let moments = &self.names.moments;
+        let mut learned: Option<Learned> = None;
+        for pair in moments.windows(2) {
+            let [start, end] = pair else { continue };
+            self.context.cancel.check()?;
+            let split = Split::Time(*start, *end);
+            let trial = Trial::of(split, &self.interactions, &self.options, run_date, self.context.seed)?;
+            let is_judged = *end == run_date;
+            // At the first split there is nothing earlier to learn from: its lists are of equal weights.
+            let weights = learned.clone().unwrap_or_else(|| self.given());
+            let (lists, lesson) = self.lists(&trial, &weights, false)?;
+            if is_judged {
+                outputs.evaluation = Some(self.judge(&trial, &lists, &lesson, &weights)?);
+            }
+            learned = Some(self.learn(&trial, &lesson)?);
+            found.push(lists);
+        }
+        let now = Trial::now(&self.interactions, &self.options, run_date)?;
+        outputs.profile = now.known.profile(&self.interactions);
+        let weights = learned.unwrap_or_else(|| self.given());
+        let (served, _) = self.lists(&now, &weights, true)?;
+        let as_of = self.as_of(&now)?;
+        if let Some(evaluation) = &mut outputs.evaluation {
+            let scene = lists::scene(&self.interactions, &now, &as_of);
+            evaluation.facts.extend(serve::facts(&scene, &now, &served, &self.options)?);
+            evaluation.facts.push(Fact::new("served weights", self.words(&weights)));
+        }
+        found.push(served);
+        let model = self.model(&weights, &outputs)?;
+        let layout = Layout {
+            user: &self.names.user,
+            item: &self.names.item,
+            with_probability: false,
+            served: run_date,
+            version: &model.version(),
+        };
+        outputs.tables = vec![output::frame(&self.interactions, &found, &layout)?.lazy()];
+        outputs.model = Some(model);
+        Ok(outputs)
+    }
+
+    /// The weights before anything is learned: those given, or all the same.
+    fn given(&self) -> Learned {
+        let weight = |part: &String| match &self.stage.weights {
+            Weights::Given(weights) => weights.get(part).copied().unwrap_or(0.0),
+            Weights::Word(_) => 1.0,
+        };
+        let fusion = Fusion {
+            method: self.stage.method.into(),
+            weights: self.parts.parts.iter().map(weight).collect(),
+            constant: self.stage.constant.unwrap_or(60.0),
+        };
+        Learned { few: fusion.clone(), all: fusion, users: [0, 0] }
+    }
+
+    fn learn(&self, trial: &Trial, parts: &[candidates::OfPart]) -> Result<Learned, Failure> {
+        if self.stage.weights != Weights::Word(Word::Learned) {
+            return Ok(self.given());
+        }
+        let as_of = self.as_of(trial)?;
+        let lists: Vec<Vec<u32>> = (0..self.interactions.users.len()).map(|_| vec![]).collect();
+        let relevant = judge::relevant(trial, as_of.permitted.as_deref(), &lists);
+        let (_, length) = judge::lengths(self.options.top);
+        let lesson = Lesson {
+            parts,
+            relevant: &relevant,
+            orders: &trial.histories().orders,
+            method: self.stage.method.into(),
+            constant: self.stage.constant,
+            length,
+            few_orders: self.stage.few_orders,
+        };
+        Ok(lesson.learn())
+    }
+
+    fn judge(
+        &self,
+        trial: &Trial,
+        lists: &Lists,
+        parts: &[candidates::OfPart],
+        weights: &Learned,
+    ) -> Result<Evaluation, Failure> {
+        let as_of = self.as_of(trial)?;
+        let beside = parts::lists(&self.parts.parts, parts, self.options.top);
+        let judged = Judged {
+            model: "hybrid",
+            item: self.options.item,
+            options: &self.options,
+            trial,
+            permitted: as_of.permitted.as_deref(),
+            lists,
+            beside: &beside,
+            seed: self.context.seed,
+        };
+        let mut facts = vec![Fact::new("parts", self.parts.parts.join(", ")), Fact::new("weights", self.words(weights))];
+        if weights.users[0] > 0 {
+            let [all, few] = weights.users.map(|users| format::count(users as u64, "user", "users"));
+            let value = format!("{all} at the hold-out before, {few} of them with at most {} orders", self.stage.few_orders);
+            facts.push(Fact::new("learned from", value));
+        }
+        let mut evaluation = judge::evaluate(&judged, facts);
+        parts::compare(&judged, &beside, &mut evaluation);
+        Ok(evaluation)
+    }
+
+    /// What each part counts, in words.
+    fn words(&self, weights: &Learned) -> String {
+        let of = |fusion: &Fusion| {
+            let sum: f64 = fusion.weights.iter().sum();
+            let each = self.parts.parts.iter().zip(&fusion.weights);
+            let each = each.map(|(part, weight)| format!("{part} {:.2}", weight / sum.max(f64::MIN_POSITIVE)));
+            let constant = match fusion.method {
+                fuse::Method::RankFusion => format!(" (constant {})", fusion.constant),
+                fuse::Method::Weighted => String::new(),
+            };
+            format!("{}{constant}", each.collect::<Vec<_>>().join(", "))
+        };
+        if weights.all == weights.few {
+            return of(&weights.all);
+        }
+        format!("{}; with at most {} orders: {}", of(&weights.all), self.stage.few_orders, of(&weights.few))
+    }
+
+    fn model(&self, weights: &Learned, outputs: &Outputs) -> Result<Model, Failure> {
+        let dtype = |name: &str| self.schema.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
+        let (user, item) = (dtype(&self.names.user), dtype(&self.names.item));
+        let signature = Signature {
+            kind: Hybrid::KIND.to_owned(),
+            inputs: vec![Field::new(&self.names.user, &user), Field::new(&self.names.item, &item)],
+            outputs: vec![
+                Field::new(&self.names.user, user),
+                Field::new(output::RANK, "int64"),
+                Field::new(&self.names.item, item),
+                Field::new(output::SCORE, "float64"),
+            ],
+            profile: outputs.profile.clone(),
+            rows: self.interactions.len(),
+            parameters: parameters(self.stage)?,
+        };
+        let fitted = Fitted {
+            parts: self.parts.parts.clone(),
+            weights: weights.all.weights.clone(),
+            constant: weights.all.constant,
+            weights_few_orders: weights.few.weights.clone(),
+            constant_few_orders: weights.few.constant,
+        };
+        Model::new(self.context.run_date, signature, &fitted)
+    }
+}

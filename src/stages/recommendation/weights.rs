@@ -1,0 +1,47 @@
+//! How the weights of interactions are turned into what similarities are measured on.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::algorithms::weighting;
+
+/// What a pair of user and item counts when users or items are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// 1, however often they met.
+    Binary,
+    /// Its weight: the number of orders, or the sum of `weight`.
+    Count,
+    /// 1 + ln of its weight.
+    Log,
+    /// The root of its weight, and less the more items a user, or users an item, has.
+    TfIdf,
+    /// BM25 of its weight with k1 = 100 and b = 0.8.
+    Bm25,
+}
+
+impl Weighting {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weighting::Binary => "binary",
+            Weighting::Count => "counts",
+            Weighting::Log => "log counts",
+            Weighting::TfIdf => "TF-IDF",
+            Weighting::Bm25 => "BM25",
+        }
+    }
+}
+
+impl From<Weighting> for weighting::Weighting {
+    fn from(weighting: Weighting) -> Self {
+        match weighting {
+            Weighting::Binary => weighting::Weighting::Binary,
+            Weighting::Count => weighting::Weighting::Count,
+            Weighting::Log => weighting::Weighting::Log,
+            Weighting::TfIdf => weighting::Weighting::TfIdf,
+            Weighting::Bm25 => weighting::Weighting::Bm25 { k1: 100.0, b: 0.8 },
+        }
+    }
+}
