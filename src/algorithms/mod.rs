@@ -6,8 +6,11 @@
 //! vector widths and chosen at run time; they never fuse a multiplication with an addition, so
 //! every width gives the same bits.
 
+pub mod als;
 pub mod assignment;
+pub mod content;
 pub mod dbscan;
+pub mod inner_product;
 pub mod input;
 pub mod kmeans;
 mod linalg;
@@ -18,6 +21,7 @@ pub mod popular;
 pub mod rfm;
 pub mod scale;
 pub mod sparse;
+pub mod text;
 mod tiles;
 mod top;
 pub mod wanted;

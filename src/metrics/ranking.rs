@@ -95,6 +95,14 @@ impl Ranking {
     }
 }
 
+/// The NDCG at k of one list, as in [`Ranking::ndcg`], from whether each of its items is relevant and how many items
+/// are.
+pub fn ndcg(hits: impl Iterator<Item = bool>, relevant: usize, k: usize) -> f64 {
+    let gain: f64 = (1..).zip(hits.take(k)).filter(|(_, hit)| *hit).map(|(position, _)| discount(position)).sum();
+    let ideal: f64 = (1..=relevant.min(k)).map(discount).sum();
+    ratio(gain, ideal).unwrap_or(0.0)
+}
+
 fn discount(position: usize) -> f64 {
     1.0 / (position as f64 + 1.0).log2()
 }
@@ -184,6 +192,8 @@ mod tests {
     fn one_user() {
         let found = evaluate(&[vec![5, 1, 2, 9, 0, 7]], &[vec![2, 5, 7]], 5, 10);
         assert!((found.ndcg[0] - 0.703_918_089_034_134_8).abs() < 1e-12);
+        let hits = [true, false, true, false, false, true];
+        assert_eq!(ndcg(hits.into_iter(), 3, 5), found.ndcg[0]);
         assert_eq!((found.precision[0], found.recall[0]), (0.4, 2.0 / 3.0));
         assert!((found.average_precision[0] - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-15);
         assert_eq!((found.hit[0], found.reciprocal_rank[0]), (1.0, 1.0));

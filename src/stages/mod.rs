@@ -26,10 +26,14 @@ pub mod recommendation {
     mod options;
     #[macro_use]
     mod recommender;
+    pub mod als;
     mod baselines;
     mod beside;
+    pub mod content;
     mod diversify;
     mod files;
+    #[cfg(test)]
+    mod fixture;
     mod history;
     pub mod hybrid;
     mod interactions;
@@ -72,6 +76,8 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<recommendation::popular::Popular>(),
     Kind::of::<recommendation::user_cf::UserCf>(),
     Kind::of::<recommendation::item_cf::ItemCf>(),
+    Kind::of::<recommendation::als::Als>(),
+    Kind::of::<recommendation::content::Content>(),
     Kind::of::<recommendation::hybrid::Hybrid>(),
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),

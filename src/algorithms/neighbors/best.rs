@@ -14,7 +14,13 @@ pub(super) fn key(similarity: f32, index: u32) -> u64 {
 /// What [`key`] was made of.
 #[inline(always)]
 pub(super) fn from_key(key: u64) -> (u32, f32) {
-    (!(key as u32), f32::from_bits((key >> 32) as u32))
+    (!(key as u32), similarity_of(key))
+}
+
+/// The similarity in a [`key`]; zero of the key zero.
+#[inline(always)]
+pub(super) fn similarity_of(key: u64) -> f32 {
+    f32::from_bits((key >> 32) as u32)
 }
 
 /// The best `count` keys of those given, in no order, and for a while some more. Which they are does not depend on the

@@ -1,9 +1,10 @@
 //! Which items are bought by the same users.
 
-use super::best::{Best, key};
+use super::best::{Best, key, similarity_of};
 use super::measure::{Common, Measure, Side, with_common};
 use super::model::ItemNeighbors;
 use super::ranked::Ranked;
+use super::scan::{BLOCK, Others, Promising, Sums, look_through};
 use super::{KeepGoing, NeighborsError, Parameters};
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::weighting::Weights;
@@ -72,14 +73,13 @@ fn compare_all<C: Common>(
 ) -> Option<Vec<Best>> {
     let measure = Measure::new(parameters, users);
     let lists = Lists::new(ranked.order.len(), parameters.neighbors);
-    let sides: Vec<Side> = ranked.totals.iter().map(|totals| measure.side(*totals)).collect();
-    let comparison = Comparison { ranked, measure, sides: &sides, lists: &lists };
+    let (factors, terms) = ranked.totals.iter().map(|totals| measure.side(*totals)).map(|s| (s.factor, s.term)).unzip();
+    let comparison = Comparison { ranked, measure, factors, terms, lists: &lists };
     let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let enough = if parameters.neighbors == 0 { 0 } else { ranked.order.len() };
     // Threads take the ranks in turn: the popular come first, which soon raises the floors of all lists.
     (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).for_each(|_| {
-        let mut sums = vec![C::default(); enough];
-        let mut own = Best::default();
+        let mut scratch = Scratch::<C>::new(enough);
         loop {
             let rank = next.fetch_add(1, Ordering::Relaxed);
             if rank >= enough || stopped.load(Ordering::Relaxed) {
@@ -89,10 +89,32 @@ fn compare_all<C: Common>(
                 stopped.store(true, Ordering::Relaxed);
                 break;
             }
-            comparison.compare(rank, &mut sums, &mut own);
+            comparison.compare(rank, &mut scratch);
         }
     });
+    drop(comparison);
     (!stopped.into_inner()).then(|| lists.into_inner())
+}
+
+/// What a thread works with.
+struct Scratch<C> {
+    /// Over the entries in common with each item; all zero between items.
+    sums: Vec<C>,
+    /// Of the item at hand.
+    own: Best,
+    /// [`Lists::floors`] of a while ago, as similarities, of the first ranks.
+    floors: Vec<f32>,
+    /// How many items these floors were used for.
+    uses: usize,
+    common: Box<Sums>,
+    found: Box<Promising>,
+}
+
+impl<C: Common> Scratch<C> {
+    fn new(items: usize) -> Self {
+        let common = Box::new(Sums { sums: [0.0; BLOCK], counts: [0.0; BLOCK] });
+        Self { sums: vec![C::default(); items], own: Best::default(), floors: Vec::new(), uses: 0, common, found: Box::new(Promising::new()) }
+    }
 }
 
 /// The best neighbors of each rank so far, to which all threads add. What ends up in them does not depend on the order.
@@ -129,74 +151,101 @@ impl Lists {
     }
 }
 
+/// How many items floors are used for before they are read anew.
+const FLOOR_USES: usize = 32;
+
+/// To look at the sum of one item after another is cheaper than at that of an item somewhere, so many times.
+const SCAN_GAIN: usize = 16;
+
 struct Comparison<'a> {
     ranked: &'a Ranked,
     measure: Measure,
-    sides: &'a [Side],
+    factors: Vec<f64>,
+    terms: Vec<f64>,
     lists: &'a Lists,
 }
 
 impl Comparison<'_> {
-    /// Compares the item of a rank with all more popular ones. `sums` is, and is left, all zero.
-    fn compare<C: Common>(&self, rank: usize, sums: &mut [C], own: &mut Best) {
+    /// Compares the item of a rank with all more popular ones.
+    fn compare<C: Common>(&self, rank: usize, scratch: &mut Scratch<C>) {
+        self.ranked.add_common(rank, &mut scratch.sums);
+        // Sums are found again by their rows, or if that is less work, by looking at all of them.
         let visits = self.ranked.visits(rank);
-        for visit in visits {
-            let row = self.ranked.before(*visit);
-            if C::WEIGHTED {
-                let (weight, weights) = self.ranked.weights_before(*visit);
-                for (other, other_weight) in row.iter().zip(weights) {
-                    sums[*other as usize].add(weight, *other_weight);
-                }
-            } else {
-                row.iter().for_each(|other| sums[*other as usize].add(1.0, 1.0));
-            }
-        }
-        // Sums are found again by their rows, or if that is less, by looking at all of them.
         let added: usize = visits.iter().map(|visit| visit.place()).sum();
-        if added < rank {
+        if added < rank / SCAN_GAIN {
+            let Scratch { sums, own, .. } = scratch;
             for visit in visits {
-                for other in self.ranked.before(*visit) {
-                    let common = std::mem::take(&mut sums[*other as usize]);
-                    self.consider(rank, *other as usize, common, own);
-                }
+                self.ranked.for_each_before(*visit, |other| {
+                    let common = std::mem::take(&mut sums[other as usize]);
+                    if !common.is_empty() {
+                        let similarity = self.measure.of(self.side(rank), self.side(other as usize), common);
+                        self.consider(rank, other as usize, similarity, own);
+                    }
+                });
             }
         } else {
-            for (other, sum) in sums.iter_mut().enumerate().take(rank) {
-                let common = std::mem::take(sum);
-                self.consider(rank, other, common, own);
+            self.scan(rank, scratch);
+        }
+        if scratch.own.len() > 0 {
+            self.lists.change(rank, |best| scratch.own.pour_into(best, self.lists.neighbors));
+        }
+    }
+
+    fn side(&self, rank: usize) -> Side {
+        Side { factor: self.factors[rank], term: self.terms[rank] }
+    }
+
+    /// Looks at the sums of all more popular items, and leaves them at zero.
+    fn scan<C: Common>(&self, rank: usize, scratch: &mut Scratch<C>) {
+        let Scratch { sums, own, floors, uses, common, found } = scratch;
+        if uses.is_multiple_of(FLOOR_USES) {
+            floors.clear();
+            floors.extend((0..rank).map(|other| similarity_of(self.lists.floor(other))));
+        }
+        *uses += 1;
+        floors.resize(rank, 0.0);
+        for start in (0..rank).step_by(BLOCK) {
+            let end = rank.min(start + BLOCK);
+            let sums = &mut sums[start..end];
+            if sums.iter().fold(true, |so_far, sum| so_far & sum.is_empty()) {
+                continue;
+            }
+            for (sum, slot) in sums.iter().zip(&mut common.sums) {
+                *slot = sum.sum();
+            }
+            if self.measure.counts() {
+                for (sum, slot) in sums.iter().zip(&mut common.counts) {
+                    *slot = sum.count();
+                }
+            }
+            sums.fill(C::default());
+            let others =
+                Others { factors: &self.factors[start..end], terms: &self.terms[start..end], floors: &floors[start..end] };
+            let least = similarity_of(own.floor());
+            look_through(self.measure, self.side(rank), others, common, least, found);
+            for (place, similarity) in found.iter() {
+                self.consider(rank, start + place, similarity, own);
             }
         }
-        if own.len() > 0 {
-            self.lists.change(rank, |best| own.pour_into(best, self.lists.neighbors));
-        }
     }
 
-    /// Enters a pair of items in the lists of both.
+    /// Enters a pair of items in the lists of both, if its similarity is high enough.
     #[inline(always)]
-    fn consider<C: Common>(&self, rank: usize, other: usize, common: C, own: &mut Best) {
-        // Nothing in common is half of what is seen here, good enough for a list is little: one branch that is guessed
-        // right is cheaper than several that are not. A comparison with NaN is false.
-        let similarity = self.measure.of(self.sides[rank], self.sides[other], common);
-        let towards = key(similarity, self.ranked.order[other]);
-        let back = key(similarity, self.ranked.order[rank]);
-        let is_any = !common.is_empty() & (similarity > 0.0);
-        let (for_this, for_other) = (towards > own.floor(), back > self.lists.floor(other));
-        if is_any & (for_this | for_other) {
-            self.enter(other, for_this.then_some(towards), for_other.then_some(back), own);
-        }
-    }
-
-    #[inline(never)]
-    fn enter(&self, other: usize, towards: Option<u64>, back: Option<u64>, own: &mut Best) {
-        if let Some(towards) = towards {
-            own.push(towards, self.lists.neighbors);
-        }
-        if let Some(back) = back {
-            self.lists.change(other, |best| {
-                if back > best.floor() {
-                    best.push(back, self.lists.neighbors);
-                }
-            });
+    fn consider(&self, rank: usize, other: usize, similarity: f32, own: &mut Best) {
+        // False for NaN too.
+        if similarity > 0.0 {
+            let towards = key(similarity, self.ranked.order[other]);
+            if towards > own.floor() {
+                own.push(towards, self.lists.neighbors);
+            }
+            let back = key(similarity, self.ranked.order[rank]);
+            if back > self.lists.floor(other) {
+                self.lists.change(other, |best| {
+                    if back > best.floor() {
+                        best.push(back, self.lists.neighbors);
+                    }
+                });
+            }
         }
     }
 }

@@ -181,8 +181,8 @@ impl Totals {
 /// What a similarity needs to know of one vector: a factor and a term.
 #[derive(Clone, Copy)]
 pub(super) struct Side {
-    factor: f64,
-    term: f64,
+    pub(super) factor: f64,
+    pub(super) term: f64,
 }
 
 /// A similarity of vectors of a length.
@@ -202,6 +202,11 @@ impl Measure {
         Self { similarity: parameters.similarity, shrinkage, length: length as f64 }
     }
 
+    /// Whether the numbers of common entries matter.
+    pub(super) fn counts(&self) -> bool {
+        self.shrinkage > 0.0
+    }
+
     pub(super) fn side(&self, totals: Totals) -> Side {
         let inverse_root = |x: f64| if x > 0.0 { 1.0 / x.sqrt() } else { 0.0 };
         match self.similarity {
@@ -218,22 +223,63 @@ impl Measure {
         }
     }
 
-    /// The similarity of two vectors, which may turn out below zero.
+    /// The similarity of two vectors, which may turn out below zero, or NaN where one is all zero.
     #[inline(always)]
     pub(super) fn of<C: Common>(&self, a: Side, b: Side, common: C) -> f32 {
-        let sum = common.sum();
-        let plain = match self.similarity {
-            Similarity::Cosine => sum * a.factor * b.factor,
-            Similarity::Pearson => (sum - a.term * b.term) * a.factor * b.factor,
-            Similarity::Jaccard => sum / (a.term + b.term - sum),
-            Similarity::Euclidean => 1.0 / (1.0 + (a.term + b.term - 2.0 * sum).max(0.0).sqrt()),
-            Similarity::Dot => sum,
-        };
-        let supported = if self.shrinkage > 0.0 {
-            plain * (common.count() / (common.count() + self.shrinkage))
-        } else {
-            plain
-        };
-        (supported as f32).min(f32::MAX)
+        let plain = plain(self.similarity, a, b, common.sum());
+        if self.counts() { self.supported(plain, common.count()) } else { at_most_max(plain) }
+    }
+
+    /// [`Self::of`] one vector and several, given by factors and terms, and by sums and counts.
+    #[inline(always)]
+    pub(super) fn of_many(
+        &self,
+        side: Side,
+        (factors, terms): (&[f64], &[f64]),
+        (sums, counts): (&[f64], &[f64]),
+        similarities: &mut [f32],
+    ) {
+        macro_rules! fill {
+            ($similarity:expr) => {{
+                let others = factors.iter().zip(terms).map(|(&factor, &term)| Side { factor, term });
+                let found = others.zip(sums).map(|(other, sum)| plain($similarity, side, other, *sum));
+                if self.counts() {
+                    let found = found.zip(counts).map(|(plain, count)| self.supported(plain, *count));
+                    similarities.iter_mut().zip(found).for_each(|(slot, found)| *slot = found);
+                } else {
+                    similarities.iter_mut().zip(found).for_each(|(slot, found)| *slot = at_most_max(found));
+                }
+            }};
+        }
+        // One loop each, without a decision inside.
+        match self.similarity {
+            Similarity::Cosine => fill!(Similarity::Cosine),
+            Similarity::Pearson => fill!(Similarity::Pearson),
+            Similarity::Jaccard => fill!(Similarity::Jaccard),
+            Similarity::Euclidean => fill!(Similarity::Euclidean),
+            Similarity::Dot => fill!(Similarity::Dot),
+        }
+    }
+
+    #[inline(always)]
+    fn supported(&self, plain: f64, count: f64) -> f32 {
+        at_most_max(plain * (count / (count + self.shrinkage)))
+    }
+}
+
+#[inline(always)]
+fn at_most_max(similarity: f64) -> f32 {
+    let rounded = similarity as f32;
+    if rounded > f32::MAX { f32::MAX } else { rounded }
+}
+
+#[inline(always)]
+fn plain(similarity: Similarity, a: Side, b: Side, sum: f64) -> f64 {
+    match similarity {
+        Similarity::Cosine => sum * a.factor * b.factor,
+        Similarity::Pearson => (sum - a.term * b.term) * a.factor * b.factor,
+        Similarity::Jaccard => sum / (a.term + b.term - sum),
+        Similarity::Euclidean => 1.0 / (1.0 + (a.term + b.term - 2.0 * sum).max(0.0).sqrt()),
+        Similarity::Dot => sum,
     }
 }

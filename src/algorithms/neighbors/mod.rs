@@ -11,6 +11,7 @@ mod measure;
 mod model;
 mod postings;
 mod ranked;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod users;

@@ -1,7 +1,7 @@
 //! Interactions laid out for the comparison of all pairs of items.
 
 use super::NeighborsError;
-use super::measure::{Totals, rounded};
+use super::measure::{Common, Totals, rounded};
 use crate::algorithms::sparse::Csr;
 
 /// Bits of a [`Visit`] that hold the place.
@@ -29,6 +29,14 @@ impl Visit {
     }
 }
 
+/// Rows of users, one after another.
+enum Rows {
+    /// Ranks, when all weights are 1.
+    Binary(Vec<u32>),
+    /// Ranks and weights, side by side because they are fetched together.
+    Weighted(Vec<(u32, f32)>),
+}
+
 /// Rows of users whose items are ranked by popularity, the most popular first.
 ///
 /// The row of a user up to one of its items then holds the more popular ones: each pair of items is met once, at its
@@ -38,9 +46,7 @@ pub(super) struct Ranked {
     pub(super) order: Vec<u32>,
     /// Sums over the weights of each rank's item.
     pub(super) totals: Vec<Totals>,
-    ranks: Vec<u32>,
-    /// As `ranks`; empty when all are 1.
-    weights: Vec<f32>,
+    rows: Rows,
     visit_starts: Vec<usize>,
     visits: Vec<Visit>,
 }
@@ -88,8 +94,11 @@ impl Ranked {
                 *next += 1;
             }
         }
-        let weights = vec![0.0; if is_binary { 0 } else { entries }];
-        let mut ranked = Self { order, totals, ranks: vec![0; entries], weights, visit_starts, visits };
+        let rows = match is_binary {
+            true => Rows::Binary(vec![0; entries]),
+            false => Rows::Weighted(vec![(0, 0.0); entries]),
+        };
+        let mut ranked = Self { order, totals, rows, visit_starts, visits };
         ranked.fill_rows(&row_starts);
         Ok(ranked)
     }
@@ -102,9 +111,9 @@ impl Ranked {
                 let (user, weight) = ((visit.0 >> 32) as usize, f32::from_bits(visit.0 as u32));
                 let (start, place) = (row_starts[user], filled[user]);
                 let at = start + place as usize;
-                self.ranks[at] = rank as u32;
-                if let Some(slot) = self.weights.get_mut(at) {
-                    *slot = weight;
+                match &mut self.rows {
+                    Rows::Binary(ranks) => ranks[at] = rank as u32,
+                    Rows::Weighted(pairs) => pairs[at] = (rank as u32, weight),
                 }
                 *visit = Visit::new(start, place);
                 filled[user] += 1;
@@ -113,7 +122,7 @@ impl Ranked {
     }
 
     pub(super) fn is_binary(&self) -> bool {
-        self.weights.is_empty()
+        matches!(self.rows, Rows::Binary(_))
     }
 
     /// The entries of the item of a rank.
@@ -121,17 +130,50 @@ impl Ranked {
         &self.visits[self.visit_starts[rank]..self.visit_starts[rank + 1]]
     }
 
-    /// The more popular items of the user of a visit.
-    #[inline(always)]
-    pub(super) fn before(&self, visit: Visit) -> &[u32] {
-        &self.ranks[visit.start()..visit.start() + visit.place()]
+    /// Adds for each more popular item what the item of a rank has in common with it.
+    pub(super) fn add_common<C: Common>(&self, rank: usize, sums: &mut [C]) {
+        for visits in self.visits(rank).chunks(AHEAD) {
+            match &self.rows {
+                Rows::Binary(ranks) => {
+                    fetch(visits, ranks);
+                    for visit in visits {
+                        let row = &ranks[visit.start()..visit.start() + visit.place()];
+                        row.iter().for_each(|other| sums[*other as usize].add(1.0, 1.0));
+                    }
+                }
+                Rows::Weighted(pairs) => {
+                    fetch(visits, pairs);
+                    for visit in visits {
+                        let end = visit.start() + visit.place();
+                        let weight = pairs[end].1;
+                        for (other, other_weight) in &pairs[visit.start()..end] {
+                            sums[*other as usize].add(weight, *other_weight);
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    /// The weight of a visit, and those of the more popular items of its user. Only where weights are not all 1.
+    /// Calls with the more popular items of the user of a visit.
     #[inline(always)]
-    pub(super) fn weights_before(&self, visit: Visit) -> (f32, &[f32]) {
-        let end = visit.start() + visit.place();
-        (self.weights[end], &self.weights[visit.start()..end])
+    pub(super) fn for_each_before(&self, visit: Visit, mut call: impl FnMut(u32)) {
+        let range = visit.start()..visit.start() + visit.place();
+        match &self.rows {
+            Rows::Binary(ranks) => ranks[range].iter().for_each(|rank| call(*rank)),
+            Rows::Weighted(pairs) => pairs[range].iter().for_each(|(rank, _)| call(*rank)),
+        }
+    }
+}
+
+/// How many rows are fetched at once.
+const AHEAD: usize = 16;
+
+/// Reads both ends of some rows, which lie anywhere: waiting for all of them at once takes hardly longer than for one.
+#[inline(always)]
+fn fetch<T: Copy>(visits: &[Visit], entries: &[T]) {
+    for visit in visits {
+        std::hint::black_box((entries[visit.start()], entries[visit.start() + visit.place()]));
     }
 }
 

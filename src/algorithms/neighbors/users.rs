@@ -1,7 +1,7 @@
 //! What those buy who are alike.
 
 use super::Parameters;
-use super::best::{Best, Scores, from_key, key, usable};
+use super::best::{Best, Scores, from_key, key, similarity_of, usable};
 use super::measure::{Common, Measure, Side, Totals, with_common};
 use super::postings::Postings;
 use super::ranked::entries_above_zero;
@@ -113,73 +113,105 @@ fn explain_all<C: Common>(
         .collect()
 }
 
+/// Users compared at once: what is summed and known of them fits the second nearest cache.
+const BLOCK: usize = 16_384;
+
 /// The looking for neighbors.
 struct Search<'a> {
     of: &'a Neighborhood<'a>,
     measure: Measure,
-    /// Of the users of `known`.
-    sides: Vec<Side>,
+    /// Of the users of `known`; apart because some similarities need one of them only.
+    factors: Vec<f64>,
+    terms: Vec<f64>,
     count: usize,
 }
 
-/// Sums over the entries that users have in common with one; all zero between users.
-struct Scratch<C> {
+/// What a thread works with.
+struct Scratch<'a, C> {
+    /// Over the entries that users of a block have in common with one; all zero between blocks.
     sums: Vec<C>,
-    /// The users with a sum; one place more than there are users.
+    /// The users of the block with a sum, one place more than there are users.
     touched: Vec<u32>,
+    /// For each item of the user at hand the weight, and what is left of its users.
+    lists: Vec<(f32, &'a [u32], &'a [f32])>,
     best: Best,
 }
 
-impl<C: Common> Scratch<C> {
+impl<C: Common> Scratch<'_, C> {
     fn new(postings: &Postings) -> Self {
-        let users = postings.totals.len();
-        Self { sums: vec![C::default(); users], touched: vec![0; users + 1], best: Best::default() }
+        let users = postings.totals.len().min(BLOCK);
+        let (sums, touched) = (vec![C::default(); users], vec![0; users + 1]);
+        Self { sums, touched, lists: Vec::new(), best: Best::default() }
     }
 }
 
 impl<'a> Search<'a> {
     fn new(of: &'a Neighborhood<'a>, parameters: &Parameters) -> Self {
         let measure = Measure::new(parameters, of.known.columns());
-        let sides = of.postings.totals.iter().map(|totals| measure.side(*totals)).collect();
-        Self { of, measure, sides, count: parameters.neighbors }
+        let sides = of.postings.totals.iter().map(|totals| measure.side(*totals));
+        let (factors, terms) = sides.map(|side| (side.factor, side.term)).unzip();
+        Self { of, measure, factors, terms, count: parameters.neighbors }
     }
 
     /// Leaves the neighbors of a user in `scratch.best`.
-    fn neighbors<C: Common>(&self, user: usize, scratch: &mut Scratch<C>) {
-        let Scratch { sums, touched, best } = scratch;
+    fn neighbors<C: Common>(&self, user: usize, scratch: &mut Scratch<'a, C>) {
         if self.count == 0 {
             return;
         }
         let (histories, postings) = (self.of.histories, self.of.postings);
-        let mut found = 0;
-        let mut meet = |other: u32, weight: f32, other_weight: f32| {
-            let sum = &mut sums[other as usize];
-            // Written in any case and counted only the first time: a branch would be guessed wrong often.
-            touched[found] = other;
-            found += usize::from(sum.is_empty());
-            sum.add(weight, other_weight);
-        };
-        for (item, weight) in entries_above_zero(histories, user) {
-            let (others, weights) = (postings.users_of(item), postings.weights_of(item));
-            if weights.is_empty() {
-                others.iter().for_each(|other| meet(*other, weight, 1.0));
-            } else {
-                others.iter().zip(weights).for_each(|(other, of_other)| meet(*other, weight, *of_other));
-            }
-        }
-        let side = self.measure.side(Totals::of(entries_above_zero(histories, user).map(|(_, weight)| weight)));
-        for other in &touched[..found] {
-            let common = std::mem::take(&mut sums[*other as usize]);
-            let similarity = self.measure.of(side, self.sides[*other as usize], common);
-            // False for NaN too.
-            if similarity > 0.0 && !(self.of.own && *other as usize == user) {
-                let key = key(similarity, *other);
-                if key > best.floor() {
-                    best.push(key, self.count);
+        let lists = |(item, weight)| (weight, postings.users_of(item), postings.weights_of(item));
+        scratch.lists.clear();
+        scratch.lists.extend(entries_above_zero(histories, user).map(lists));
+        let side = self.measure.side(Totals::of(scratch.lists.iter().map(|list| list.0)));
+        for start in (0..self.factors.len()).step_by(BLOCK) {
+            let touched = add_up(scratch, start);
+            let Scratch { sums, best, .. } = scratch;
+            for place in &scratch.touched[..touched] {
+                let common = std::mem::take(&mut sums[*place as usize]);
+                let other = start + *place as usize;
+                let of_other = Side { factor: self.factors[other], term: self.terms[other] };
+                let similarity = self.measure.of(side, of_other, common);
+                // False for NaN too.
+                if similarity > 0.0 && similarity >= similarity_of(best.floor()) {
+                    let key = key(similarity, other as u32);
+                    if key > best.floor() && !(self.of.own && other == user) {
+                        best.push(key, self.count);
+                    }
                 }
             }
         }
     }
+}
+
+/// Sums up what the users of a block, the first of whom is `start`, have in common with one; gives how many are touched.
+fn add_up<C: Common>(scratch: &mut Scratch<'_, C>, start: usize) -> usize {
+    let Scratch { sums, touched, lists, .. } = scratch;
+    let mut found = 0;
+    let mut meet = |place: usize, weight: f32, other_weight: f32| {
+        let sum = &mut sums[place];
+        // Written in any case and counted only the first time: a branch would be guessed wrong often.
+        touched[found] = place as u32;
+        found += usize::from(sum.is_empty());
+        sum.add(weight, other_weight);
+    };
+    let within = |other: u32| (other as usize) < start + BLOCK;
+    for (weight, others, weights) in lists {
+        let mut met = 0;
+        if weights.is_empty() {
+            for other in others.iter().take_while(|other| within(**other)) {
+                meet(*other as usize - start, *weight, 1.0);
+                met += 1;
+            }
+        } else {
+            for (other, of_other) in others.iter().zip(*weights).take_while(|(other, _)| within(**other)) {
+                meet(*other as usize - start, *weight, *of_other);
+                met += 1;
+            }
+            *weights = &weights[met..];
+        }
+        *others = &others[met..];
+    }
+    found
 }
 
 /// Which item of the user's history contributed most to each of the list.

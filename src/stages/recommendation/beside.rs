@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, Series, col, lit};
+use polars::prelude::{DataFrame, DataType, NamedFrom, Series, col, lit};
 
-use super::interactions::{Interactions, texts};
+use super::interactions::{self, Interactions};
 use super::options::{Id, Options};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs};
@@ -188,19 +188,18 @@ impl Beside {
         interactions: &Interactions,
         options: &Options<'_>,
     ) -> Result<AsOf, Failure> {
-        let index = interactions.item_index()?;
-        let places = |frame: &DataFrame| -> Result<Vec<Option<u32>>, Failure> {
-            let ids = texts(frame.column(options.item)?.as_materialized_series())?;
-            Ok(ids.iter().map(|id| index.get(id).copied()).collect())
-        };
+        let places = |frame: &DataFrame| AsOf::rows_of(frame, options.item, &interactions.items);
         let mut permitted = Permitted::new(interactions.items.len());
-        let listed = |ids: &[Id]| ids.iter().filter_map(|id| index.get(&id.0).copied()).collect::<Vec<u32>>();
+        let listed = |ids: &[Id]| -> Result<Vec<u32>, Failure> {
+            let ids = Series::new("".into(), ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>());
+            Ok(interactions::places(&ids, &interactions.items)?.into_iter().flatten().collect())
+        };
         let allowed = self.at(ALLOWED, moment)?;
         if allowed.is_some() || !options.allow.is_empty() {
             let table = allowed.as_ref().map(places).transpose()?.unwrap_or_default();
-            permitted.only(listed(options.allow).into_iter().chain(table.into_iter().flatten()));
+            permitted.only(listed(options.allow)?.into_iter().chain(table.into_iter().flatten()));
         }
-        permitted.without(listed(options.deny).into_iter());
+        permitted.without(listed(options.deny)?.into_iter());
         if let Some(denied) = self.at(DENIED, moment)? {
             permitted.without(places(&denied)?.into_iter().flatten());
         }
@@ -262,9 +261,8 @@ impl AsOf {
     pub fn named_users(&self, interactions: &Interactions, user: &str) -> Result<Vec<bool>, Failure> {
         let mut named = vec![false; interactions.users.len()];
         let Some(frame) = &self.users else { return Ok(named) };
-        let index: HashMap<String, usize> = texts(&interactions.users)?.into_iter().zip(0..).collect();
-        for id in texts(frame.column(user)?.as_materialized_series())? {
-            if let Some(slot) = index.get(&id).and_then(|place| named.get_mut(*place)) {
+        for place in Self::rows_of(frame, user, &interactions.users)?.into_iter().flatten() {
+            if let Some(slot) = named.get_mut(place as usize) {
                 *slot = true;
             }
         }
@@ -273,8 +271,6 @@ impl AsOf {
 
     /// For each row of one of the tables the index of its id among these.
     pub fn rows_of(frame: &DataFrame, id: &str, ids: &Series) -> Result<Vec<Option<u32>>, Failure> {
-        let index: HashMap<String, u32> = texts(ids)?.into_iter().zip(0..).collect();
-        let found = texts(frame.column(id)?.as_materialized_series())?;
-        Ok(found.iter().map(|id| index.get(id).copied()).collect())
+        interactions::places(frame.column(id)?.as_materialized_series(), ids)
     }
 }

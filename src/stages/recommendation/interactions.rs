@@ -113,11 +113,6 @@ impl Interactions {
     pub fn history(&self, decay: Decay, keep: impl Fn(&Row) -> bool + Sync) -> Result<History, Failure> {
         History::of(self, decay, keep)
     }
-
-    /// The index of each id among the items, by its text.
-    pub fn item_index(&self) -> Result<HashMap<String, u32>, Failure> {
-        Ok(texts(&self.items)?.into_iter().zip(0..).collect())
-    }
 }
 
 /// How much less a weight counts the older it is.
@@ -176,10 +171,17 @@ fn starts(users: usize, rows: &[Row]) -> Vec<usize> {
     starts
 }
 
-/// Ids as text, by which those of different tables are compared.
-pub fn texts(ids: &Series) -> Result<Vec<String>, Failure> {
-    let cast = ids.cast(&DataType::String)?;
-    Ok(cast.str()?.iter().map(|id| id.unwrap_or_default().to_owned()).collect())
+/// For each value the place among these ids, which are distinct; `None` for what is not there.
+pub fn places(values: &Series, ids: &Series) -> Result<Vec<Option<u32>>, Failure> {
+    let is_narrow = |series: &Series| series.dtype().is_integer() && *series.dtype() != DataType::UInt64;
+    if is_narrow(values) && is_narrow(ids) {
+        let (values, ids) = (values.cast(&DataType::Int64)?, ids.cast(&DataType::Int64)?);
+        let index: HashMap<i64, u32> = ids.i64()?.iter().flatten().zip(0..).collect();
+        return Ok(values.i64()?.iter().map(|id| id.and_then(|id| index.get(&id).copied())).collect());
+    }
+    let (values, ids) = (values.cast(&DataType::String)?, ids.cast(&DataType::String)?);
+    let index: HashMap<&str, u32> = ids.str()?.iter().flatten().zip(0..).collect();
+    Ok(values.str()?.iter().map(|id| id.and_then(|id| index.get(id).copied())).collect())
 }
 
 /// The distinct values of a column and of further ids, ascending, and for each row the index of its value.
@@ -253,7 +255,11 @@ mod tests {
         let frame = df!("id" => ["b", "d"]).unwrap();
         let more = Series::new("other".into(), [Some("a"), None, Some("d")]);
         let (distinct, codes) = numbered(&frame, "id", vec![more]).unwrap();
-        assert_eq!(texts(&distinct).unwrap(), ["a", "b", "d"]);
+        assert_eq!(distinct.str().unwrap().iter().flatten().collect::<Vec<_>>(), ["a", "b", "d"]);
         assert_eq!(codes, [1, 2]);
+        assert_eq!(places(&Series::new("".into(), ["d", "c"]), &distinct).unwrap(), [Some(2), None]);
+        let numbers = Series::new("".into(), [7_u64, u64::MAX]);
+        let texts = Series::new("".into(), [Some("18446744073709551615"), None, Some("7")]);
+        assert_eq!(places(&texts, &numbers).unwrap(), [Some(1), None, Some(0)]);
     }
 }

@@ -10,7 +10,7 @@ use super::{files, neighbors};
 use crate::algorithms::neighbors::{self as kernel, ItemNeighbors};
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
-use crate::algorithms::weighting::{self, Documents, Weights};
+use crate::algorithms::weighting::{Documents, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageContext};
@@ -111,13 +111,13 @@ impl Recommender for ItemCf {
         let known = &scene.known.weights;
         let help = "a few users have very many items; filter them out before";
         affordable(kernel::cost(known), COST_MAX, "comparing items", help)?;
-        let weighted = weighted(known, self.weighting)?;
+        let weights = Weights::fit(known, self.weighting.into(), Documents::Items);
         let parameters = kernel::Parameters {
             similarity: self.similarity.into(),
             neighbors: self.neighbors,
             shrinkage: self.shrinkage,
         };
-        kernel::items(&weighted, &parameters, &|| !context.cancel.is_set()).ok_or(Failure::Cancelled)
+        kernel::weighted_items(known, &weights, &parameters, &|| !context.cancel.is_set()).map_err(neighbors::failure)
     }
 
     fn recommend(
@@ -162,15 +162,11 @@ impl ItemCf {
     fn histories(&self, scene: &Scene<'_>) -> Result<Csr, Failure> {
         let histories = &scene.histories.weights;
         if self.weighting == Weighting::Binary && self.half_life.is_none() {
-            return weighted(histories, Weighting::Binary);
+            let ones = Weights::fit(histories, Weighting::Binary.into(), Documents::Items);
+            return ones.apply(histories).map_err(|error| Failure::data(format!("failed to {error}")));
         }
         Ok(histories.clone())
     }
-}
-
-fn weighted(matrix: &Csr, weighting: Weighting) -> Result<Csr, Failure> {
-    let weights = Weights::fit(matrix, weighting::Weighting::from(weighting), Documents::Items);
-    weights.apply(matrix).map_err(|error| Failure::data(format!("failed to {error}")))
 }
 
 #[cfg(test)]

@@ -2,9 +2,17 @@
 
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 
-use super::interactions::{Interactions, texts};
-use crate::algorithms::neighbors::ItemNeighbors;
+use super::interactions::{self, Interactions};
+use crate::algorithms::neighbors::{ItemNeighbors, NeighborsError};
 use crate::stages::contract::Failure;
+
+/// Why items could not be compared.
+pub fn failure(error: NeighborsError) -> Failure {
+    match error {
+        NeighborsError::Stopped => Failure::Cancelled,
+        NeighborsError::TooLarge { .. } => Failure::TooLarge(format!("failed to {error}")),
+    }
+}
 
 /// The lists with the ids of the items.
 pub fn to_frame(neighbors: &ItemNeighbors, items: &Series) -> Result<DataFrame, Failure> {
@@ -12,8 +20,8 @@ pub fn to_frame(neighbors: &ItemNeighbors, items: &Series) -> Result<DataFrame, 
     for item in 0..neighbors.items() {
         for (other, similar) in neighbors.of(item) {
             from.push(item as u32);
-            to.push(other);
-            similarity.push(similar);
+            to.push(*other);
+            similarity.push(*similar);
         }
     }
     Ok(DataFrame::new_infer_height(vec![
@@ -25,16 +33,15 @@ pub fn to_frame(neighbors: &ItemNeighbors, items: &Series) -> Result<DataFrame, 
 
 /// The lists for the items of this night; items that the model does not know have none.
 pub fn from_frame(frame: &DataFrame, interactions: &Interactions) -> Result<ItemNeighbors, Failure> {
-    let index = interactions.item_index()?;
-    let from = texts(frame.column("item")?.as_materialized_series())?;
-    let to = texts(frame.column("neighbor")?.as_materialized_series())?;
+    let places = |name: &str| interactions::places(frame.column(name)?.as_materialized_series(), &interactions.items);
+    let (from, to) = (places("item")?, places("neighbor")?);
     let similarity = frame.column("similarity")?.f32()?;
     let mut lists: Vec<Vec<(u32, f32)>> = vec![vec![]; interactions.items.len()];
-    for ((from, to), similarity) in from.iter().zip(&to).zip(similarity.iter()) {
-        if let (Some(from), Some(to), Some(similarity)) = (index.get(from), index.get(to), similarity)
-            && let Some(list) = lists.get_mut(*from as usize)
+    for ((from, to), similarity) in from.into_iter().zip(to).zip(similarity.iter()) {
+        if let (Some(from), Some(to), Some(similarity)) = (from, to, similarity)
+            && let Some(list) = lists.get_mut(from as usize)
         {
-            list.push((*to, similarity));
+            list.push((to, similarity));
         }
     }
     Ok(ItemNeighbors::from_lists(interactions.items.len(), lists))

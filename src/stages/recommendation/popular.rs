@@ -1,9 +1,9 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
 use super::files;
-use super::interactions::{Decay, Interactions, texts};
+use super::interactions::{self, Decay, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
 use super::beside;
 use crate::algorithms::popular;
@@ -150,15 +150,14 @@ impl Recommender for Popular {
 
     fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<Rankings, Failure> {
         let frame = files::from_parquet(model, FILE)?;
-        let index = scene.interactions.item_index()?;
         let groups = frame.column("group")?.str()?.clone();
-        let items = texts(frame.column("item")?.as_materialized_series())?;
+        let items = interactions::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
         let mut found = Rankings { all: vec![], groups: BTreeMap::new() };
         for ((group, item), score) in groups.iter().zip(&items).zip(frame.column("score")?.f64()?.iter()) {
-            let (Some(item), Some(score)) = (index.get(item), score) else { continue };
+            let (Some(item), Some(score)) = (*item, score) else { continue };
             match group {
-                Some(group) => found.groups.entry(group.to_owned()).or_default().push((*item, score)),
-                None => found.all.push((*item, score)),
+                Some(group) => found.groups.entry(group.to_owned()).or_default().push((item, score)),
+                None => found.all.push((item, score)),
             }
         }
         Ok(found)
@@ -189,11 +188,14 @@ impl Popular {
         let (Some(by), Some(frame)) = (&self.by, &scene.as_of.users) else { return Ok(vec![]) };
         let values = frame.column(by)?.cast(&DataType::String)?;
         let values = values.str()?;
-        let of: HashMap<String, Option<String>> = texts(frame.column(&self.user)?.as_materialized_series())?
-            .into_iter()
-            .zip(values.iter().map(|value| value.map(str::to_owned)))
-            .collect();
-        Ok(texts(&scene.interactions.users)?.iter().map(|user| of.get(user).cloned().flatten()).collect())
+        let users = interactions::places(frame.column(&self.user)?.as_materialized_series(), &scene.interactions.users)?;
+        let mut groups = vec![None; scene.interactions.users.len()];
+        for (user, value) in users.into_iter().zip(values.iter()) {
+            if let Some(slot) = user.and_then(|user| groups.get_mut(user as usize)) {
+                *slot = value.map(str::to_owned);
+            }
+        }
+        Ok(groups)
     }
 }
 

@@ -174,7 +174,7 @@ pub fn judge(lists: &Lists, trial: &Trial, seed: u64) -> (Vec<Measure>, Vec<Char
     let Ok(predictions) = Predictions::new(outcomes, probabilities) else { return (vec![], vec![], vec![]) };
     let calibration = predictions.calibration(BINS);
     let error = Measure {
-        name: "calibration_error".to_owned(),
+        name: "ece".to_owned(),
         better: Better::Lower,
         model: Estimate::point(calibration.expected_error),
         baseline: None,

@@ -134,11 +134,11 @@ pub fn diverse(scored: Scored, scene: &Scene<'_>, diversity: &Diversity, options
 /// For each item those that the same users met, ascending by index, with their cosine.
 fn alike(scene: &Scene<'_>) -> Result<Vec<Vec<(u32, f64)>>, Failure> {
     let weights = Weights::fit(&scene.known.weights, Weighting::Binary, Documents::Items);
-    let binary = weights.apply(&scene.known.weights).map_err(|error| Failure::data(format!("failed to {error}")))?;
     let parameters = neighbors::Parameters { similarity: Similarity::Cosine, neighbors: ALIKE, shrinkage: 0.0 };
-    let found = neighbors::items(&binary, &parameters, &|| true).ok_or(Failure::Cancelled)?;
+    let found = neighbors::weighted_items(&scene.known.weights, &weights, &parameters, &|| true);
+    let found = found.map_err(super::neighbors::failure)?;
     let of_item = |item: usize| {
-        let mut own: Vec<(u32, f64)> = found.of(item).map(|(other, cosine)| (other, f64::from(cosine))).collect();
+        let mut own: Vec<(u32, f64)> = found.of(item).iter().map(|(other, cosine)| (*other, f64::from(*cosine))).collect();
         own.sort_unstable_by_key(|(other, _)| *other);
         own
     };

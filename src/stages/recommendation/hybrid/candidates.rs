@@ -1,14 +1,15 @@
 //! What the parts of a hybrid recommend, by index.
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, col, lit};
+use polars::prelude::{DataType, col};
+use rayon::prelude::*;
 
-use super::super::interactions::{Interactions, texts};
+use super::super::interactions::{self, Interactions};
 use super::super::lists::{BECAUSE, RANK, SCORE, SOURCE, VERSION, PROBABILITY};
 use super::PORT;
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, NamedTable};
-use crate::table::{AS_OF, TableSchema};
+use crate::table::{AS_OF, TableSchema, midnight_us};
 
 /// An item that a part recommends to a user.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,60 +83,68 @@ pub fn common(tables: &[(String, TableSchema)]) -> Result<Names, Vec<Problem>> {
     }
 }
 
-/// The tables in memory.
+/// A row of a table.
+struct Row {
+    day: i32,
+    user: u32,
+    item: u32,
+    because: u32,
+    rank: u32,
+    score: f64,
+}
+
+/// What stands for no item.
+const NONE: u32 = u32::MAX;
+
+/// The tables in memory, by index.
 pub struct Tables {
     pub parts: Vec<String>,
-    frames: Vec<DataFrame>,
-    names: Names,
+    rows: Vec<Vec<Row>>,
+    users: usize,
 }
 
 impl Tables {
-    /// Takes of each table the rows that its own model made, and not those that fill lists up.
-    pub fn read(tables: Vec<NamedTable>, names: &Names) -> Result<Tables, Failure> {
-        let mut found = Tables { parts: vec![], frames: vec![], names: names.clone() };
+    /// Takes of each table what is known of the users and items of the interactions.
+    pub fn read(tables: Vec<NamedTable>, names: &Names, interactions: &Interactions) -> Result<Tables, Failure> {
+        let mut found = Tables { parts: vec![], rows: vec![], users: interactions.users.len() };
+        let (user, item) = (names.user.as_str(), names.item.as_str());
         for NamedTable { name, table } in tables {
-            let own = table.frame.select([
-                col(names.user.as_str()),
-                col(AS_OF),
-                col(RANK),
-                col(names.item.as_str()),
-                col(SCORE),
-                col(BECAUSE),
-                col(SOURCE),
-            ]);
-            found.frames.push(own.collect()?);
+            let own = [user, AS_OF, RANK, item, SCORE, BECAUSE].map(col);
+            let frame = table.frame.select(own).collect()?;
+            let places = |name: &str, ids| interactions::places(frame.column(name)?.as_materialized_series(), ids);
+            let days = frame.column(AS_OF)?.cast(&DataType::Int32)?;
+            let numbers = days.i32()?.iter().zip(frame.column(RANK)?.i64()?.iter()).zip(frame.column(SCORE)?.f64()?.iter());
+            let ids = places(user, &interactions.users)?.into_iter().zip(places(item, &interactions.items)?);
+            let ids = ids.zip(places(BECAUSE, &interactions.items)?);
+            let mut rows = Vec::with_capacity(frame.height());
+            for (((user, item), because), ((day, rank), score)) in ids.zip(numbers) {
+                let (Some(user), Some(item), Some(day), Some(rank), Some(score)) = (user, item, day, rank, score) else {
+                    continue;
+                };
+                let rank = rank.clamp(1, i64::from(u32::MAX)) as u32;
+                rows.push(Row { day, user, item, because: because.unwrap_or(NONE), rank, score });
+            }
+            found.rows.push(rows);
             found.parts.push(name);
         }
         Ok(found)
     }
 
     /// What each part recommends at a moment.
-    pub fn at(&self, moment: NaiveDate, interactions: &Interactions) -> Result<Vec<OfPart>, Failure> {
-        let items = interactions.item_index()?;
-        let users: std::collections::HashMap<String, usize> = texts(&interactions.users)?.into_iter().zip(0..).collect();
-        let part = |frame: &DataFrame| -> Result<OfPart, Failure> {
-            use polars::prelude::IntoLazy;
-            let now = col(AS_OF).eq(lit(moment).cast(DataType::Date));
-            let frame = frame.clone().lazy().filter(now).collect()?;
-            let text = |name: &str| texts(frame.column(name)?.as_materialized_series());
-            let (user, item, because) = (text(&self.names.user)?, text(&self.names.item)?, text(BECAUSE)?);
-            let (ranks, scores) = (frame.column(RANK)?.i64()?, frame.column(SCORE)?.f64()?);
-            let mut found: OfPart = vec![vec![]; interactions.users.len()];
-            let rows = user.iter().zip(&item).zip(&because).zip(ranks.iter().zip(scores.iter()));
-            for (((user, item), because), (rank, score)) in rows {
-                let (Some(user), Some(item), Some(rank), Some(score)) = (users.get(user), items.get(item), rank, score)
-                else {
-                    continue;
-                };
-                if let Some(list) = found.get_mut(*user) {
-                    let because = items.get(because).copied();
-                    list.push(Candidate { item: *item, rank: rank.max(1) as u32, score, because });
+    pub fn at(&self, moment: NaiveDate) -> Vec<OfPart> {
+        let day = i32::try_from(midnight_us(moment) / 86_400_000_000).unwrap_or_default();
+        let part = |rows: &Vec<Row>| {
+            let mut found: OfPart = vec![vec![]; self.users];
+            for row in rows.iter().filter(|row| row.day == day) {
+                if let Some(list) = found.get_mut(row.user as usize) {
+                    let because = (row.because != NONE).then_some(row.because);
+                    list.push(Candidate { item: row.item, rank: row.rank, score: row.score, because });
                 }
             }
-            found.iter_mut().for_each(|list| normalize(list));
-            Ok(found)
+            found.par_iter_mut().for_each(|list| normalize(list));
+            found
         };
-        self.frames.iter().map(part).collect()
+        self.rows.iter().map(part).collect()
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Fused {
 
 impl Fusion {
     /// What a part's candidate adds to the score.
-    fn share(&self, part: usize, candidate: &Candidate) -> f64 {
+    pub fn share(&self, part: usize, candidate: &Candidate) -> f64 {
         let weight = self.weights.get(part).copied().unwrap_or(0.0);
         weight
             * match self.method {

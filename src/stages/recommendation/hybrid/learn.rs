@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::candidates::OfPart;
+use super::candidates::{Candidate, OfPart};
 use super::fuse::{Fusion, Method};
 use crate::metrics::ranking;
 
@@ -14,8 +14,8 @@ const GROUP_MIN: usize = 100;
 const STEPS: [f64; 6] = [0.0, 0.5, 0.8, 1.25, 2.0, 4.0];
 /// The constants that are tried where none is given.
 const CONSTANTS: [f64; 4] = [3.0, 10.0, 30.0, 60.0];
-/// Rounds over all parts.
-const ROUNDS: usize = 6;
+/// Steps at most, each of one weight or the constant.
+const ROUNDS: usize = 20;
 /// A step counts only if it raises the NDCG by more than this share: less is chance.
 const GAIN_MIN: f64 = 0.002;
 
@@ -58,17 +58,23 @@ impl Lesson<'_> {
         let has_few = |user: &usize| self.orders.get(*user).is_some_and(|orders| *orders <= self.few_orders);
         let few: Vec<usize> = told.iter().copied().filter(has_few).collect();
         let rest: Vec<usize> = told.iter().copied().filter(|user| !has_few(user)).collect();
-        let all = self.best(&spread(&told), None);
+        let prepared = |users: &[usize]| -> Vec<Prepared> {
+            let of = |user: &usize| {
+                Prepared::of(self.parts, *user, self.relevant.get(*user).map(Vec::as_slice).unwrap_or_default())
+            };
+            spread(users).par_iter().map(of).collect()
+        };
+        let all = self.best(&prepared(&told), None);
         let users = [told.len(), few.len()];
         if few.len() < GROUP_MIN || rest.len() < GROUP_MIN {
             return Learned { few: all.clone(), all, users };
         }
-        let of_few = self.best(&spread(&few), Some(&all));
-        let of_rest = self.best(&spread(&rest), Some(&all));
+        let of_few = self.best(&prepared(&few), Some(&all));
+        let of_rest = self.best(&prepared(&rest), Some(&all));
         Learned { all: of_rest, few: of_few, users }
     }
 
-    fn best(&self, users: &[usize], start: Option<&Fusion>) -> Fusion {
+    fn best(&self, users: &[Prepared], start: Option<&Fusion>) -> Fusion {
         let parts = self.parts.len();
         let mut starts: Vec<Fusion> = start.cloned().into_iter().collect();
         let constants: Vec<f64> = match (self.constant, self.method) {
@@ -76,14 +82,12 @@ impl Lesson<'_> {
             (None, Method::Weighted) => vec![CONSTANTS[0]],
             (None, Method::RankFusion) => CONSTANTS.to_vec(),
         };
-        if start.is_none() {
-            for constant in &constants {
-                starts.push(Fusion { constant: *constant, ..self.equal() });
-            }
-            for part in 0..parts {
-                let weights = (0..parts).map(|other| if other == part { 1.0 } else { 0.0 }).collect();
-                starts.push(Fusion { weights, ..self.equal() });
-            }
+        for constant in &constants {
+            starts.push(Fusion { constant: *constant, ..self.equal() });
+        }
+        for part in 0..parts {
+            let weights = (0..parts).map(|other| if other == part { 1.0 } else { 0.0 }).collect();
+            starts.push(Fusion { weights, ..self.equal() });
         }
         let mut best: Option<(Fusion, f64)> = None;
         for fusion in starts {
@@ -95,10 +99,10 @@ impl Lesson<'_> {
         let Some((mut fusion, mut reached)) = best else { return self.equal() };
         for _ in 0..ROUNDS {
             let before = reached;
-            for (trial, value) in self.steps(&fusion, &constants, users) {
-                if value > reached * (1.0 + GAIN_MIN) {
-                    (fusion, reached) = (trial, value);
-                }
+            if let Some((trial, value)) = self.step(&fusion, &constants, users)
+                && value > reached * (1.0 + GAIN_MIN)
+            {
+                (fusion, reached) = (trial, value);
             }
             if reached <= before {
                 break;
@@ -111,8 +115,13 @@ impl Lesson<'_> {
         fusion
     }
 
-    /// Every fusion that differs in one weight or in the constant, with its NDCG.
-    fn steps(&self, from: &Fusion, constants: &[f64], users: &[usize]) -> Vec<(Fusion, f64)> {
+    fn ndcg(&self, fusion: &Fusion, users: &[Prepared]) -> f64 {
+        let each: Vec<f64> = users.par_iter().map(|user| user.ndcg(fusion, self.length)).collect();
+        ranking::mean(&each).unwrap_or(0.0)
+    }
+
+    /// The best fusion that differs in one weight or in the constant, with its NDCG.
+    fn step(&self, from: &Fusion, constants: &[f64], users: &[Prepared]) -> Option<(Fusion, f64)> {
         let most = from.weights.iter().copied().fold(0.0, f64::max);
         let mut trials = Vec::new();
         for (part, weight) in from.weights.iter().enumerate() {
@@ -129,29 +138,52 @@ impl Lesson<'_> {
             }
         }
         trials.extend(constants.iter().map(|constant| Fusion { constant: *constant, ..from.clone() }));
-        let mut found: Vec<(Fusion, f64)> = trials
-            .into_iter()
-            .map(|trial| {
-                let reached = self.ndcg(&trial, users);
-                (trial, reached)
-            })
+        let reached = trials.into_iter().map(|trial| {
+            let reached = self.ndcg(&trial, users);
+            (trial, reached)
+        });
+        reached.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+}
+
+/// What speaks for the items of one user.
+struct Prepared {
+    /// Items that count.
+    relevant: usize,
+    /// For each candidate, ascending by item: whether it counts, and where what speaks for it starts.
+    items: Vec<(bool, usize)>,
+    /// Part and candidate.
+    votes: Vec<(usize, Candidate)>,
+}
+
+impl Prepared {
+    fn of(parts: &[OfPart], user: usize, relevant: &[u32]) -> Prepared {
+        let lists = parts.iter().enumerate();
+        let mut votes: Vec<(usize, Candidate)> = lists
+            .flat_map(|(part, lists)| lists.get(user).into_iter().flatten().map(move |candidate| (part, *candidate)))
             .collect();
-        // The best step first; the others start from what it left behind.
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
-        found.truncate(1);
-        found
+        votes.sort_by_key(|(part, candidate)| (candidate.item, *part));
+        let mut items = Vec::new();
+        let mut last = None;
+        for (place, (_, candidate)) in votes.iter().enumerate() {
+            if last != Some(candidate.item) {
+                last = Some(candidate.item);
+                items.push((relevant.binary_search(&candidate.item).is_ok(), place));
+            }
+        }
+        Prepared { relevant: relevant.len(), items, votes }
     }
 
-    fn ndcg(&self, fusion: &Fusion, users: &[usize]) -> f64 {
-        let lists: Vec<Vec<u32>> = users
-            .par_iter()
-            .map(|user| {
-                let parts: Vec<_> = self.parts.iter().map(|part| part.get(*user).map(Vec::as_slice).unwrap_or_default()).collect();
-                fusion.fuse(&parts, self.length, |_, _| true).into_iter().map(|one| one.item).collect()
-            })
-            .collect();
-        let relevant: Vec<Vec<u32>> = users.iter().filter_map(|user| self.relevant.get(*user).cloned()).collect();
-        ranking::mean(&ranking::evaluate(&lists, &relevant, self.length, 0).ndcg).unwrap_or(0.0)
+    fn ndcg(&self, fusion: &Fusion, length: usize) -> f64 {
+        let ends = self.items.iter().skip(1).map(|(_, start)| *start).chain([self.votes.len()]);
+        let score = |((hit, start), end): (&(bool, usize), usize)| {
+            let votes = self.votes.get(*start..end).unwrap_or_default();
+            (votes.iter().map(|(part, candidate)| fusion.share(*part, candidate)).sum::<f64>(), *hit)
+        };
+        let mut scored: Vec<(f64, bool)> = self.items.iter().zip(ends).map(score).filter(|(score, _)| *score > 0.0).collect();
+        // Ties keep the order of the items.
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        ranking::ndcg(scored.into_iter().map(|(_, hit)| hit), self.relevant, length)
     }
 }
 
@@ -161,7 +193,6 @@ fn spread(users: &[usize]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::candidates::Candidate;
     use super::*;
 
     fn part(first: impl Fn(usize) -> u32) -> OfPart {

@@ -56,7 +56,7 @@ impl Work<'_> {
         weights: &Learned,
         with_reasons: bool,
     ) -> Result<(Lists, Vec<OfPart>), Failure> {
-        let parts = self.parts.at(trial.moment, &self.interactions)?;
+        let parts = self.parts.at(trial.moment);
         let as_of = self.as_of(trial)?;
         let scene = scene(&self.interactions, trial, &as_of);
         let eligible = serve::eligible(&scene, &self.options);

@@ -236,7 +236,7 @@ impl Stage for Hybrid {
             beside.ids(beside::ITEMS, options.item)?,
         )?;
         context.cancel.check()?;
-        let parts = Tables::read(tables, &names)?;
+        let parts = Tables::read(tables, &names, &interactions)?;
         let work = Work { stage: self, options, names: &names, parts, interactions, beside, schema: &schema, context };
         work.run()
     }

@@ -1,0 +1,296 @@
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+use polars::prelude::{
+    DataFrame, DataType, IntoColumn, ListBuilderTrait, ListPrimitiveChunkedBuilder, IntoSeries, Float32Type, Series,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::interactions::{self, Interactions};
+use super::recommender::{Recommender, Scene, Scored};
+use super::files;
+use crate::algorithms::als::{self as kernel, AlsError};
+use crate::algorithms::inner_product;
+use crate::algorithms::sparse::Csr;
+use crate::algorithms::wanted::Wanted;
+use crate::algorithms::weighting::{Documents, Weighting, Weights};
+use crate::format;
+use crate::metrics::evaluation::Fact;
+use crate::stages::contract::{Failure, StageContext};
+use crate::stages::model::Model;
+use crate::table::{Column, TableSchema};
+
+recommender! {
+    /// Matrix factorization of implicit feedback by alternating least squares: users and items are each described by a
+    /// few numbers, whose product says how well they go together.
+    ///
+    /// With x a user's and y an item's factors, it minimizes the sum over the pairs that met of c (1 − x·y)² + the sum
+    /// over all pairs of `unobserved_weight` · (x·y)² + `regularization` · (the sum over users of
+    /// (n + `unobserved_weight` · items)^`regularization_exponent` · ‖x‖² + the same of items), n being the number of
+    /// the user's items. The confidence c of a pair is what `weighting` makes of its weight. Source: Hu, Koren and
+    /// Volinsky 2008, whose penalty is the exponent 0; Rendle et al. 2021, "Revisiting the performance of iALS on item
+    /// recommendation benchmarks", whose is 1.
+    ///
+    /// Beside the recommendations it gives `user_factors` and `item_factors`, one row each with a list of numbers. A
+    /// model that is applied on a later night describes the users anew by what they have then, those who came after
+    /// the fit as well.
+    ///
+    /// `because` is the user's own item with the greatest share of the score (Hu et al., section 5). It is evaluated and
+    /// served as item_cf.
+    pub struct Als {
+        /// How many numbers describe a user or an item.
+        #[serde(default = "default_factors")]
+        #[schemars(range(min = 1, max = 512))]
+        factors: usize,
+        /// How often users and items are solved for.
+        #[serde(default = "default_iterations")]
+        #[schemars(range(min = 1, max = 200))]
+        iterations: usize,
+        /// How much large factors cost.
+        #[serde(default = "default_regularization")]
+        #[schemars(range(min = 0))]
+        regularization: f64,
+        /// How much more they cost users and items with much: not at all (0) to in proportion (1).
+        #[serde(default = "default_exponent")]
+        #[schemars(range(min = 0, max = 2))]
+        regularization_exponent: f64,
+        /// What a pair that never met counts against one that met once.
+        #[serde(default = "default_unobserved_weight")]
+        #[schemars(range(min = 0))]
+        unobserved_weight: f64,
+        /// What the confidence of a pair is made of its weight.
+        #[serde(default)]
+        weighting: Confidence,
+        /// How a user or an item is solved for.
+        #[serde(default)]
+        solver: Solver,
+    }
+}
+recommender_stage!(Als, "als", requires: [], outputs: ["user_factors", "item_factors"]);
+
+/// What the confidence of a pair is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Confidence {
+    /// 1, however often they met.
+    #[default]
+    Binary,
+    /// Its weight: the number of orders, or the sum of `weight`.
+    Count,
+    /// 1 + ln of its weight.
+    Log,
+}
+
+impl Confidence {
+    fn name(self) -> &'static str {
+        match self {
+            Confidence::Binary => "binary",
+            Confidence::Count => "counts",
+            Confidence::Log => "log counts",
+        }
+    }
+
+    /// The confidences of all pairs.
+    fn of(self, weights: &Csr) -> Result<Csr, Failure> {
+        let weighting = match self {
+            Confidence::Binary => Weighting::Binary,
+            Confidence::Count => Weighting::Count,
+            Confidence::Log => Weighting::Log,
+        };
+        let confidences = Weights::fit(weights, weighting, Documents::Items).apply(weights);
+        confidences.map_err(|error| Failure::data(format!("failed to {error}")))
+    }
+}
+
+/// How a user or an item is solved for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Solver {
+    /// Three steps of conjugate gradients from the factors of before: near enough, and much faster.
+    #[default]
+    ConjugateGradient,
+    /// Exactly.
+    Cholesky,
+}
+
+fn default_factors() -> usize {
+    64
+}
+
+fn default_iterations() -> usize {
+    15
+}
+
+fn default_regularization() -> f64 {
+    0.05
+}
+
+fn default_exponent() -> f64 {
+    1.0
+}
+
+fn default_unobserved_weight() -> f64 {
+    0.1
+}
+
+const ITEMS: &str = "item_factors.parquet";
+const FACTORS: &str = "factors";
+
+/// The factors of users and items; of the users only where they were fitted.
+pub struct Factors {
+    users: Option<Array2<f32>>,
+    items: Array2<f32>,
+    loss: Vec<f64>,
+}
+
+impl Recommender for Als {
+    type Fitted = Factors;
+
+    fn name(&self) -> String {
+        "matrix factorization".to_owned()
+    }
+
+    fn more_outputs(&self, user: &Column, item: &Column) -> Vec<(&'static str, TableSchema)> {
+        let table = |id: &Column| TableSchema {
+            columns: vec![
+                id.clone(),
+                Column::new(FACTORS, DataType::List(Box::new(DataType::Float32))),
+            ],
+            key: vec![id.name.clone()],
+            ..TableSchema::default()
+        };
+        vec![("user_factors", table(user)), ("item_factors", table(item))]
+    }
+
+    fn more_tables(&self, fitted: &Factors, interactions: &Interactions) -> Result<Vec<DataFrame>, Failure> {
+        let none = Array2::zeros((interactions.users.len(), 0));
+        Ok(vec![
+            table(fitted.users.as_ref().unwrap_or(&none), &interactions.users, &self.user)?,
+            table(&fitted.items, &interactions.items, &self.item)?,
+        ])
+    }
+
+    fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Factors, Failure> {
+        let confidence = self.weighting.of(&scene.known.weights)?;
+        let parameters = self.parameters(context.seed);
+        let fitted = kernel::fit(&confidence, &parameters, &|| !context.cancel.is_set());
+        let kernel::Factors { users, items, loss } = fitted.map_err(|error| match error {
+            AlsError::Stopped => Failure::Cancelled,
+            other => Failure::data(format!("failed to {other}")),
+        })?;
+        Ok(Factors { users: Some(users), items, loss })
+    }
+
+    fn recommend(
+        &self,
+        fitted: &Factors,
+        scene: &Scene<'_>,
+        count: usize,
+        wanted: &Wanted<'_>,
+    ) -> Result<Scored, Failure> {
+        let folded;
+        let users = match &fitted.users {
+            Some(users) if scene.is_own => users,
+            _ => {
+                let histories = self.weighting.of(&scene.histories.weights)?;
+                folded = kernel::fold_in(&histories, &fitted.items, &self.parameters(0));
+                &folded
+            }
+        };
+        Ok(inner_product::top(users.view(), &fitted.items, count, wanted))
+    }
+
+    fn because(
+        &self,
+        fitted: &Factors,
+        scene: &Scene<'_>,
+        lists: &[Vec<(u32, f64)>],
+    ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
+        let histories = self.weighting.of(&scene.histories.weights)?;
+        Ok(kernel::because(&histories, &fitted.items, &self.parameters(0), lists))
+    }
+
+    fn facts(&self, fitted: &Factors, _: &Scene<'_>) -> Vec<Fact> {
+        let mut facts = vec![Fact::new(
+            "factors",
+            format!(
+                "{}, {} iterations, regularization {} (exponent {}), unobserved weight {}, confidence {}",
+                self.factors,
+                self.iterations,
+                format::number(self.regularization),
+                format::number(self.regularization_exponent),
+                format::number(self.unobserved_weight),
+                self.weighting.name()
+            ),
+        )];
+        if let [.., before, last] = fitted.loss.as_slice() {
+            let change = format::percent((before - last) / before.abs().max(f64::MIN_POSITIVE));
+            facts.push(Fact::new("loss", format!("{}, {change} less than one iteration before", format::number(*last))));
+        }
+        facts
+    }
+
+    fn files(&self, fitted: &Factors, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+        let frame = table(&fitted.items, &interactions.items, "item")?;
+        Ok(BTreeMap::from([(ITEMS.to_owned(), files::to_parquet(frame)?)]))
+    }
+
+    fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<Factors, Failure> {
+        let frame = files::from_parquet(model, ITEMS)?;
+        let places = interactions::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
+        let mut items = Array2::zeros((scene.interactions.items.len(), self.factors));
+        let lists = frame.column(FACTORS)?.list()?.clone();
+        for (place, list) in places.into_iter().zip(lists.amortized_iter()) {
+            let (Some(place), Some(list)) = (place, list) else { continue };
+            let list = list.as_ref().f32()?;
+            if list.len() == self.factors {
+                let mut row = items.row_mut(place as usize);
+                row.iter_mut().zip(list.iter()).for_each(|(slot, value)| *slot = value.unwrap_or(0.0));
+            }
+        }
+        Ok(Factors { users: None, items, loss: vec![] })
+    }
+}
+
+impl Als {
+    fn parameters(&self, seed: u64) -> kernel::Parameters {
+        kernel::Parameters {
+            factors: self.factors,
+            iterations: self.iterations,
+            regularization: self.regularization,
+            regularization_exponent: self.regularization_exponent,
+            unobserved_weight: self.unobserved_weight,
+            solver: match self.solver {
+                Solver::ConjugateGradient => kernel::Solver::ConjugateGradient { steps: 3 },
+                Solver::Cholesky => kernel::Solver::Cholesky,
+            },
+            seed,
+        }
+    }
+}
+
+/// The rows that are not all zeros, each as a list of numbers.
+fn table(factors: &Array2<f32>, ids: &Series, name: &str) -> Result<DataFrame, Failure> {
+    let mut places = Vec::new();
+    let width = factors.ncols();
+    let mut lists = ListPrimitiveChunkedBuilder::<Float32Type>::new(
+        FACTORS.into(),
+        factors.nrows(),
+        factors.len(),
+        DataType::Float32,
+    );
+    for (place, row) in (0_u32..).zip(factors.rows()) {
+        if width > 0 && row.iter().any(|value| *value != 0.0) {
+            places.push(place);
+            lists.append_slice(&row.to_vec());
+        }
+    }
+    Ok(DataFrame::new_infer_height(vec![
+        ids.take_slice(&places)?.with_name(name.into()).into_column(),
+        lists.finish().into_series().into_column(),
+    ])?)
+}
+
+#[cfg(test)]
+mod tests;
