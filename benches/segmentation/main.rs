@@ -5,6 +5,7 @@
 //! NAME picks the cases whose names contain it. PATRONAGE_PEER is a Python with scikit-learn (`python3` by default), and
 //! PATRONAGE_TURNS how often each has its turn (5 by default).
 
+#[path = "../peers/peer.rs"]
 mod peer;
 
 use std::cell::RefCell;
@@ -185,7 +186,7 @@ fn silhouette_case<'a>(x: ArrayView2<'a, f64>, file: &str) -> Case<'a> {
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let turns = std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(5);
-    let mut peer = Peer::start();
+    let mut peer = Peer::start("segmentation.py");
     println!("{:<44} {:>10} {:>11} {:>13}  {:>9}", "", "ours", peer.name, "faster", "more MB");
     let sizes = [
         (1_000_000, 16),

@@ -10,6 +10,7 @@ pub mod als;
 pub mod assignment;
 pub mod content;
 pub mod dbscan;
+pub mod ease;
 pub mod inner_product;
 pub mod input;
 pub mod kmeans;

@@ -235,9 +235,14 @@ mod tests {
         let triples = vec![(0, 0, 1.0), (0, 2, 1.0), (2, 1, 1.0)];
         assert_eq!(matrix, Csr::from_triples(3, 3, triples, Duplicates::Sum).unwrap());
         assert_eq!((matrix.start(2), matrix.start(9)), (2, 3));
-        for (starts, indices) in
-            [(&[0, 2][..], &[2, 0][..]), (&[0, 2], &[1, 1]), (&[0, 1], &[3]), (&[0, 2], &[1]), (&[], &[]), (&[0, 2, 1], &[1])]
-        {
+        for (starts, indices) in [
+            (&[0, 2][..], &[2, 0][..]),
+            (&[0, 2], &[1, 1]),
+            (&[0, 1], &[3]),
+            (&[0, 2], &[1]),
+            (&[], &[]),
+            (&[0, 2, 1], &[1]),
+        ] {
             assert_eq!(build(starts, indices), Err(SparseError::Unordered), "{starts:?} {indices:?}");
         }
         let bad = Csr::from_rows(3, vec![0, 1], vec![1], vec![f64::NAN]);

@@ -329,7 +329,10 @@ fn port_problems(spec: &StageSpec, ports: &[InputPort]) -> Vec<Problem> {
         let unknown = spec.inputs.keys().filter(|name| !ports.iter().any(|port| port.name == *name));
         unknown.into_iter().any(|name| crate::problem::nearest(name, ports.iter().map(|port| port.name)) == Some(port))
     };
-    for port in ports.iter().filter(|port| !port.open && !port.optional && !spec.inputs.contains_key(port.name) && !misspelt(port.name)) {
+    for port in ports
+        .iter()
+        .filter(|port| !port.open && !port.optional && !spec.inputs.contains_key(port.name) && !misspelt(port.name))
+    {
         let message = format!("a {} stage needs the input `{}`", spec.stage, port.name);
         problems.push(Problem::new(Code::MissingInput, message).at(["inputs"]));
     }

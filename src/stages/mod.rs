@@ -31,6 +31,7 @@ pub mod recommendation {
     mod beside;
     pub mod content;
     mod diversify;
+    pub mod ease;
     mod files;
     #[cfg(test)]
     mod fixture;
@@ -77,6 +78,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<recommendation::user_cf::UserCf>(),
     Kind::of::<recommendation::item_cf::ItemCf>(),
     Kind::of::<recommendation::als::Als>(),
+    Kind::of::<recommendation::ease::Ease>(),
     Kind::of::<recommendation::content::Content>(),
     Kind::of::<recommendation::hybrid::Hybrid>(),
     Kind::of::<prediction::linear::Linear>(),

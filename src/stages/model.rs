@@ -32,7 +32,7 @@ pub enum Mode {
     Fit,
     /// Applies the newest model of an earlier run date, which must have been fitted with the same
     /// parameters. Those that only say what is served and how it is judged (a recommender's `top`,
-    /// `exclude_seen` and `holdout`) may differ.
+    /// `exclude_seen`, `holdout` and the like) may differ.
     Apply,
 }
 

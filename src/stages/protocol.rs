@@ -71,7 +71,8 @@ pub fn check(protocol: &Protocol, inputs: &InputSchemas, run_date: NaiveDate) ->
         }),
         Protocol::Holdout { port, time, days, tonight } => {
             let mut problems = table(inputs, port, |schema| timed(schema, port, time, *days, run_date));
-            let others = inputs.ports.iter().filter(|(other, _)| other.as_str() != *port && !tonight.contains(&other.as_str()));
+            let others =
+                inputs.ports.iter().filter(|(other, _)| other.as_str() != *port && !tonight.contains(&other.as_str()));
             for (other, tables) in others {
                 problems.extend(tables.iter().filter_map(|(name, schema)| untimed(other, name, schema)));
             }

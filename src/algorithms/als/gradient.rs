@@ -160,12 +160,7 @@ impl Run {
 
 /// The rows one after the other, so that they are fetched from afar once only, or nothing where they would take more
 /// than [`PACKED`].
-fn packed_unless_many<'a>(
-    other: &[Group],
-    indices: &[u32],
-    groups: usize,
-    packed: &'a mut Vec<Group>,
-) -> &'a [Group] {
+fn packed_unless_many<'a>(other: &[Group], indices: &[u32], groups: usize, packed: &'a mut Vec<Group>) -> &'a [Group] {
     let few = indices.len().saturating_mul(groups * size_of::<Group>()) <= PACKED;
     if few { pack(other, indices, groups, packed) } else { &[] }
 }

@@ -37,6 +37,11 @@ use spectrum::{Spectrum, Symmetric};
 /// Rows that a thread takes at once.
 const BLOCK_ROWS: usize = 64;
 
+/// The typical length of an item's factors at the start. So short that the first users are little more than sums of
+/// their items' random factors, which is a step towards the leading directions; from longer ones the loss is greater
+/// for many iterations.
+const SPREAD: f64 = 0.02;
+
 /// How factors are fitted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
@@ -44,9 +49,10 @@ pub struct Parameters {
     pub factors: usize,
     /// Times that users and items are solved for, above zero.
     pub iterations: usize,
-    /// λ, at or above zero.
+    /// λ, at or above zero. What suits goes with ν and the size of the matrix: where it is too great all factors shrink
+    /// to nothing.
     pub regularization: f64,
-    /// ν: 0 penalizes every row alike, 1 by its number of entries.
+    /// ν: 0 penalizes every row alike, 1 by its number of entries; at or above zero.
     pub regularization_exponent: f64,
     /// a: the weight of each pair of user and item, stored or not, being worth zero; at or above zero.
     pub unobserved_weight: f64,
@@ -129,18 +135,19 @@ pub enum AlsError {
     Overflow,
 }
 
-/// Bytes that [`fit`] takes beside `interactions` (entries of users × items).
+/// Bytes that [`fit`] takes beside `interactions` (entries of users × items), with as many threads as there are.
 pub fn bytes(users: usize, items: usize, entries: usize, factors: usize) -> usize {
     let width = rows::padded(factors);
     let of_factors = (users.saturating_add(items)).saturating_mul(width * size_of::<f32>());
     let of_transpose = entries.saturating_mul(size_of::<u32>() + size_of::<f64>()).saturating_add(items * 16);
     let of_sums = (rows::MOST_PARTIALS + 4) * width * width * size_of::<f64>();
-    of_factors.saturating_add(of_transpose).saturating_add(of_sums)
+    let of_threads = rayon::current_num_threads() * gradient::PACKED;
+    of_factors.saturating_add(of_transpose).saturating_add(of_sums).saturating_add(of_threads)
 }
 
 /// Fits factors to `interactions` (users × items, each weight the c of that entry).
 ///
-/// Items start from normal numbers of deviation 0.1/√factors, drawn in their order; users from zeros. A weight that is
+/// Items start from normal numbers of deviation 0.02/√factors, drawn in their order; users from zeros. A weight that is
 /// zero, negative or beyond single precision is ignored, as if it were not stored, though callers had better leave such
 /// entries out. The result depends on the input and the seed, not on the threads. It comes in the principal axes of the
 /// users at the last turn, those with the greatest share of the scores first.
@@ -177,7 +184,7 @@ pub fn fit(
 fn drawn(items: usize, parameters: &Parameters) -> Rows<'static> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(parameters.seed);
     let mut rows = Rows::zeros(items, parameters.factors);
-    let deviation = 0.1 / (parameters.factors as f64).sqrt();
+    let deviation = SPREAD / (parameters.factors as f64).sqrt();
     for row in rows.values.to_mut().chunks_exact_mut(rows::padded(parameters.factors)) {
         for value in row.iter_mut().take(parameters.factors) {
             *value = (deviation * rng.sample::<f64, _>(StandardNormal)) as f32;

@@ -38,12 +38,13 @@ pub enum EaseError {
     Stopped,
 }
 
-/// Bytes that [`fit`] needs at most: 8 for every pair of items, and a little for each item. Time is that of about
+/// Bytes that [`fit`] needs at most, the result included: 8 for every pair of items, and up to 5 kB for each item. Time is that of about
 /// items³ multiplications. A caller refuses beforehand what is too much.
 pub fn bytes(items: usize) -> u64 {
-    let padded = (items as u64).div_ceil(tiles::SIZE as u64) * tiles::SIZE as u64;
-    // Two lower triangles in 64 bits, or one and the result in 32 bits, with whole tiles on the diagonal.
-    padded.saturating_mul(padded.saturating_add(tiles::SIZE as u64)).saturating_mul(8)
+    let padded = (items as u64).div_ceil(tiles::SIZE as u64).saturating_mul(tiles::SIZE as u64);
+    // Two triangles in 64 bits with whole tiles on the diagonal, of which the second makes room for the result in 32
+    // bits; besides a column of tiles and the inverses of those on the diagonal.
+    padded.saturating_mul(padded.saturating_add(3 * tiles::SIZE as u64)).saturating_mul(8)
 }
 
 /// Fits B = I − P diag(1 / diag P) with P = (XᵀX + λI)⁻¹, X being `interactions` (users × items) as they are, negative

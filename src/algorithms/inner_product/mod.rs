@@ -120,7 +120,8 @@ fn search(
             pass(&block, packed, &mut searches, together, room);
             let tiles = block.items.chunks_exact(LANES).zip(&room.products).zip(&room.reached);
             for ((items, products), reached) in tiles {
-                for ((index, products), _) in together.iter().zip(products).zip(reached).filter(|(_, reached)| **reached)
+                for ((index, products), _) in
+                    together.iter().zip(products).zip(reached).filter(|(_, reached)| **reached)
                 {
                     let seen = wanted.seen_by(searches[*index].user);
                     searches[*index].offer(items, products, count, seen);
@@ -148,7 +149,8 @@ fn pass(block: &Block<'_>, packed: &Packed, searches: &mut [Search], together: &
     room.reached.resize(tiles, [false; TOGETHER]);
     // The missing users of the last few are the first again.
     let of: [&Search; TOGETHER] = std::array::from_fn(|slot| &searches[*together.get(slot).unwrap_or(&together[0])]);
-    let estimated = |search: &Search| (f64::from(search.least) - 2.0 * search.rounding(block.length)).next_down() as f32;
+    let estimated =
+        |search: &Search| (f64::from(search.least) - 2.0 * search.rounding(block.length)).next_down() as f32;
     let users = Users {
         rows: of.map(|search| search.row.as_slice()),
         tails: of.map(|search| search.tail),

@@ -120,25 +120,29 @@ vectorized! {
             let mut sums = [[0.0; LANES]; TOGETHER];
             add_products(head, [head_of_a, head_of_b, head_of_c, head_of_d], &mut sums);
             let mut any = false;
-            for user in 0..TOGETHER {
-                for lane in 0..LANES {
-                    any |= sums[user][lane] + users.tails[user] * tails[lane] >= users.estimated_least[user];
-                }
+            for (user, sums) in sums.iter().enumerate() {
+                any |= may_reach(sums, tails, users.tails[user], users.estimated_least[user]);
             }
             *reached = [false; TOGETHER];
             if any {
                 add_products(tail, [tail_of_a, tail_of_b, tail_of_c, tail_of_d], &mut sums);
-                for user in 0..TOGETHER {
-                    let mut any = false;
-                    for lane in 0..LANES {
-                        any |= sums[user][lane] >= users.least[user];
-                    }
-                    reached[user] = any;
+                for (user, sums) in sums.iter().enumerate() {
+                    reached[user] = may_reach(sums, &[0.0; LANES], 0.0, users.least[user]);
                 }
                 *products = sums;
             }
         }
     }
+}
+
+/// Whether any product may reach something once products of the tails are added.
+#[inline(always)]
+fn may_reach(sums: &[f32; LANES], tails: &[f32; LANES], tail: f32, least: f32) -> bool {
+    let mut any = false;
+    for lane in 0..LANES {
+        any |= sums[lane] + tail * tails[lane] >= least;
+    }
+    any
 }
 
 #[inline(always)]

@@ -54,12 +54,9 @@ fn fit<I: Iterator<Item = (u32, f64)>>(
     keep_going: KeepGoing<'_>,
 ) -> Result<ItemNeighbors, NeighborsError> {
     let ranked = Ranked::new(interactions.rows(), interactions.columns(), row)?;
-    let lists = with_common!(
-        parameters,
-        ranked.is_binary(),
-        compare_all(&ranked, interactions.rows(), parameters, keep_going)
-    )
-    .ok_or(NeighborsError::Stopped)?;
+    let lists =
+        with_common!(parameters, ranked.is_binary(), compare_all(&ranked, interactions.rows(), parameters, keep_going))
+            .ok_or(NeighborsError::Stopped)?;
     let Ranked { order, .. } = ranked;
     Ok(ItemNeighbors::from_ranked(&order, lists, parameters.neighbors))
 }
@@ -113,7 +110,14 @@ struct Scratch<C> {
 impl<C: Common> Scratch<C> {
     fn new(items: usize) -> Self {
         let common = Box::new(Sums { sums: [0.0; BLOCK], counts: [0.0; BLOCK] });
-        Self { sums: vec![C::default(); items], own: Best::default(), floors: Vec::new(), uses: 0, common, found: Box::new(Promising::new()) }
+        Self {
+            sums: vec![C::default(); items],
+            own: Best::default(),
+            floors: Vec::new(),
+            uses: 0,
+            common,
+            found: Box::new(Promising::new()),
+        }
     }
 }
 
@@ -219,8 +223,11 @@ impl Comparison<'_> {
                 }
             }
             sums.fill(C::default());
-            let others =
-                Others { factors: &self.factors[start..end], terms: &self.terms[start..end], floors: &floors[start..end] };
+            let others = Others {
+                factors: &self.factors[start..end],
+                terms: &self.terms[start..end],
+                floors: &floors[start..end],
+            };
             let least = similarity_of(own.floor());
             look_through(self.measure, self.side(rank), others, common, least, found);
             for (place, similarity) in found.iter() {

@@ -14,6 +14,8 @@ mod ranked;
 mod scan;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_users;
 mod users;
 
 pub use items::{cost, items, weighted_items};

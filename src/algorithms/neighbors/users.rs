@@ -231,7 +231,8 @@ fn explain<C: Common>(
         let weight_of = |item: &u32| items.binary_search(item).ok().and_then(|at| usable(*weights.get(at)?));
         common_terms::<C>(&own, entries_above_zero(of.known, neighbor as usize), &mut terms);
         let sum: f64 = terms.iter().map(|(_, term)| term).sum();
-        for (place, weight) in list.iter().enumerate().filter_map(|(place, (item, _))| Some((place, weight_of(item)?))) {
+        for (place, weight) in list.iter().enumerate().filter_map(|(place, (item, _))| Some((place, weight_of(item)?)))
+        {
             for (row, term) in &terms {
                 parts[row * shown + place] += f64::from(similarity) * (term / sum) * weight;
             }
@@ -250,11 +251,7 @@ fn explain<C: Common>(
 }
 
 /// The terms of the sum over common entries, each with its place in `own`. Both ascend.
-fn common_terms<C: Common>(
-    own: &[(u32, f32)],
-    other: impl Iterator<Item = (u32, f32)>,
-    terms: &mut Vec<(usize, f64)>,
-) {
+fn common_terms<C: Common>(own: &[(u32, f32)], other: impl Iterator<Item = (u32, f32)>, terms: &mut Vec<(usize, f64)>) {
     terms.clear();
     let mut place = 0;
     for (item, of_other) in other {

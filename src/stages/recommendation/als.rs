@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 use polars::prelude::{
-    DataFrame, DataType, IntoColumn, ListBuilderTrait, ListPrimitiveChunkedBuilder, IntoSeries, Float32Type, Series,
+    DataFrame, DataType, Float32Type, IntoColumn, IntoSeries, ListBuilderTrait, ListPrimitiveChunkedBuilder, Series,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::files;
 use super::interactions::{self, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
-use super::files;
 use crate::algorithms::als::{self as kernel, AlsError};
 use crate::algorithms::inner_product;
 use crate::algorithms::sparse::Csr;
@@ -17,7 +17,7 @@ use crate::algorithms::wanted::Wanted;
 use crate::algorithms::weighting::{Documents, Weighting, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
-use crate::stages::contract::{Failure, StageContext};
+use crate::stages::contract::{Failure, StageConfig, StageContext};
 use crate::stages::model::Model;
 use crate::table::{Column, TableSchema};
 
@@ -26,11 +26,12 @@ recommender! {
     /// few numbers, whose product says how well they go together.
     ///
     /// With x a user's and y an item's factors, it minimizes the sum over the pairs that met of c (1 − x·y)² + the sum
-    /// over all pairs of `unobserved_weight` · (x·y)² + `regularization` · (the sum over users of
-    /// (n + `unobserved_weight` · items)^`regularization_exponent` · ‖x‖² + the same of items), n being the number of
-    /// the user's items. The confidence c of a pair is what `weighting` makes of its weight. Source: Hu, Koren and
-    /// Volinsky 2008, whose penalty is the exponent 0; Rendle et al. 2021, "Revisiting the performance of iALS on item
-    /// recommendation benchmarks", whose is 1.
+    /// over all pairs of `unobserved_weight` · (x·y)² + `regularization` · (the sum over users of p ‖x‖² + the same of
+    /// items). Here p is (n + `unobserved_weight` · items)^`regularization_exponent`, n being the number of the user's
+    /// items, over its mean, so that `regularization` is the mean penalty whatever the exponent and the size of the
+    /// data. The confidence c of a pair is what `weighting` makes of its weight. Source: Hu, Koren and Volinsky 2008,
+    /// whose penalty is the exponent 0; Rendle et al. 2021, "Revisiting the performance of iALS on item recommendation
+    /// benchmarks", whose is 1.
     ///
     /// Beside the recommendations it gives `user_factors` and `item_factors`, one row each with a list of numbers. A
     /// model that is applied on a later night describes the users anew by what they have then, those who came after
@@ -47,7 +48,7 @@ recommender! {
         #[serde(default = "default_iterations")]
         #[schemars(range(min = 1, max = 200))]
         iterations: usize,
-        /// How much large factors cost.
+        /// How much large factors cost: the mean penalty of a user or an item.
         #[serde(default = "default_regularization")]
         #[schemars(range(min = 0))]
         regularization: f64,
@@ -67,7 +68,12 @@ recommender! {
         solver: Solver,
     }
 }
-recommender_stage!(Als, "als", requires: [], outputs: ["user_factors", "item_factors"]);
+recommender_stage!(Als, requires: [], outputs: ["user_factors", "item_factors"]);
+
+impl StageConfig for Als {
+    const KIND: &'static str = "als";
+    const FAMILY: &'static str = "recommendation";
+}
 
 /// What the confidence of a pair is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -131,10 +137,12 @@ fn default_exponent() -> f64 {
 }
 
 fn default_unobserved_weight() -> f64 {
-    0.1
+    1.0
 }
 
 const ITEMS: &str = "item_factors.parquet";
+/// λ as the kernel has it, by which later users are folded in.
+const PENALTY: &str = "penalty.json";
 const FACTORS: &str = "factors";
 
 /// The factors of users and items; of the users only where they were fitted.
@@ -142,6 +150,8 @@ pub struct Factors {
     users: Option<Array2<f32>>,
     items: Array2<f32>,
     loss: Vec<f64>,
+    /// λ as the kernel has it, not over the mean.
+    regularization: f64,
 }
 
 impl Recommender for Als {
@@ -153,10 +163,7 @@ impl Recommender for Als {
 
     fn more_outputs(&self, user: &Column, item: &Column) -> Vec<(&'static str, TableSchema)> {
         let table = |id: &Column| TableSchema {
-            columns: vec![
-                id.clone(),
-                Column::new(FACTORS, DataType::List(Box::new(DataType::Float32))),
-            ],
+            columns: vec![id.clone(), Column::new(FACTORS, DataType::List(Box::new(DataType::Float32)))],
             key: vec![id.name.clone()],
             ..TableSchema::default()
         };
@@ -173,13 +180,14 @@ impl Recommender for Als {
 
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Factors, Failure> {
         let confidence = self.weighting.of(&scene.known.weights)?;
-        let parameters = self.parameters(context.seed);
+        let regularization = self.regularization / self.mean_penalty(&confidence);
+        let parameters = self.parameters(regularization, context.seed);
         let fitted = kernel::fit(&confidence, &parameters, &|| !context.cancel.is_set());
         let kernel::Factors { users, items, loss } = fitted.map_err(|error| match error {
             AlsError::Stopped => Failure::Cancelled,
             other => Failure::data(format!("failed to {other}")),
         })?;
-        Ok(Factors { users: Some(users), items, loss })
+        Ok(Factors { users: Some(users), items, loss, regularization })
     }
 
     fn recommend(
@@ -194,7 +202,7 @@ impl Recommender for Als {
             Some(users) if scene.is_own => users,
             _ => {
                 let histories = self.weighting.of(&scene.histories.weights)?;
-                folded = kernel::fold_in(&histories, &fitted.items, &self.parameters(0));
+                folded = kernel::fold_in(&histories, &fitted.items, &self.parameters(fitted.regularization, 0));
                 &folded
             }
         };
@@ -208,7 +216,7 @@ impl Recommender for Als {
         lists: &[Vec<(u32, f64)>],
     ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
         let histories = self.weighting.of(&scene.histories.weights)?;
-        Ok(kernel::because(&histories, &fitted.items, &self.parameters(0), lists))
+        Ok(kernel::because(&histories, &fitted.items, &self.parameters(fitted.regularization, 0), lists))
     }
 
     fn facts(&self, fitted: &Factors, _: &Scene<'_>) -> Vec<Fact> {
@@ -226,14 +234,16 @@ impl Recommender for Als {
         )];
         if let [.., before, last] = fitted.loss.as_slice() {
             let change = format::percent((before - last) / before.abs().max(f64::MIN_POSITIVE));
-            facts.push(Fact::new("loss", format!("{}, {change} less than one iteration before", format::number(*last))));
+            facts
+                .push(Fact::new("loss", format!("{}, {change} less than one iteration before", format::number(*last))));
         }
         facts
     }
 
     fn files(&self, fitted: &Factors, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
         let frame = table(&fitted.items, &interactions.items, "item")?;
-        Ok(BTreeMap::from([(ITEMS.to_owned(), files::to_parquet(frame)?)]))
+        let regularization = serde_json::json!({ "regularization": fitted.regularization }).to_string().into_bytes();
+        Ok(BTreeMap::from([(ITEMS.to_owned(), files::to_parquet(frame)?), (PENALTY.to_owned(), regularization)]))
     }
 
     fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<Factors, Failure> {
@@ -249,16 +259,38 @@ impl Recommender for Als {
                 row.iter_mut().zip(list.iter()).for_each(|(slot, value)| *slot = value.unwrap_or(0.0));
             }
         }
-        Ok(Factors { users: None, items, loss: vec![] })
+        let json = model.files.get(PENALTY).map(Vec::as_slice).unwrap_or_default();
+        let penalty: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+        let regularization = penalty.get("regularization").and_then(serde_json::Value::as_f64);
+        let unreadable = || Failure::data(format!("the earlier model cannot be read: `{PENALTY}` names no penalty"));
+        let regularization = regularization.ok_or_else(unreadable)?;
+        Ok(Factors { users: None, items, loss: vec![], regularization })
     }
 }
 
 impl Als {
-    fn parameters(&self, seed: u64) -> kernel::Parameters {
+    /// The mean of (n + unobserved weight · others)^exponent over users and items.
+    fn mean_penalty(&self, pairs: &Csr) -> f64 {
+        let (users, items) = (pairs.rows() as f64, pairs.columns() as f64);
+        let mut of_items = vec![0_u32; pairs.columns()];
+        (0..pairs.rows()).flat_map(|user| pairs.row(user).0).for_each(|item| {
+            if let Some(count) = of_items.get_mut(*item as usize) {
+                *count += 1;
+            }
+        });
+        let penalty =
+            |count: f64, others: f64| (count + self.unobserved_weight * others).powf(self.regularization_exponent);
+        let of_users = (0..pairs.rows()).map(|user| penalty(pairs.row(user).0.len() as f64, items));
+        let sum: f64 = of_users.chain(of_items.iter().map(|count| penalty(f64::from(*count), users))).sum();
+        let mean = sum / (users + items);
+        if mean > 0.0 && mean.is_finite() { mean } else { 1.0 }
+    }
+
+    fn parameters(&self, regularization: f64, seed: u64) -> kernel::Parameters {
         kernel::Parameters {
             factors: self.factors,
             iterations: self.iterations,
-            regularization: self.regularization,
+            regularization,
             regularization_exponent: self.regularization_exponent,
             unobserved_weight: self.unobserved_weight,
             solver: match self.solver {

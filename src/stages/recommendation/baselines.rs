@@ -24,7 +24,10 @@ pub fn all(judged: &Judged<'_>) -> Vec<Baseline> {
         let ranking = popular::rank(scores);
         let users = trial.histories().weights.rows();
         let lists = popular::recommend(&ranking, 0..users, options.top, &wanted);
-        Baseline { name, lists: lists.into_iter().map(|list| list.into_iter().map(|(item, _)| item).collect()).collect() }
+        Baseline {
+            name,
+            lists: lists.into_iter().map(|list| list.into_iter().map(|(item, _)| item).collect()).collect(),
+        }
     };
     let mut found = vec![of("popularity of all time".to_owned(), &counts(&known.weights))];
     if let Some(holdout) = options.holdout {
@@ -44,10 +47,7 @@ fn bought_last(trial: &Trial, top: usize, wanted: &Wanted<'_>) -> Baseline {
         let wanted = wanted.by(user);
         histories.recent(user).into_iter().filter(|item| wanted(*item)).take(top).collect()
     };
-    Baseline {
-        name: "what they bought last".to_owned(),
-        lists: (0..histories.weights.rows()).map(of_user).collect(),
-    }
+    Baseline { name: "what they bought last".to_owned(), lists: (0..histories.weights.rows()).map(of_user).collect() }
 }
 
 /// For each item how many users have it.

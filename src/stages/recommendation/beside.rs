@@ -65,7 +65,8 @@ pub fn problems(inputs: &InputSchemas, options: &Options<'_>, moments: &[NaiveDa
         let Some((_, schema)) = inputs.many(port).first() else { continue };
         let expected = interactions.and_then(|schema| schema.column(id)).map(|column| &column.dtype);
         problems.extend(table_problems(schema, port, id, expected, one_row_each));
-        let missing = moments.iter().filter(|moment| !schema.snapshots.is_empty() && !schema.snapshots.contains(moment));
+        let missing =
+            moments.iter().filter(|moment| !schema.snapshots.is_empty() && !schema.snapshots.contains(moment));
         let missing: Vec<String> = missing.map(ToString::to_string).collect();
         if !missing.is_empty() && port != STOCK {
             let message = format!("the table at `{port}` has no snapshot of {}", missing.join(" and "));
@@ -88,15 +89,18 @@ fn option_problems(inputs: &InputSchemas, options: &Options<'_>) -> Vec<Problem>
             problems.push(Problem::new(Code::MissingInput, message).at(place));
         }
         (None, Some(_)) => {
-            let message = format!("the table at `{STOCK}` is there, but no `stock` that says which of its columns counts");
+            let message =
+                format!("the table at `{STOCK}` is there, but no `stock` that says which of its columns counts");
             problems.push(Problem::new(Code::MissingKey, message).at(["with"]));
         }
-        (Some(name), Some(schema)) => problems.extend(missing(schema, STOCK, name).map(|p| p.at(place)).or_else(|| {
-            let column = schema.column(name)?;
-            let counts = column.dtype.is_primitive_numeric() || column.dtype == DataType::Boolean;
-            let message = format!("`{name}` is {}; stock is a number, or true or false", type_name(&column.dtype));
-            (!counts).then(|| Problem::new(Code::WrongColumnType, message).at(place))
-        })),
+        (Some(name), Some(schema)) => {
+            problems.extend(missing(schema, STOCK, name).map(|p| p.at(place)).or_else(|| {
+                let column = schema.column(name)?;
+                let counts = column.dtype.is_primitive_numeric() || column.dtype == DataType::Boolean;
+                let message = format!("`{name}` is {}; stock is a number, or true or false", type_name(&column.dtype));
+                (!counts).then(|| Problem::new(Code::WrongColumnType, message).at(place))
+            }))
+        }
         (None, None) => {}
     }
     if let Some(limit) = options.diversity.and_then(|diversity| diversity.per_category.as_ref()) {
@@ -106,7 +110,9 @@ fn option_problems(inputs: &InputSchemas, options: &Options<'_>) -> Vec<Problem>
                 let message = format!("there is no table at `{ITEMS}` that could name the category");
                 problems.push(Problem::new(Code::MissingInput, message).at(place));
             }
-            Some((_, schema)) => problems.extend(missing(schema, ITEMS, &limit.column).map(|problem| problem.at(place))),
+            Some((_, schema)) => {
+                problems.extend(missing(schema, ITEMS, &limit.column).map(|problem| problem.at(place)))
+            }
         }
     }
     problems
@@ -132,7 +138,8 @@ fn table_problems(
     let alike = expected.is_none_or(|expected| expected == found || (expected.is_integer() && found.is_integer()));
     if !alike {
         let expected = expected.map(type_name).unwrap_or_default();
-        let message = format!("`{id}` is {} in the table at `{port}` and {expected} in the interactions", type_name(found));
+        let message =
+            format!("`{id}` is {} in the table at `{port}` and {expected} in the interactions", type_name(found));
         return Some(Problem::new(Code::WrongColumnType, message).at(["inputs", port]));
     }
     let keyed: Vec<&str> = schema.key.iter().map(String::as_str).filter(|name| *name != AS_OF).collect();

@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use self::describe::Described;
 use self::options::{BlockWeights, TextOptions};
+use super::beside;
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored, affordable};
-use super::beside;
 use crate::algorithms::content as kernel;
 use crate::algorithms::text::Vocabulary;
 use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
-use crate::stages::contract::{Failure, InputSchemas, StageContext};
+use crate::stages::contract::{Failure, InputSchemas, StageConfig, StageContext};
 use crate::stages::model::Model;
 
 recommender! {
@@ -60,7 +60,12 @@ recommender! {
         terms: TextOptions,
     }
 }
-recommender_stage!(Content, "content", requires: [beside::ITEMS], outputs: []);
+recommender_stage!(Content, requires: [beside::ITEMS], outputs: []);
+
+impl StageConfig for Content {
+    const KIND: &'static str = "content";
+    const FAMILY: &'static str = "recommendation";
+}
 
 /// How alike an interest and an item are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -140,7 +145,8 @@ impl Recommender for Content {
     fn facts(&self, fitted: &Described, _: &Scene<'_>) -> Vec<Fact> {
         let count = |number: usize| format::thousands(number as u64);
         let described = (0..fitted.items.len()).filter(|item| fitted.items.is_described(*item)).count();
-        let mut facts = vec![Fact::new("described", format!("{} of {} items", count(described), count(fitted.items.len())))];
+        let mut facts =
+            vec![Fact::new("described", format!("{} of {} items", count(described), count(fitted.items.len())))];
         if let Some(vocabulary) = &fitted.vocabulary {
             facts.push(Fact::new("terms", count(vocabulary.terms().len())));
         }

@@ -35,7 +35,9 @@ impl Common<'_> {
         let mut taken: HashMap<u32, usize> = HashMap::new();
         let mut chosen = Vec::with_capacity(count.min(pool.len()));
         while chosen.len() < count {
-            left.retain(|(item, ..)| self.category(*item).is_none_or(|c| taken.get(&c).copied().unwrap_or(0) < self.per_category));
+            left.retain(|(item, ..)| {
+                self.category(*item).is_none_or(|c| taken.get(&c).copied().unwrap_or(0) < self.per_category)
+            });
             let value = |one: &(u32, f64, f64)| (1.0 - self.strength) * relevance(one.1) - self.strength * one.2;
             let mut best: Option<(usize, f64)> = None;
             for (place, one) in left.iter().enumerate() {

@@ -105,9 +105,7 @@ pub struct Row {
 
 pub fn rows(outputs: &Outputs) -> Vec<Row> {
     let frame = outputs.tables[0].clone().collect().unwrap();
-    let text = |name: &str, row: usize| {
-        frame.column(name).unwrap().str().unwrap().get(row).map(str::to_owned)
-    };
+    let text = |name: &str, row: usize| frame.column(name).unwrap().str().unwrap().get(row).map(str::to_owned);
     let day = i32::try_from(midnight_us(run_date()) / 86_400_000_000).unwrap();
     let days = frame.column(AS_OF).unwrap().cast(&DataType::Int32).unwrap();
     let row = |row: usize| Row {

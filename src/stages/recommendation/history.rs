@@ -48,8 +48,7 @@ impl History {
         let (mut starts, mut items) = (Vec::with_capacity(users + 1), Vec::with_capacity(entries));
         let (mut weights, mut latest) = (Vec::with_capacity(entries), Vec::with_capacity(entries));
         starts.push(0);
-        let mut history =
-            History { weights: Csr::empty(0, 0), latest: vec![], orders: vec![], rows: 0, dropped: 0 };
+        let mut history = History { weights: Csr::empty(0, 0), latest: vec![], orders: vec![], rows: 0, dropped: 0 };
         for user in found {
             items.extend(user.items);
             weights.extend(user.weights);

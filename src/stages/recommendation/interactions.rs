@@ -64,10 +64,12 @@ impl Interactions {
         let orders = columns.order.map(|_| numbered(&frame, "order", vec![])).transpose()?.map(|(_, codes)| codes);
         let times = frame.column("time")?.i64()?;
         let weights = frame.column("weight")?.f64()?;
-        let endless = weights.iter().flatten().filter(|weight| !weight.is_finite() || weight.abs() > WEIGHT_MAX).count();
+        let endless =
+            weights.iter().flatten().filter(|weight| !weight.is_finite() || weight.abs() > WEIGHT_MAX).count();
         if endless > 0 {
             let name = columns.weight.unwrap_or_default();
-            let message = format!("`{name}` has {endless} values that are infinite or beyond 1e30; filter them out before");
+            let message =
+                format!("`{name}` has {endless} values that are infinite or beyond 1e30; filter them out before");
             return Err(Failure::data(message));
         }
         let mut rows: Vec<Row> = Vec::with_capacity(user_codes.len());

@@ -13,7 +13,7 @@ use crate::algorithms::wanted::Wanted;
 use crate::algorithms::weighting::{Documents, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
-use crate::stages::contract::{Failure, StageContext};
+use crate::stages::contract::{Failure, StageConfig, StageContext};
 use crate::stages::model::Model;
 
 recommender! {
@@ -49,7 +49,12 @@ recommender! {
         shrinkage: f64,
     }
 }
-recommender_stage!(ItemCf, "item_cf", requires: [], outputs: []);
+recommender_stage!(ItemCf, requires: [], outputs: []);
+
+impl StageConfig for ItemCf {
+    const KIND: &'static str = "item_cf";
+    const FAMILY: &'static str = "recommendation";
+}
 
 /// How alike two items are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

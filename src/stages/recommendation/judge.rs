@@ -97,18 +97,24 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
             coverage = found.catalog_coverage;
             let sample = sample(&found.users, &mut rng);
             let diversity = |lists: &[Vec<u32>]| variety.diversity(lists, &sample, k);
-            measures.extend(measure(&format!("diversity@{k}"), &diversity(&model), &diversity(&baseline.lists), &mut rng));
+            measures.extend(measure(
+                &format!("diversity@{k}"),
+                &diversity(&model),
+                &diversity(&baseline.lists),
+                &mut rng,
+            ));
         }
     }
     let mut told = vec![Fact::new("judged on", judged_on(judged, judged_users))];
     told.extend(trial.facts.clone());
     told.append(&mut facts);
+    told.push(Fact::new("baseline", format!("{}: the strongest of the simple lists", baseline.name)));
     told.push(Fact::new("unknown items", "items first seen after the split count as misses of all"));
     told.push(Fact::new("served model", "refitted on everything before the run date"));
     let mut evaluation = Evaluation {
         target: judged.item.to_owned(),
         model: judged.model.to_owned(),
-        baseline: format!("{}, the strongest of the simple lists", baseline.name),
+        baseline: baseline.name.clone(),
         headline: format!("ndcg@{deciding}"),
         measures,
         facts: told,
@@ -167,11 +173,12 @@ fn beside(
     let row = |name: &str, lists: &[Vec<u32>]| -> Vec<String> {
         let found = ranking::evaluate(lists, relevant, k, items);
         let mean = |values: &[f64]| ranking::mean(values).map_or("–".to_owned(), |mean| format!("{mean:.4}"));
-        let coverage = found.catalog_coverage.map_or("–".to_owned(), format::percent);
+        let coverage = found.catalog_coverage.map_or("–".to_owned(), |share| format!("{share:.4}"));
         vec![name.to_owned(), mean(&found.ndcg), mean(&found.recall), mean(&found.hit), coverage]
     };
     let mut rows = vec![row("model", model)];
-    let mut others: Vec<Vec<String>> = baselines.iter().chain(judged.beside).map(|one| row(&one.name, &one.lists)).collect();
+    let mut others: Vec<Vec<String>> =
+        baselines.iter().chain(judged.beside).map(|one| row(&one.name, &one.lists)).collect();
     others.sort_by(|a, b| b.get(1).cmp(&a.get(1)));
     rows.append(&mut others);
     Chart::Table {
@@ -188,13 +195,7 @@ fn beside(
 }
 
 /// The deciding measure by how active users were.
-fn slices(
-    trial: &Trial,
-    model: &[Vec<u32>],
-    baseline: &Baseline,
-    relevant: &[Vec<u32>],
-    k: usize,
-) -> Vec<Slice> {
+fn slices(trial: &Trial, model: &[Vec<u32>], baseline: &Baseline, relevant: &[Vec<u32>], k: usize) -> Vec<Slice> {
     let found = ranking::evaluate(model, relevant, k, 0);
     let beside = ranking::evaluate(&baseline.lists, relevant, k, 0);
     let orders = &trial.histories().orders;
@@ -209,24 +210,22 @@ fn slices(
         if (own.len() as u64) < TOLD_MIN {
             continue;
         }
-        let mean = |values: &[f64]| {
-            own.iter().filter_map(|place| values.get(*place)).sum::<f64>() / own.len() as f64
-        };
+        let mean = |values: &[f64]| own.iter().filter_map(|place| values.get(*place)).sum::<f64>() / own.len() as f64;
         slices.push(Slice::new(name, "users", own.len() as f64));
-        slices.push(Slice { baseline: Some(mean(&beside.ndcg)), ..Slice::new(name, format!("ndcg@{k}"), mean(&found.ndcg)) });
-        slices.push(Slice { baseline: Some(mean(&beside.hit)), ..Slice::new(name, format!("hit_rate@{k}"), mean(&found.hit)) });
+        slices.push(Slice {
+            baseline: Some(mean(&beside.ndcg)),
+            ..Slice::new(name, format!("ndcg@{k}"), mean(&found.ndcg))
+        });
+        slices.push(Slice {
+            baseline: Some(mean(&beside.hit)),
+            ..Slice::new(name, format!("hit_rate@{k}"), mean(&found.hit))
+        });
     }
     slices
 }
 
 /// The means of measures by the length of the lists, the model's and the baseline's.
-fn charts(
-    model: &[Vec<u32>],
-    baseline: &Baseline,
-    relevant: &[Vec<u32>],
-    items: usize,
-    top: usize,
-) -> Vec<Chart> {
+fn charts(model: &[Vec<u32>], baseline: &Baseline, relevant: &[Vec<u32>], items: usize, top: usize) -> Vec<Chart> {
     let lengths: Vec<usize> = CURVE_LENGTHS.into_iter().filter(|length| *length <= top).collect();
     let by_length = |lists: &[Vec<u32>]| -> Vec<(usize, Ranking)> {
         lengths.iter().map(|k| (*k, ranking::evaluate(lists, relevant, *k, items))).collect()

@@ -92,7 +92,8 @@ pub struct Layout<'a> {
 pub fn frame(interactions: &Interactions, parts: &[Lists], layout: &Layout<'_>) -> Result<DataFrame, Failure> {
     let rows: usize = parts.iter().flat_map(|part| &part.of_users).map(Vec::len).sum();
     let (mut users, mut items) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    let (mut days, mut ranks, mut scores) = (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let (mut days, mut ranks, mut scores) =
+        (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
     let (mut because, mut sources) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     let (mut probabilities, mut versions) = (Vec::new(), Vec::with_capacity(rows));
     for user in 0..interactions.users.len() {

@@ -47,11 +47,11 @@ macro_rules! recommender {
             weight: Option<String>,
             /// After this long a weight counts half; without it age does not matter.
             #[serde(default)]
-            half_life: Option<$crate::config::Span>,
+            half_life: Option<super::options::Length>,
             $($own)*
             /// How much of the newest past is held out to judge by.
             #[serde(default)]
-            holdout: Option<$crate::config::Span>,
+            holdout: Option<super::options::Length>,
             /// How many hold-outs, one before the other, get lists. The newest judges. The one before is what `hybrid`
             /// learns its weights from and `probability` its probabilities; 1 saves a third of the work.
             #[serde(default = "super::options::default_splits")]
@@ -84,8 +84,8 @@ macro_rules! recommender {
             /// Trades likeness to the user for difference within the list.
             #[serde(default)]
             diversity: Option<super::options::Diversity>,
-            /// Adds the column `probability`: how likely the user meets the item in a time as long as the hold-out,
-            /// learned from the hold-out before the one that judges.
+            /// Adds the column `probability`, by which lists are then ordered: how likely the user meets the item in a
+            /// time as long as the hold-out, learned from the hold-out before the one that judges.
             #[serde(default)]
             probability: bool,
             /// How lists are judged.
@@ -123,6 +123,9 @@ macro_rules! recommender {
         }
     };
 }
+
+/// A length of time, for the macro.
+pub type Length = Span;
 
 /// What has the options of every recommender.
 pub trait HasOptions {
@@ -446,7 +449,8 @@ impl Options<'_> {
                 "name the event time, or say `evaluate: strong_generalization` or `evaluate: none`",
             )),
             (true, Some(_), None) => {
-                problems.push(lacking("holdout", "say how much of the newest past is held out, such as `holdout: 30d`"));
+                problems
+                    .push(lacking("holdout", "say how much of the newest past is held out, such as `holdout: 30d`"));
             }
             (false, _, Some(_)) => {
                 let message = "nothing is held out by time, since `evaluate` says otherwise";

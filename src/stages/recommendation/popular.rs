@@ -2,17 +2,17 @@ use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
+use super::beside;
 use super::files;
 use super::interactions::{self, Decay, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
-use super::beside;
 use crate::algorithms::popular;
 use crate::algorithms::wanted::Wanted;
 use crate::config::Span;
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
-use crate::stages::contract::{Failure, InputSchemas, StageContext};
+use crate::stages::contract::{Failure, InputSchemas, StageConfig, StageContext};
 use crate::stages::model::Model;
 use crate::table::midnight_us;
 
@@ -39,7 +39,12 @@ recommender! {
         smoothing: f64,
     }
 }
-recommender_stage!(Popular, "popular", requires: [], outputs: []);
+recommender_stage!(Popular, requires: [], outputs: []);
+
+impl StageConfig for Popular {
+    const KIND: &'static str = "popular";
+    const FAMILY: &'static str = "recommendation";
+}
 
 fn default_smoothing() -> f64 {
     20.0
@@ -117,7 +122,12 @@ impl Recommender for Popular {
         Ok((0..scene.histories.weights.rows()).map(list).collect())
     }
 
-    fn because(&self, _: &Rankings, _: &Scene<'_>, lists: &[Vec<(u32, f64)>]) -> Result<Vec<Vec<Option<u32>>>, Failure> {
+    fn because(
+        &self,
+        _: &Rankings,
+        _: &Scene<'_>,
+        lists: &[Vec<(u32, f64)>],
+    ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
         Ok(lists.iter().map(|list| vec![None; list.len()]).collect())
     }
 
@@ -188,7 +198,8 @@ impl Popular {
         let (Some(by), Some(frame)) = (&self.by, &scene.as_of.users) else { return Ok(vec![]) };
         let values = frame.column(by)?.cast(&DataType::String)?;
         let values = values.str()?;
-        let users = interactions::places(frame.column(&self.user)?.as_materialized_series(), &scene.interactions.users)?;
+        let users =
+            interactions::places(frame.column(&self.user)?.as_materialized_series(), &scene.interactions.users)?;
         let mut groups = vec![None; scene.interactions.users.len()];
         for (user, value) in users.into_iter().zip(values.iter()) {
             if let Some(slot) = user.and_then(|user| groups.get_mut(user as usize)) {

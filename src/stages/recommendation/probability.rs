@@ -19,9 +19,9 @@ use crate::table::midnight_us;
 
 /// The file of the model.
 const FILE: &str = "probability.json";
-/// What the regression looks at: score, rank, buyers of the item, orders of the user, days since the last one, and
-/// whether the item is of the user's own.
-const COLUMNS: usize = 6;
+/// What the regression looks at: score, rank, buyers of the item, orders of the user, days since the last one; and
+/// whether the item is of the user's own, with what weight, and days since they last met.
+const COLUMNS: usize = 8;
 /// Rows above which the regression learns from every k-th only.
 const ROWS_MAX: usize = 500_000;
 /// The bins of the calibration curve.
@@ -58,17 +58,22 @@ impl Told {
         let days_since = (0..histories.weights.rows()).map(|user| {
             let own = histories.weights.start(user)..histories.weights.start(user + 1);
             let latest = histories.latest.get(own).unwrap_or_default().iter().max();
-            latest.map_or(36_525.0, |latest| now.saturating_sub(*latest) as f64 / 86_400e6)
+            latest.map_or(DAYS_MAX, |latest| days_between(*latest, now))
         });
         Told {
             buyers: buyers.into_iter().map(f64::ln_1p).collect(),
-            days_since: days_since.map(|days| days.max(0.0).ln_1p()).collect(),
+            days_since: days_since.map(f64::ln_1p).collect(),
             orders: histories.orders.iter().map(|orders| f64::from(*orders).ln_1p()).collect(),
         }
     }
 
     fn row(&self, trial: &Trial, user: usize, rank: usize, entry: &Entry) -> [f64; COLUMNS] {
-        let is_own = trial.histories().weights.row(user).0.binary_search(&entry.item).is_ok();
+        let histories = trial.histories();
+        let (items, weights) = histories.weights.row(user);
+        let own = items.binary_search(&entry.item).ok();
+        let weight = own.and_then(|place| weights.get(place)).copied().unwrap_or(0.0);
+        let latest = own.and_then(|place| histories.latest.get(histories.weights.start(user) + place));
+        let days = latest.map_or(0.0, |latest| days_between(*latest, midnight_us(trial.moment)));
         let of = |values: &[f64], place: usize| values.get(place).copied().unwrap_or(0.0);
         [
             entry.score,
@@ -76,9 +81,18 @@ impl Told {
             of(&self.buyers, entry.item as usize),
             of(&self.orders, user),
             of(&self.days_since, user),
-            f64::from(u8::from(is_own)),
+            f64::from(u8::from(own.is_some())),
+            weight.ln_1p(),
+            days.ln_1p(),
         ]
     }
+}
+
+/// What stands for never.
+const DAYS_MAX: f64 = 36_525.0;
+
+fn days_between(start_us: i64, end_us: i64) -> f64 {
+    (end_us.saturating_sub(start_us) as f64 / 86_400e6).clamp(0.0, DAYS_MAX)
 }
 
 fn was_met(trial: &Trial, user: usize, item: u32) -> bool {
@@ -114,18 +128,25 @@ impl Chances {
     }
 
     fn of(&self, row: [f64; COLUMNS]) -> f64 {
-        let scaled = row.iter().zip(&self.means).zip(&self.deviations).map(|((value, mean), deviation)| (value - mean) / deviation);
+        let scaled = row
+            .iter()
+            .zip(&self.means)
+            .zip(&self.deviations)
+            .map(|((value, mean), deviation)| (value - mean) / deviation);
         let linear = self.intercept + scaled.zip(&self.coefficients).map(|(x, w)| x * w).sum::<f64>();
         1.0 / (1.0 + (-linear).exp())
     }
 
-    /// Writes the probabilities into the lists.
+    /// Writes the probabilities into the lists, and orders them by these; of equal ones the item with the lower index
+    /// comes first.
     pub fn apply(&self, lists: &mut Lists, trial: &Trial) {
         let told = Told::of(trial);
         for (user, list) in lists.of_users.iter_mut().enumerate() {
             for (rank, entry) in list.iter_mut().enumerate() {
                 entry.probability = Some(self.of(told.row(trial, user, rank, entry)));
             }
+            let chance = |entry: &Entry| entry.probability.unwrap_or(0.0);
+            list.sort_by(|a, b| chance(b).total_cmp(&chance(a)).then(a.item.cmp(&b.item)));
         }
     }
 

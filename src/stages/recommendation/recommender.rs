@@ -226,7 +226,13 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
     let dtypes = dtypes(&table.schema, &options);
     let interactions = Interactions::read(
         table,
-        &Columns { user: options.user, item: options.item, time: options.time, order: options.order, weight: options.weight },
+        &Columns {
+            user: options.user,
+            item: options.item,
+            time: options.time,
+            order: options.order,
+            weight: options.weight,
+        },
         context.run_date,
         beside.ids(beside::USERS, options.user)?,
         beside.ids(beside::ITEMS, options.item)?,
@@ -326,6 +332,8 @@ impl<R: Recommender> Work<'_, R> {
         }
         let trial = trial_of(last)?;
         let (mut lists, facts, watch) = self.fit_and_serve(&trial)?;
+        // What is served is learned last, from the lists as the model orders them.
+        let served = options.probability.then(|| Chances::learn(&lists, &trial)).flatten();
         let judged = chances.as_ref().map(|chances| {
             chances.apply(&mut lists, &trial);
             probability::judge(&lists, &trial, seed)
@@ -348,8 +356,7 @@ impl<R: Recommender> Work<'_, R> {
         evaluation.measures.extend(measures);
         evaluation.charts.extend(charts);
         evaluation.watch.extend(watch.into_iter().chain(warnings));
-        // What is served was learned last.
-        let served = options.probability.then(|| Chances::learn(&lists, &trial)).flatten().or(chances);
+        let served = served.or(chances);
         if options.evaluate == Evaluate::Time {
             parts.push(lists);
         }
@@ -432,12 +439,7 @@ pub fn affordable(cost: u64, cost_max: u64, what: &str, help: &str) -> Result<()
 
 /// The stage of a recommender's parameters. Two traits cannot both have a blanket `impl Stage`.
 macro_rules! recommender_stage {
-    ($name:ident, $kind:literal, requires: [$($port:expr),*], outputs: [$($output:literal),*]) => {
-        impl $crate::stages::contract::StageConfig for $name {
-            const KIND: &'static str = $kind;
-            const FAMILY: &'static str = "recommendation";
-        }
-
+    ($name:ident, requires: [$($port:expr),*], outputs: [$($output:literal),*]) => {
         impl $crate::stages::contract::Stage for $name {
             fn inputs(&self) -> Vec<$crate::stages::contract::InputPort> {
                 super::recommender::inputs(&[$($port),*])

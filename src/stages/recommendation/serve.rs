@@ -97,7 +97,12 @@ pub fn ranking(scene: &Scene<'_>, options: &Options<'_>) -> Vec<(u32, f64)> {
 
 /// Gives those whose lists are short the most popular items that are not on them: everyone with interactions, and
 /// everyone whom the table of users names.
-pub fn fill_up(lists: &mut Lists, scene: &Scene<'_>, wanted: &Wanted<'_>, options: &Options<'_>) -> Result<(), Failure> {
+pub fn fill_up(
+    lists: &mut Lists,
+    scene: &Scene<'_>,
+    wanted: &Wanted<'_>,
+    options: &Options<'_>,
+) -> Result<(), Failure> {
     let ranking = ranking(scene, options);
     let named = scene.as_of.named_users(scene.interactions, options.user)?;
     let top = options.top;
@@ -117,7 +122,12 @@ pub fn fill_up(lists: &mut Lists, scene: &Scene<'_>, wanted: &Wanted<'_>, option
     Ok(())
 }
 
-pub fn diverse(scored: Scored, scene: &Scene<'_>, diversity: &Diversity, options: &Options<'_>) -> Result<Scored, Failure> {
+pub fn diverse(
+    scored: Scored,
+    scene: &Scene<'_>,
+    diversity: &Diversity,
+    options: &Options<'_>,
+) -> Result<Scored, Failure> {
     let items = scene.known.weights.columns();
     let alike = if diversity.strength > 0.0 { alike(scene)? } else { vec![vec![]; items] };
     let categories = diversity.per_category.as_ref().map(|limit| categories(scene, &limit.column, options.item));
@@ -138,7 +148,8 @@ fn alike(scene: &Scene<'_>) -> Result<Vec<Vec<(u32, f64)>>, Failure> {
     let found = neighbors::weighted_items(&scene.known.weights, &weights, &parameters, &|| true);
     let found = found.map_err(super::neighbors::failure)?;
     let of_item = |item: usize| {
-        let mut own: Vec<(u32, f64)> = found.of(item).iter().map(|(other, cosine)| (*other, f64::from(*cosine))).collect();
+        let mut own: Vec<(u32, f64)> =
+            found.of(item).iter().map(|(other, cosine)| (*other, f64::from(*cosine))).collect();
         own.sort_unstable_by_key(|(other, _)| *other);
         own
     };
@@ -193,7 +204,9 @@ pub fn facts(scene: &Scene<'_>, now: &Trial, served: &Lists, options: &Options<'
         let nothing = match (none, new) {
             (0, _) => String::new(),
             (none, 0) => format!(", {} none", format::thousands(none)),
-            (none, new) => format!(", {} none, {} of them without any history", format::thousands(none), format::thousands(new)),
+            (none, new) => {
+                format!(", {} none, {} of them without any history", format::thousands(none), format::thousands(new))
+            }
         };
         let help = match options.cold_start {
             ColdStart::None => "; `cold_start: popular` would fill their lists",

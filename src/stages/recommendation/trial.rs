@@ -164,7 +164,8 @@ impl Trial {
         let all = interactions.history(Decay::default(), |_| true)?;
         let asked = draw(&all.weights, held_out, seed);
         let is_held = |user: u32| asked.get(user as usize).is_some_and(|items| !items.is_empty());
-        let is_asked = |row: &Row| asked.get(row.user as usize).is_some_and(|items| items.binary_search(&row.item).is_ok());
+        let is_asked =
+            |row: &Row| asked.get(row.user as usize).is_some_and(|items| items.binary_search(&row.item).is_ok());
         let decay = decay(options, run_date);
         let known = interactions.history(decay, |row| !is_held(row.user))?;
         let given = interactions.history(decay, |row| is_held(row.user) && !is_asked(row))?;
@@ -180,7 +181,10 @@ impl Trial {
                     (held_out.fold_in * 100.0).round()
                 ),
             ),
-            Fact::new("mind", "a random split: the model knows what is popular later, so it looks better than it will be"),
+            Fact::new(
+                "mind",
+                "a random split: the model knows what is popular later, so it looks better than it will be",
+            ),
             Fact::new(
                 "interactions",
                 format!("{} rows, {} user–item pairs of the others", count(known.rows), count(known.weights.entries())),

@@ -12,7 +12,7 @@ use crate::algorithms::wanted::Wanted;
 use crate::algorithms::weighting::{self, Documents, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
-use crate::stages::contract::{Failure, StageContext};
+use crate::stages::contract::{Failure, StageConfig, StageContext};
 use crate::stages::model::Model;
 
 recommender! {
@@ -52,7 +52,12 @@ recommender! {
         most_users: usize,
     }
 }
-recommender_stage!(UserCf, "user_cf", requires: [], outputs: []);
+recommender_stage!(UserCf, requires: [], outputs: []);
+
+impl StageConfig for UserCf {
+    const KIND: &'static str = "user_cf";
+    const FAMILY: &'static str = "recommendation";
+}
 
 /// How alike two users are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -127,8 +132,7 @@ impl Recommender for UserCf {
     }
 
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Community, Failure> {
-        let weights =
-            Weights::fit(&scene.known.weights, weighting::Weighting::from(self.weighting), Documents::Users);
+        let weights = Weights::fit(&scene.known.weights, weighting::Weighting::from(self.weighting), Documents::Users);
         let known = apply(&weights, &scene.known.weights)?;
         let postings = Postings::build(&known, Some(&scene.known.latest), self.most_users);
         let help = "lower `most_users`, or filter out items that nearly everyone has";
@@ -204,19 +208,16 @@ impl Recommender for UserCf {
 
 impl UserCf {
     fn parameters(&self) -> kernel::Parameters {
-        kernel::Parameters {
-            similarity: self.similarity.into(),
-            neighbors: self.neighbors,
-            shrinkage: self.shrinkage,
-        }
+        kernel::Parameters { similarity: self.similarity.into(), neighbors: self.neighbors, shrinkage: self.shrinkage }
     }
 
     /// What the cap changes: the share of the first ten items of some users, evenly spread, that are there without it
     /// as well. `None` where finding out would take too long.
     fn same(&self, community: &Community, scene: &Scene<'_>) -> Result<Option<(f64, usize)>, Failure> {
         const FIRST: usize = 10;
-        let with_items: Vec<usize> =
-            (0..scene.histories.weights.rows()).filter(|user| !scene.histories.weights.row(*user).0.is_empty()).collect();
+        let with_items: Vec<usize> = (0..scene.histories.weights.rows())
+            .filter(|user| !scene.histories.weights.row(*user).0.is_empty())
+            .collect();
         let step = with_items.len().div_ceil(COMPARED).max(1);
         let users: Vec<usize> = with_items.into_iter().step_by(step).collect();
         let exact = Postings::build(&community.known, Some(&scene.known.latest), usize::MAX);

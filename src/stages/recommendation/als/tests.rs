@@ -52,6 +52,7 @@ fn threads_do_not_matter_and_the_solver_hardly() {
         pool.install(|| run(&small(with), ports(&two_tastes()))).tables[0].clone().collect().unwrap()
     };
     assert!(frame(json!({}), 1).equals_missing(&frame(json!({}), 3)));
-    let list = |solver: &str| served(&run(&small(json!({"solver": solver, "iterations": 60})), ports(&two_tastes())), 2);
+    let list =
+        |solver: &str| served(&run(&small(json!({"solver": solver, "iterations": 60})), ports(&two_tastes())), 2);
     assert_eq!(list("conjugate_gradient")[0], list("cholesky")[0]);
 }

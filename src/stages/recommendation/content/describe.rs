@@ -90,7 +90,9 @@ impl Content {
             self.vector.iter().map(|name| vectors(frame, name, &places, items)).collect::<Result<_, _>>()?;
         let mut blocks: Vec<Block<'_>> = Vec::new();
         blocks.extend(texts.as_ref().map(|rows| Block { weight: self.weights.text, content: Says::Sparse(rows) }));
-        blocks.extend(categories.as_ref().map(|rows| Block { weight: self.weights.category, content: Says::Sparse(rows) }));
+        blocks.extend(
+            categories.as_ref().map(|rows| Block { weight: self.weights.category, content: Says::Sparse(rows) }),
+        );
         blocks.extend(numbers.as_ref().map(|values| Block {
             weight: self.weights.number,
             content: Says::Numbers { values, steps: (frame.height() / ITEMS_A_STEP).clamp(1, STEPS) },
@@ -148,9 +150,9 @@ impl Content {
         for (number, slot) in (0_u32..).zip(levels.values_mut()) {
             *slot = number;
         }
-        let triples = found.into_iter().filter_map(|(place, index, level)| {
-            levels.get(&(index, level)).map(|column| (place, *column, 1.0))
-        });
+        let triples = found
+            .into_iter()
+            .filter_map(|(place, index, level)| levels.get(&(index, level)).map(|column| (place, *column, 1.0)));
         Csr::from_triples(items, levels.len().max(1), triples.collect(), Duplicates::Once)
             .map_err(|error| Failure::data(format!("failed to {error}")))
     }

@@ -64,7 +64,8 @@ fn what_is_not_described_is_not_recommended() {
     assert_eq!((reason.user, reason.because.as_deref()), (1, Some("m1")));
     assert_eq!(fact(outputs.evaluation.as_ref().unwrap(), "described"), "4 of 6 items");
     let filled = stage::<Content>(json!({"category": ["kind"], "cold_start": "popular", "top": 3}));
-    let found: Vec<_> = rows(&run(&filled, ports(catalog()))).into_iter().filter(|row| row.served && row.user == 3).collect();
+    let found: Vec<_> =
+        rows(&run(&filled, ports(catalog()))).into_iter().filter(|row| row.served && row.user == 3).collect();
     let told: Vec<(&str, &str)> = found.iter().map(|row| (row.item.as_str(), row.source.as_str())).collect();
     assert_eq!(told, [("m1", "popular"), ("l1", "popular")]);
 }

@@ -5,7 +5,7 @@ use polars::prelude::{DataType, col};
 use rayon::prelude::*;
 
 use super::super::interactions::{self, Interactions};
-use super::super::lists::{BECAUSE, RANK, SCORE, SOURCE, VERSION, PROBABILITY};
+use super::super::lists::{BECAUSE, PROBABILITY, RANK, SCORE, SOURCE, VERSION};
 use super::PORT;
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, NamedTable};
@@ -113,12 +113,14 @@ impl Tables {
             let frame = table.frame.select(own).collect()?;
             let places = |name: &str, ids| interactions::places(frame.column(name)?.as_materialized_series(), ids);
             let days = frame.column(AS_OF)?.cast(&DataType::Int32)?;
-            let numbers = days.i32()?.iter().zip(frame.column(RANK)?.i64()?.iter()).zip(frame.column(SCORE)?.f64()?.iter());
+            let numbers =
+                days.i32()?.iter().zip(frame.column(RANK)?.i64()?.iter()).zip(frame.column(SCORE)?.f64()?.iter());
             let ids = places(user, &interactions.users)?.into_iter().zip(places(item, &interactions.items)?);
             let ids = ids.zip(places(BECAUSE, &interactions.items)?);
             let mut rows = Vec::with_capacity(frame.height());
             for (((user, item), because), ((day, rank), score)) in ids.zip(numbers) {
-                let (Some(user), Some(item), Some(day), Some(rank), Some(score)) = (user, item, day, rank, score) else {
+                let (Some(user), Some(item), Some(day), Some(rank), Some(score)) = (user, item, day, rank, score)
+                else {
                     continue;
                 };
                 let rank = rank.clamp(1, i64::from(u32::MAX)) as u32;

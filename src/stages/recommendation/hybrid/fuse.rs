@@ -78,7 +78,12 @@ mod tests {
     use super::*;
 
     fn list(items: &[(u32, f64)]) -> Vec<Candidate> {
-        let of = |(rank, (item, score)): (u32, &(u32, f64))| Candidate { item: *item, rank, score: *score, because: Some(*item + 100) };
+        let of = |(rank, (item, score)): (u32, &(u32, f64))| Candidate {
+            item: *item,
+            rank,
+            score: *score,
+            because: Some(*item + 100),
+        };
         (1..).zip(items).map(of).collect()
     }
 

@@ -19,20 +19,16 @@ const ROUNDS: usize = 20;
 /// A step counts only if it raises the NDCG by more than this share: less is chance.
 const GAIN_MIN: f64 = 0.002;
 
-/// What weights are learned from.
-pub struct Lesson<'a> {
-    pub parts: &'a [OfPart],
-    /// What counted for each user.
-    pub relevant: &'a [Vec<u32>],
-    /// How many orders each user had.
-    pub orders: &'a [u32],
+/// How weights are learned.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson {
+    /// How many parts there are.
+    pub parts: usize,
     pub method: Method,
     /// c of the reciprocal rank, where it is given.
     pub constant: Option<f64>,
     /// The length of the lists that are judged.
     pub length: usize,
-    /// Users with at most so many orders get weights of their own.
-    pub few_orders: u32,
 }
 
 /// The weights of all users, and of those with few orders.
@@ -44,75 +40,99 @@ pub struct Learned {
     pub users: [usize; 2],
 }
 
-impl Lesson<'_> {
-    /// Equal weights: where there is nothing to learn from.
-    fn equal(&self) -> Fusion {
-        let constant = self.constant.unwrap_or(CONSTANTS[CONSTANTS.len() - 1]);
-        Fusion { method: self.method, weights: vec![1.0; self.parts.len()], constant }
-    }
+/// What is learned from: the users of one or more hold-outs for whom something counted.
+#[derive(Default)]
+pub struct Seen {
+    all: Vec<Prepared>,
+    few: Vec<Prepared>,
+    rest: Vec<Prepared>,
+    users: [usize; 2],
+}
 
-    /// Starts from each part alone and from all alike, and moves one weight at a time while that helps.
-    pub fn learn(&self) -> Learned {
-        let told: Vec<usize> =
-            (0..self.relevant.len()).filter(|user| self.relevant.get(*user).is_some_and(|items| !items.is_empty())).collect();
-        let has_few = |user: &usize| self.orders.get(*user).is_some_and(|orders| *orders <= self.few_orders);
+impl Seen {
+    /// Adds a hold-out: what each part recommended, what counted for each user, and how many orders each had.
+    pub fn add(&mut self, parts: &[OfPart], relevant: &[Vec<u32>], orders: &[u32], few_orders: u32) {
+        let told = |user: &usize| relevant.get(*user).is_some_and(|items| !items.is_empty());
+        let told: Vec<usize> = (0..relevant.len()).filter(told).collect();
+        let has_few = |user: &usize| orders.get(*user).is_some_and(|orders| *orders <= few_orders);
         let few: Vec<usize> = told.iter().copied().filter(has_few).collect();
         let rest: Vec<usize> = told.iter().copied().filter(|user| !has_few(user)).collect();
         let prepared = |users: &[usize]| -> Vec<Prepared> {
-            let of = |user: &usize| {
-                Prepared::of(self.parts, *user, self.relevant.get(*user).map(Vec::as_slice).unwrap_or_default())
-            };
+            let of =
+                |user: &usize| Prepared::of(parts, *user, relevant.get(*user).map(Vec::as_slice).unwrap_or_default());
             spread(users).par_iter().map(of).collect()
         };
-        let all = self.best(&prepared(&told), None);
-        let users = [told.len(), few.len()];
-        if few.len() < GROUP_MIN || rest.len() < GROUP_MIN {
-            return Learned { few: all.clone(), all, users };
-        }
-        let of_few = self.best(&prepared(&few), Some(&all));
-        let of_rest = self.best(&prepared(&rest), Some(&all));
-        Learned { all: of_rest, few: of_few, users }
+        self.users[0] += told.len();
+        self.users[1] += few.len();
+        self.all.extend(prepared(&told));
+        self.few.extend(prepared(&few));
+        self.rest.extend(prepared(&rest));
+    }
+}
+
+impl Lesson {
+    /// Equal weights: where there is nothing to learn from.
+    fn equal(&self) -> Fusion {
+        let constant = self.constant.unwrap_or(CONSTANTS[CONSTANTS.len() - 1]);
+        Fusion { method: self.method, weights: vec![1.0; self.parts], constant }
     }
 
+    /// For all users, and, where there are enough of both, for those with few orders and for the others.
+    pub fn learn(&self, seen: &Seen) -> Learned {
+        let all = self.best(&seen.all, None);
+        if seen.few.len() < GROUP_MIN || seen.rest.len() < GROUP_MIN {
+            return Learned { few: all.clone(), all, users: seen.users };
+        }
+        let few = self.best(&seen.few, Some(&all));
+        let rest = self.best(&seen.rest, Some(&all));
+        Learned { all: rest, few, users: seen.users }
+    }
+
+    /// Goes from the best of equal weights, from the best part alone and from `start`, moving one weight at a time while
+    /// that helps.
     fn best(&self, users: &[Prepared], start: Option<&Fusion>) -> Fusion {
-        let parts = self.parts.len();
-        let mut starts: Vec<Fusion> = start.cloned().into_iter().collect();
         let constants: Vec<f64> = match (self.constant, self.method) {
             (Some(constant), _) => vec![constant],
             (None, Method::Weighted) => vec![CONSTANTS[0]],
             (None, Method::RankFusion) => CONSTANTS.to_vec(),
         };
-        for constant in &constants {
-            starts.push(Fusion { constant: *constant, ..self.equal() });
-        }
-        for part in 0..parts {
-            let weights = (0..parts).map(|other| if other == part { 1.0 } else { 0.0 }).collect();
-            starts.push(Fusion { weights, ..self.equal() });
-        }
+        let equal = constants.iter().map(|constant| Fusion { constant: *constant, ..self.equal() });
+        let alone = (0..self.parts).map(|part| Fusion {
+            weights: (0..self.parts).map(|other| if other == part { 1.0 } else { 0.0 }).collect(),
+            ..self.equal()
+        });
+        let starts = [
+            self.first(equal, users),
+            self.first(alone, users),
+            start.map(|start| (start.clone(), self.ndcg(start, users))),
+        ];
         let mut best: Option<(Fusion, f64)> = None;
-        for fusion in starts {
-            let reached = self.ndcg(&fusion, users);
-            if best.as_ref().is_none_or(|(_, most)| reached > *most) {
+        for (mut fusion, mut reached) in starts.into_iter().flatten() {
+            for _ in 0..ROUNDS {
+                match self.step(&fusion, &constants, users) {
+                    Some((next, value)) if value > reached * (1.0 + GAIN_MIN) => (fusion, reached) = (next, value),
+                    _ => break,
+                }
+            }
+            if best.as_ref().is_none_or(|(_, most)| reached > most * (1.0 + GAIN_MIN)) {
                 best = Some((fusion, reached));
             }
         }
-        let Some((mut fusion, mut reached)) = best else { return self.equal() };
-        for _ in 0..ROUNDS {
-            let before = reached;
-            if let Some((trial, value)) = self.step(&fusion, &constants, users)
-                && value > reached * (1.0 + GAIN_MIN)
-            {
-                (fusion, reached) = (trial, value);
-            }
-            if reached <= before {
-                break;
-            }
-        }
+        let Some((mut fusion, _)) = best else { return self.equal() };
         let sum: f64 = fusion.weights.iter().sum();
         if sum > 0.0 {
             fusion.weights.iter_mut().for_each(|weight| *weight /= sum);
         }
         fusion
+    }
+
+    /// The best of several; of equal ones the first.
+    fn first(&self, trials: impl Iterator<Item = Fusion>, users: &[Prepared]) -> Option<(Fusion, f64)> {
+        let reached = trials.map(|trial| {
+            let reached = self.ndcg(&trial, users);
+            (trial, reached)
+        });
+        reached.reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     fn ndcg(&self, fusion: &Fusion, users: &[Prepared]) -> f64 {
@@ -126,7 +146,11 @@ impl Lesson<'_> {
         let mut trials = Vec::new();
         for (part, weight) in from.weights.iter().enumerate() {
             // A part that counts nothing is tried with a tenth and with all of what the others count.
-            let tried = if *weight > 0.0 { STEPS.map(|step| weight * step).to_vec() } else { vec![most * 0.1, most * 0.4, most] };
+            let tried = if *weight > 0.0 {
+                STEPS.map(|step| weight * step).to_vec()
+            } else {
+                vec![most * 0.1, most * 0.4, most]
+            };
             for value in tried {
                 let mut weights = from.weights.clone();
                 if let Some(slot) = weights.get_mut(part) {
@@ -138,11 +162,7 @@ impl Lesson<'_> {
             }
         }
         trials.extend(constants.iter().map(|constant| Fusion { constant: *constant, ..from.clone() }));
-        let reached = trials.into_iter().map(|trial| {
-            let reached = self.ndcg(&trial, users);
-            (trial, reached)
-        });
-        reached.reduce(|best, next| if next.1 > best.1 { next } else { best })
+        self.first(trials.into_iter(), users)
     }
 }
 
@@ -180,7 +200,8 @@ impl Prepared {
             let votes = self.votes.get(*start..end).unwrap_or_default();
             (votes.iter().map(|(part, candidate)| fusion.share(*part, candidate)).sum::<f64>(), *hit)
         };
-        let mut scored: Vec<(f64, bool)> = self.items.iter().zip(ends).map(score).filter(|(score, _)| *score > 0.0).collect();
+        let mut scored: Vec<(f64, bool)> =
+            self.items.iter().zip(ends).map(score).filter(|(score, _)| *score > 0.0).collect();
         // Ties keep the order of the items.
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
         ranking::ndcg(scored.into_iter().map(|(_, hit)| hit), self.relevant, length)
@@ -206,16 +227,10 @@ mod tests {
         let parts = [part(|user| if user < 150 { 1 } else { 2 }), part(|user| if user < 150 { 2 } else { 1 })];
         let relevant = vec![vec![1]; 300];
         let orders: Vec<u32> = (0..300).map(|user| if user < 150 { 9 } else { 1 }).collect();
-        let lesson = Lesson {
-            parts: &parts,
-            relevant: &relevant,
-            orders: &orders,
-            method: Method::RankFusion,
-            constant: None,
-            length: 1,
-            few_orders: 3,
-        };
-        let learned = lesson.learn();
+        let mut seen = Seen::default();
+        seen.add(&parts, &relevant, &orders, 3);
+        let lesson = Lesson { parts: 2, method: Method::RankFusion, constant: None, length: 1 };
+        let learned = lesson.learn(&seen);
         assert!(learned.all.weights[0] > learned.all.weights[1], "{learned:?}");
         assert!(learned.few.weights[1] > learned.few.weights[0], "{learned:?}");
         assert_eq!(learned.users, [300, 150]);
@@ -223,17 +238,8 @@ mod tests {
 
     #[test]
     fn nothing_to_learn_from_is_equal_weights() {
-        let parts = [part(|_| 1), part(|_| 2)];
-        let lesson = Lesson {
-            parts: &parts,
-            relevant: &[],
-            orders: &[],
-            method: Method::Weighted,
-            constant: None,
-            length: 5,
-            few_orders: 3,
-        };
-        let learned = lesson.learn();
+        let lesson = Lesson { parts: 2, method: Method::Weighted, constant: None, length: 5 };
+        let learned = lesson.learn(&Seen::default());
         assert_eq!((learned.all.weights, learned.users), (vec![0.5, 0.5], [0, 0]));
     }
 }

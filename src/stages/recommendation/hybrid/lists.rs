@@ -11,11 +11,11 @@ use super::super::options::ColdStart;
 use super::super::recommender::Scene;
 use super::super::serve;
 use super::super::trial::Trial;
+use super::Work;
 use super::candidates::{Candidate, OfPart};
 use super::fuse::{self, Fused};
 use super::learn::Learned;
 use super::options::Method;
-use super::Work;
 use crate::algorithms::wanted::Wanted;
 use crate::stages::contract::Failure;
 
@@ -121,7 +121,8 @@ impl Rules<'_> {
                 let mut list = fusion.fuse(parts, self.count, |part, item| from(part, item) && wanted(item));
                 if list.len() < self.count {
                     let shown: HashSet<u32> = list.iter().map(|one| one.item).collect();
-                    let rest = fusion.fuse(parts, self.count - list.len(), |_, item| wanted(item) && !shown.contains(&item));
+                    let rest =
+                        fusion.fuse(parts, self.count - list.len(), |_, item| wanted(item) && !shown.contains(&item));
                     // What fills up stands behind, whatever it would have scored.
                     let least = list.last().map_or(f64::INFINITY, |one| one.score);
                     list.extend(rest.into_iter().map(|one| Fused { score: one.score.min(least), ..one }));

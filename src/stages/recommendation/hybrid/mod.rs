@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::candidates::{Names, Tables, common};
 use self::fuse::Fusion;
-use self::learn::{Learned, Lesson};
+use self::learn::{Learned, Lesson, Seen};
 use self::options::{Method, Weights, Word};
 use super::beside::{self, Beside};
 use super::interactions::{Columns, Interactions};
@@ -45,7 +45,7 @@ const PORT: &str = "candidates";
 /// It is judged on the newest hold-out beside the strongest of the simple lists, and the report has all parts beside
 /// it. With `weights: learned` the weights are those that would have been best at the hold-out before, which the parts
 /// emit too (`splits: 2`, their default); users with at most `few_orders` orders have weights of their own, where there
-/// are enough of them. What is served is then learned anew from the newest hold-out.
+/// are enough of them. What is served is then learned anew from all hold-outs.
 ///
 /// `because` is that of the part that adds most to the score, and `source` names it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -168,9 +168,12 @@ impl Stage for Hybrid {
         if self.constant.is_some() && self.method == Method::Weighted {
             problems.push(bad("scores are put together, not ranks", "constant"));
         }
-        problems.extend(self.diversity.as_ref().filter(|d| d.strength == 0.0 && d.per_category.is_none()).map(|_| {
-            bad("neither `strength` nor `per_category` is given, so nothing changes", "diversity")
-        }));
+        problems.extend(
+            self.diversity
+                .as_ref()
+                .filter(|d| d.strength == 0.0 && d.per_category.is_none())
+                .map(|_| bad("neither `strength` nor `per_category` is given, so nothing changes", "diversity")),
+        );
         problems
     }
 
@@ -187,7 +190,8 @@ impl Stage for Hybrid {
         };
         for (what, name) in [("users", &names.user), ("items", &names.item)] {
             if interactions.column(name).is_none() {
-                let message = format!("the table at `{INTERACTIONS}` has no column `{name}`, by which the parts name {what}");
+                let message =
+                    format!("the table at `{INTERACTIONS}` has no column `{name}`, by which the parts name {what}");
                 problems.push(Problem::new(Code::UnknownColumn, message).at(["inputs", INTERACTIONS]));
             }
         }
@@ -221,13 +225,8 @@ impl Stage for Hybrid {
         let schema = table.map(|named| named.table.schema.clone()).unwrap_or_default();
         let options = self.options(&names, schema.event_time.as_deref());
         let beside = Beside::read(&mut inputs, &options)?;
-        let columns = Columns {
-            user: options.user,
-            item: options.item,
-            time: options.time,
-            order: options.order,
-            weight: None,
-        };
+        let columns =
+            Columns { user: options.user, item: options.item, time: options.time, order: options.order, weight: None };
         let interactions = Interactions::read(
             inputs.one(INTERACTIONS)?,
             &columns,
@@ -330,6 +329,7 @@ impl Work<'_> {
         let mut found = Vec::new();
         let moments = &self.names.moments;
         let mut learned: Option<Learned> = None;
+        let mut seen = Seen::default();
         for pair in moments.windows(2) {
             let [start, end] = pair else { continue };
             self.context.cancel.check()?;
@@ -342,7 +342,7 @@ impl Work<'_> {
             if is_judged {
                 outputs.evaluation = Some(self.judge(&trial, &lists, &lesson, &weights)?);
             }
-            learned = Some(self.learn(&trial, &lesson)?);
+            learned = Some(self.learn(&mut seen, &trial, &lesson)?);
             found.push(lists);
         }
         let now = Trial::now(&self.interactions, &self.options, run_date)?;
@@ -383,7 +383,8 @@ impl Work<'_> {
         Learned { few: fusion.clone(), all: fusion, users: [0, 0] }
     }
 
-    fn learn(&self, trial: &Trial, parts: &[candidates::OfPart]) -> Result<Learned, Failure> {
+    /// Adds a hold-out to what is learned from, and learns.
+    fn learn(&self, seen: &mut Seen, trial: &Trial, parts: &[candidates::OfPart]) -> Result<Learned, Failure> {
         if self.stage.weights != Weights::Word(Word::Learned) {
             return Ok(self.given());
         }
@@ -391,16 +392,10 @@ impl Work<'_> {
         let lists: Vec<Vec<u32>> = (0..self.interactions.users.len()).map(|_| vec![]).collect();
         let relevant = judge::relevant(trial, as_of.permitted.as_deref(), &lists);
         let (_, length) = judge::lengths(self.options.top);
-        let lesson = Lesson {
-            parts,
-            relevant: &relevant,
-            orders: &trial.histories().orders,
-            method: self.stage.method.into(),
-            constant: self.stage.constant,
-            length,
-            few_orders: self.stage.few_orders,
-        };
-        Ok(lesson.learn())
+        seen.add(parts, &relevant, &trial.histories().orders, self.stage.few_orders);
+        let method = self.stage.method.into();
+        let lesson = Lesson { parts: parts.len(), method, constant: self.stage.constant, length };
+        Ok(lesson.learn(seen))
     }
 
     fn judge(
@@ -422,10 +417,12 @@ impl Work<'_> {
             beside: &beside,
             seed: self.context.seed,
         };
-        let mut facts = vec![Fact::new("parts", self.parts.parts.join(", ")), Fact::new("weights", self.words(weights))];
+        let mut facts =
+            vec![Fact::new("parts", self.parts.parts.join(", ")), Fact::new("weights", self.words(weights))];
         if weights.users[0] > 0 {
             let [all, few] = weights.users.map(|users| format::count(users as u64, "user", "users"));
-            let value = format!("{all} at the hold-out before, {few} of them with at most {} orders", self.stage.few_orders);
+            let value =
+                format!("{all} of earlier hold-outs, {few} of them with at most {} orders", self.stage.few_orders);
             facts.push(Fact::new("learned from", value));
         }
         let mut evaluation = judge::evaluate(&judged, facts);

@@ -46,7 +46,7 @@ enum WeightsSchema {
 #[serde(rename_all = "snake_case")]
 pub enum Word {
     /// What would have been best at the hold-out before the one that judges, for users with few orders and for all
-    /// others; what is served is learned anew from the newest.
+    /// others; what is served is learned anew from all hold-outs.
     Learned,
     /// All the same.
     Equal,

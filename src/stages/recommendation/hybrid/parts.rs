@@ -62,8 +62,12 @@ fn by_activity(
     let mut columns = vec!["list".to_owned()];
     let mut groups = Vec::new();
     for (least, most, name) in ACTIVITY {
-        let places: Vec<usize> =
-            users.iter().enumerate().filter(|(_, orders)| (least..=most).contains(*orders)).map(|(place, _)| place).collect();
+        let places: Vec<usize> = users
+            .iter()
+            .enumerate()
+            .filter(|(_, orders)| (least..=most).contains(*orders))
+            .map(|(place, _)| place)
+            .collect();
         if places.len() as u64 >= TOLD_MIN {
             columns.push(name.to_owned());
             groups.push(places);

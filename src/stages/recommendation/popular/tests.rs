@@ -65,5 +65,8 @@ fn stock_of_tonight_decides_what_is_served() {
     assert_eq!(served(&outputs, 1), ["a", "c"]);
     let evaluation = outputs.evaluation.unwrap();
     assert!(fact(&evaluation, "stock").starts_with("of tonight"));
-    assert_eq!(fact(&evaluation, "served"), "0 of 5 users got all 10 items; 5 fewer: nothing else is near enough to what they have; `cold_start: popular` would fill their lists");
+    assert_eq!(
+        fact(&evaluation, "served"),
+        "0 of 5 users got all 10 items; 5 fewer: nothing else is near enough to what they have; `cold_start: popular` would fill their lists"
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use ndarray::ArrayView2;
@@ -18,16 +19,17 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn start() -> Peer {
+    /// Starts a script of benches/peers/ with the Python that PATRONAGE_PEER names.
+    pub fn start(script: &str) -> Peer {
         let python = std::env::var("PATRONAGE_PEER").unwrap_or_else(|_| "python3".to_owned());
         let directory = tempfile::tempdir().unwrap();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/segmentation.py");
+        let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers")).join(script);
         let mut child = Command::new(python)
-            .args([script.as_ref(), directory.path()])
+            .args([script.as_path(), directory.path()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("a Python with scikit-learn, named by PATRONAGE_PEER");
+            .expect("a Python with what the script needs, named by PATRONAGE_PEER");
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut peer = Peer { name: String::new(), child, to, from, directory };
         peer.name = peer.answer()["name"].as_str().unwrap().to_owned();
