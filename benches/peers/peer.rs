@@ -7,7 +7,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use ndarray::ArrayView2;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 pub struct Peer {
     pub name: String,
@@ -66,13 +65,6 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Of whole numbers, as the peer takes it.
-pub fn digest(numbers: impl Iterator<Item = i64>) -> String {
-    let mut hash = Sha256::new();
-    numbers.for_each(|number| hash.update(number.to_le_bytes()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The most memory that this process has held, since it was last reset; 0 where the system does not say.

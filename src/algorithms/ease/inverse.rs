@@ -50,14 +50,14 @@ fn invert_factor(factor: &Tiles, diagonal: &[Array2<f64>], keep_going: KeepGoing
     let mut inverse = Columns::zeros(factor.count);
     let fill = |(j, column): (usize, &mut [f64])| -> Result<(), EaseError> {
         tile_mut(&mut column[..AREA]).assign(&diagonal[j]);
-        for i in j + 1..factor.count {
+        for (i, below) in diagonal.iter().enumerate().skip(j + 1) {
             check(keep_going)?;
             let (above, own) = column.split_at_mut((i - j) * AREA);
             let mut sum = Array2::zeros((SIZE, SIZE));
             for (k, above) in (j..i).zip(above.chunks_exact(AREA)) {
                 general_mat_mul(-1.0, &factor.at(i, k), &tile(above), 1.0, &mut sum);
             }
-            general_mat_mul(1.0, &diagonal[i], &sum, 0.0, &mut tile_mut(&mut own[..AREA]));
+            general_mat_mul(1.0, below, &sum, 0.0, &mut tile_mut(&mut own[..AREA]));
         }
         Ok(())
     };

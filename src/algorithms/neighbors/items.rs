@@ -21,7 +21,7 @@ pub fn cost(interactions: &Csr) -> u64 {
 
 /// The items most similar to each item of `interactions` (users × items), none of which is its own neighbor.
 ///
-/// Time is that of [`cost`]; memory 12 bytes an entry (16 when weights are not all 1), 12 bytes a neighbor, and a sum
+/// Time is that of [`cost`]; memory 12 bytes an entry (16 when weights are not all 1), 20 bytes a neighbor, and a sum
 /// an item for each thread.
 ///
 /// # Errors

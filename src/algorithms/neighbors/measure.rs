@@ -10,9 +10,6 @@ pub(super) fn rounded(weight: f64) -> f32 {
 
 /// A sum over the common entries of two vectors; zero until there is one.
 pub(super) trait Common: Copy + Default + Send {
-    /// Whether weights matter.
-    const WEIGHTED: bool;
-
     /// Adds an entry that one has with weight `a` and the other with weight `b`, both above zero.
     fn add(&mut self, a: f32, b: f32);
 
@@ -31,8 +28,6 @@ pub(super) trait Common: Copy + Default + Send {
 pub(super) struct Count(u32);
 
 impl Common for Count {
-    const WEIGHTED: bool = false;
-
     #[inline(always)]
     fn add(&mut self, _: f32, _: f32) {
         self.0 += 1;
@@ -59,8 +54,6 @@ impl Common for Count {
 pub(super) struct Product(f64);
 
 impl Common for Product {
-    const WEIGHTED: bool = true;
-
     #[inline(always)]
     fn add(&mut self, a: f32, b: f32) {
         self.0 += f64::from(a) * f64::from(b);
@@ -87,8 +80,6 @@ impl Common for Product {
 pub(super) struct Least(f64);
 
 impl Common for Least {
-    const WEIGHTED: bool = true;
-
     #[inline(always)]
     fn add(&mut self, a: f32, b: f32) {
         self.0 += f64::from(a.min(b));
@@ -118,8 +109,6 @@ pub(super) struct Counted<S> {
 }
 
 impl<S: Common> Common for Counted<S> {
-    const WEIGHTED: bool = true;
-
     #[inline(always)]
     fn add(&mut self, a: f32, b: f32) {
         self.of.add(a, b);
