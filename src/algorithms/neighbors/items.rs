@@ -53,11 +53,12 @@ fn fit<I: Iterator<Item = (u32, f64)>>(
     parameters: &Parameters,
     keep_going: KeepGoing<'_>,
 ) -> Result<ItemNeighbors, NeighborsError> {
-    let ranked = Ranked::new(interactions.rows(), interactions.columns(), row)?;
+    let mut ranked = Ranked::new(interactions.rows(), interactions.columns(), interactions.entries(), row)?;
     let lists =
         with_common!(parameters, ranked.is_binary(), compare_all(&ranked, interactions.rows(), parameters, keep_going))
             .ok_or(NeighborsError::Stopped)?;
-    let Ranked { order, .. } = ranked;
+    let order = std::mem::take(&mut ranked.order);
+    drop(ranked);
     Ok(ItemNeighbors::from_ranked(&order, lists, parameters.neighbors))
 }
 

@@ -52,26 +52,28 @@ pub(super) struct Ranked {
 }
 
 impl Ranked {
-    /// `row` gives the items and weights of each of the users.
+    /// `row` gives the items and weights of each of the users, `most` entries together at most.
     pub(super) fn new<I: Iterator<Item = (u32, f64)>>(
         rows: usize,
         columns: usize,
+        most: usize,
         row: impl Fn(usize) -> I,
     ) -> Result<Self, NeighborsError> {
         let mut users = vec![0_usize; columns];
         let mut row_starts = Vec::with_capacity(rows + 1);
         let mut totals = vec![Totals::default(); columns];
-        let (mut entries, mut is_binary) = (0, true);
+        // Items first, of which fill_rows makes ranks.
+        let mut pairs = Vec::with_capacity(most);
         row_starts.push(0);
         for user in 0..rows {
             for (item, weight) in above_zero(row(user)) {
                 users[item as usize] += 1;
                 totals[item as usize].add(weight);
-                is_binary &= weight == 1.0;
-                entries += 1;
+                pairs.push((item, weight));
             }
-            row_starts.push(entries);
+            row_starts.push(pairs.len());
         }
+        let entries = pairs.len();
         if columns > 1 << PLACE_BITS || entries > 1 << (64 - PLACE_BITS) {
             return Err(NeighborsError::TooLarge { items: columns, entries });
         }
@@ -87,17 +89,15 @@ impl Ranked {
         }
         // Until its place is known a visit is its user and weight.
         let mut visits = vec![Visit::default(); entries];
-        for user in 0..rows {
-            for (item, weight) in above_zero(row(user)) {
-                let next = &mut users[item as usize];
-                visits[*next] = Visit(((user as u64) << 32) | u64::from(weight.to_bits()));
+        for (user, ends) in (0_u64..).zip(row_starts.windows(2)) {
+            for (item, weight) in &pairs[ends[0]..ends[1]] {
+                let next = &mut users[*item as usize];
+                visits[*next] = Visit((user << 32) | u64::from(weight.to_bits()));
                 *next += 1;
             }
         }
-        let rows = match is_binary {
-            true => Rows::Binary(vec![0; entries]),
-            false => Rows::Weighted(vec![(0, 0.0); entries]),
-        };
+        let is_binary = pairs.iter().all(|(_, weight)| *weight == 1.0);
+        let rows = if is_binary { Rows::Binary(vec![0; entries]) } else { Rows::Weighted(pairs) };
         let mut ranked = Self { order, totals, rows, visit_starts, visits };
         ranked.fill_rows(&row_starts);
         Ok(ranked)
