@@ -6,6 +6,10 @@ use crate::algorithms::sparse::Csr;
 /// Rows whose shares are added before they go into the total.
 const RUN: usize = 64;
 
+/// What is left to gain below which a row is solved. Steps on the smallest numbers, whose quotients have few digits,
+/// would lead away again.
+const LEAST: f32 = 1e-30;
+
 /// Bytes of rows that a thread copies together.
 pub(super) const PACKED: usize = 4 << 20;
 
@@ -64,6 +68,7 @@ vectorized! {
             }
         }
         let mut length = product(residual, direction);
+        let enough = (length * f32::EPSILON * f32::EPSILON).max(LEAST);
         for step in 1..=steps {
             let curvature = if step < steps {
                 run.pull(entries, 0.0, direction, along, Some(image));
@@ -78,8 +83,8 @@ vectorized! {
                 curvature(weights, along) + weighed(direction, diagonal)
             };
             let pace = length / curvature;
-            // Solved already, or beyond what the numbers can hold.
-            if !(length > 0.0 && curvature > 0.0 && pace.is_finite()) {
+            // Solved as far as the numbers can tell, or beyond what they can hold.
+            if !(length > enough && curvature > 0.0 && pace.is_finite()) {
                 break;
             }
             step_along(x, pace, direction);

@@ -168,6 +168,19 @@ fn extreme_weights_give_finite_factors_or_none() {
     }
 }
 
+/// Residuals that became the smallest numbers there are used to grow without bound.
+#[test]
+fn more_steps_than_needed_do_no_harm() {
+    let own = Parameters { regularization: 0.1, regularization_exponent: 0.526_934_352_290_917_7, ..small() };
+    let own = Parameters { iterations: 5, unobserved_weight: 0.869_622_343_025_263_3, ..own };
+    let run = |solver| fit(&uneven(573), &Parameters { solver, ..own.clone() }, &always).unwrap().loss;
+    let exact = run(Solver::Cholesky);
+    for steps in [3, 6, 20, 60, 300] {
+        let near = run(Solver::ConjugateGradient { steps });
+        assert!(near.iter().zip(&exact).all(|(n, e)| (n / e - 1.0).abs() < 1e-5), "{near:?} in {steps} steps");
+    }
+}
+
 #[test]
 fn bytes_do_not_overflow() {
     assert!(bytes(1000, 1000, 100_000, 64) > 1000 * 64 * 8 + 100_000 * 12);
