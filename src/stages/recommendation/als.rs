@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files;
+use super::history::History;
 use super::interactions::{self, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
+use super::weights::{Weighting, plain};
 use crate::algorithms::als::{self as kernel, AlsError};
 use crate::algorithms::inner_product;
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
-use crate::algorithms::weighting::{Documents, Weighting, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
@@ -104,8 +105,7 @@ impl Confidence {
             Confidence::Count => Weighting::Count,
             Confidence::Log => Weighting::Log,
         };
-        let confidences = Weights::fit(weights, weighting, Documents::Items).apply(weights);
-        confidences.map_err(|error| Failure::data(format!("failed to {error}")))
+        plain(weighting, weights)
     }
 }
 
@@ -161,13 +161,13 @@ impl Recommender for Als {
         "matrix factorization".to_owned()
     }
 
-    fn more_outputs(&self, user: &Column, item: &Column) -> Vec<(&'static str, TableSchema)> {
+    fn more_schemas(&self, user: &Column, item: &Column) -> Vec<TableSchema> {
         let table = |id: &Column| TableSchema {
             columns: vec![id.clone(), Column::new(FACTORS, DataType::List(Box::new(DataType::Float32)))],
             key: vec![id.name.clone()],
             ..TableSchema::default()
         };
-        vec![("user_factors", table(user)), ("item_factors", table(item))]
+        vec![table(user), table(item)]
     }
 
     fn more_tables(&self, fitted: &Factors, interactions: &Interactions) -> Result<Vec<DataFrame>, Failure> {
@@ -180,7 +180,7 @@ impl Recommender for Als {
 
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Factors, Failure> {
         let confidence = self.weighting.of(&scene.known.weights)?;
-        let regularization = self.regularization / self.mean_penalty(&confidence);
+        let regularization = self.regularization / self.mean_penalty(scene.known);
         let parameters = self.parameters(regularization, context.seed);
         let fitted = kernel::fit(&confidence, &parameters, &|| !context.cancel.is_set());
         let kernel::Factors { users, items, loss } = fitted.map_err(|error| match error {
@@ -219,7 +219,7 @@ impl Recommender for Als {
         Ok(kernel::because(&histories, &fitted.items, &self.parameters(fitted.regularization, 0), lists))
     }
 
-    fn facts(&self, fitted: &Factors, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, fitted: &Factors, _: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let mut facts = vec![Fact::new(
             "factors",
             format!(
@@ -237,7 +237,7 @@ impl Recommender for Als {
             facts
                 .push(Fact::new("loss", format!("{}, {change} less than one iteration before", format::number(*last))));
         }
-        facts
+        Ok(facts)
     }
 
     fn files(&self, fitted: &Factors, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
@@ -270,18 +270,14 @@ impl Recommender for Als {
 
 impl Als {
     /// The mean of (n + unobserved weight · others)^exponent over users and items.
-    fn mean_penalty(&self, pairs: &Csr) -> f64 {
+    fn mean_penalty(&self, known: &History) -> f64 {
+        let pairs = &known.weights;
         let (users, items) = (pairs.rows() as f64, pairs.columns() as f64);
-        let mut of_items = vec![0_u32; pairs.columns()];
-        (0..pairs.rows()).flat_map(|user| pairs.row(user).0).for_each(|item| {
-            if let Some(count) = of_items.get_mut(*item as usize) {
-                *count += 1;
-            }
-        });
         let penalty =
             |count: f64, others: f64| (count + self.unobserved_weight * others).powf(self.regularization_exponent);
         let of_users = (0..pairs.rows()).map(|user| penalty(pairs.row(user).0.len() as f64, items));
-        let sum: f64 = of_users.chain(of_items.iter().map(|count| penalty(f64::from(*count), users))).sum();
+        let sum: f64 =
+            of_users.chain(known.users_per_item(i64::MIN).into_iter().map(|count| penalty(count, users))).sum();
         let mean = sum / (users + items);
         if mean > 0.0 && mean.is_finite() { mean } else { 1.0 }
     }

@@ -4,7 +4,6 @@ use super::judge::Judged;
 use super::options::ExcludeSeen;
 use super::trial::Trial;
 use crate::algorithms::popular;
-use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
 use crate::table::midnight_us;
 
@@ -29,11 +28,11 @@ pub fn all(judged: &Judged<'_>) -> Vec<Baseline> {
             lists: lists.into_iter().map(|list| list.into_iter().map(|(item, _)| item).collect()).collect(),
         }
     };
-    let mut found = vec![of("popularity of all time".to_owned(), &counts(&known.weights))];
+    let mut found = vec![of("popularity of all time".to_owned(), &known.users_per_item(i64::MIN))];
     if let Some(holdout) = options.holdout {
         let since = midnight_us(trial.moment).saturating_sub(holdout.in_microseconds());
-        let recent = known.since(since).map(|recent| counts(&recent)).unwrap_or_default();
-        found.push(of(format!("popularity of the last {} days", holdout.in_days()), &recent));
+        let name = format!("popularity of the last {} days", holdout.in_days());
+        found.push(of(name, &known.users_per_item(since)));
     }
     if options.exclude_seen != ExcludeSeen::Always(true) && options.time.is_some() {
         found.push(bought_last(trial, options.top, &wanted));
@@ -48,17 +47,4 @@ fn bought_last(trial: &Trial, top: usize, wanted: &Wanted<'_>) -> Baseline {
         histories.recent(user).into_iter().filter(|item| wanted(*item)).take(top).collect()
     };
     Baseline { name: "what they bought last".to_owned(), lists: (0..histories.weights.rows()).map(of_user).collect() }
-}
-
-/// For each item how many users have it.
-pub fn counts(matrix: &Csr) -> Vec<f64> {
-    let mut users = vec![0.0; matrix.columns()];
-    for user in 0..matrix.rows() {
-        for item in matrix.row(user).0 {
-            if let Some(users) = users.get_mut(*item as usize) {
-                *users += 1.0;
-            }
-        }
-    }
-    users
 }

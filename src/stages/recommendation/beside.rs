@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, NamedFrom, Series, col, lit};
+use polars::prelude::{DataFrame, DataType, IntoLazy, NamedFrom, Series, col, lit};
 
 use super::interactions::{self, Interactions};
 use super::options::{Id, Options};
+use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs};
 use crate::table::{AS_OF, TableSchema, floats, type_name};
@@ -177,7 +178,6 @@ impl Beside {
     }
 
     fn at(&self, port: &str, moment: NaiveDate) -> Result<Option<DataFrame>, Failure> {
-        use polars::prelude::IntoLazy;
         let Some(found) = self.tables.get(port) else { return Ok(None) };
         if !found.is_dated {
             return Ok(Some(found.frame.clone()));
@@ -220,8 +220,9 @@ impl Beside {
     }
 
     /// What a reader must know of the tables.
-    pub fn stock_is_of_tonight(&self) -> bool {
-        self.tables.get(STOCK).is_some_and(|found| !found.is_dated)
+    pub fn fact(&self) -> Option<Fact> {
+        let is_of_tonight = self.tables.get(STOCK).is_some_and(|found| !found.is_dated);
+        is_of_tonight.then(|| Fact::new("stock", "of tonight: it decides what is served and not what is judged"))
     }
 }
 

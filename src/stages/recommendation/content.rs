@@ -142,7 +142,7 @@ impl Recommender for Content {
         Ok(kernel::because(histories, &fitted.items, 0..histories.rows(), lists))
     }
 
-    fn facts(&self, fitted: &Described, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, fitted: &Described, _: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let count = |number: usize| format::thousands(number as u64);
         let described = (0..fitted.items.len()).filter(|item| fitted.items.is_described(*item)).count();
         let mut facts =
@@ -150,7 +150,7 @@ impl Recommender for Content {
         if let Some(vocabulary) = &fitted.vocabulary {
             facts.push(Fact::new("terms", count(vocabulary.terms().len())));
         }
-        facts
+        Ok(facts)
     }
 
     fn files(&self, fitted: &Described, _: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {

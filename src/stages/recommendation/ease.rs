@@ -5,11 +5,10 @@ use polars::prelude::{DataFrame, IntoColumn};
 use super::files;
 use super::interactions::{self, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
-use super::weights::Weighting;
+use super::weights::{Weighting, plain};
 use crate::algorithms::ease::{self as kernel, EaseError};
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
-use crate::algorithms::weighting::{Documents, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
@@ -99,14 +98,14 @@ impl Recommender for Ease {
         Ok(kernel::because(&histories, fitted, 0..histories.rows(), lists))
     }
 
-    fn facts(&self, fitted: &kernel::Weights, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, fitted: &kernel::Weights, _: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let items = format::thousands(fitted.items() as u64);
         let value = format!(
             "{items} × {items}, regularization {}, {}",
             format::number(self.regularization),
             self.weighting.name()
         );
-        vec![Fact::new("weights", value)]
+        Ok(vec![Fact::new("weights", value)])
     }
 
     fn files(
@@ -160,9 +159,9 @@ impl Ease {
         )))
     }
 
+    /// What each pair counts.
     fn weighted(&self, matrix: &Csr) -> Result<Csr, Failure> {
-        let weights = Weights::fit(matrix, self.weighting.into(), Documents::Items);
-        weights.apply(matrix).map_err(|error| Failure::data(format!("failed to {error}")))
+        plain(self.weighting, matrix)
     }
 }
 

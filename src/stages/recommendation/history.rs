@@ -64,6 +64,18 @@ impl History {
         Ok(history)
     }
 
+    /// For each item how many users met it last at or after a time, in microseconds.
+    pub fn users_per_item(&self, since_us: i64) -> Vec<f64> {
+        let mut users = vec![0.0; self.weights.columns()];
+        let items = (0..self.weights.rows()).flat_map(|user| self.weights.row(user).0);
+        for (item, _) in items.zip(&self.latest).filter(|(_, latest)| **latest >= since_us) {
+            if let Some(users) = users.get_mut(*item as usize) {
+                *users += 1.0;
+            }
+        }
+        users
+    }
+
     /// What each user met at or after a time: the entries as 1.
     pub fn since(&self, time: i64) -> Result<Csr, Failure> {
         self.part(|_, _, latest| latest >= time)
@@ -100,31 +112,20 @@ impl History {
 
     /// How much there is to learn from.
     pub fn profile(&self, interactions: &Interactions) -> Vec<ColumnProfile> {
-        let per_row = |matrix: &Csr| -> Vec<f64> {
-            let counts = (0..matrix.rows()).map(|row| matrix.row(row).0.len() as f64);
-            counts.filter(|count| *count > 0.0).collect()
+        let of_users =
+            |count: &dyn Fn(usize) -> usize| (0..self.weights.rows()).map(|user| count(user) as f64).collect();
+        let any = |mut counts: Vec<f64>| {
+            counts.retain(|count| *count > 0.0);
+            counts
         };
-        let each = (0..interactions.users.len()).map(|user| interactions.of(user).len() as f64);
+        let rows: Vec<f64> = of_users(&|user| interactions.of(user).len());
+        let items: Vec<f64> = of_users(&|user| self.weights.row(user).0.len());
         vec![
-            ColumnProfile::of_numbers("interactions_per_user", each.filter(|count| *count > 0.0).collect()),
-            ColumnProfile::of_numbers("items_per_user", per_row(&self.weights)),
-            ColumnProfile::of_numbers("users_per_item", users_per_item(&self.weights)),
+            ColumnProfile::of_numbers("interactions_per_user", any(rows)),
+            ColumnProfile::of_numbers("items_per_user", any(items)),
+            ColumnProfile::of_numbers("users_per_item", any(self.users_per_item(i64::MIN))),
         ]
     }
-}
-
-/// How many users each item has, of those that have any.
-fn users_per_item(matrix: &Csr) -> Vec<f64> {
-    let mut users = vec![0.0; matrix.columns()];
-    for user in 0..matrix.rows() {
-        for item in matrix.row(user).0 {
-            if let Some(users) = users.get_mut(*item as usize) {
-                *users += 1.0;
-            }
-        }
-    }
-    users.retain(|users| *users > 0.0);
-    users
 }
 
 fn of_user(interactions: &Interactions, user: usize, decay: Decay, keep: impl Fn(&Row) -> bool) -> OfUser {

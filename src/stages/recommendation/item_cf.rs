@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -5,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored, affordable};
-use super::weights::Weighting;
+use super::weights::{Weighting, plain};
 use super::{files, neighbors};
 use crate::algorithms::neighbors::{self as kernel, ItemNeighbors};
 use crate::algorithms::sparse::Csr;
@@ -146,10 +147,10 @@ impl Recommender for ItemCf {
         Ok(kernel::because(&histories, fitted, 0..histories.rows(), lists))
     }
 
-    fn facts(&self, _: &ItemNeighbors, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, _: &ItemNeighbors, _: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let neighbors = format::thousands(self.neighbors as u64);
         let (similarity, weighting) = (self.similarity.name(), self.weighting.name());
-        vec![Fact::new("neighbors", format!("{neighbors} an item, {similarity}, {weighting}"))]
+        Ok(vec![Fact::new("neighbors", format!("{neighbors} an item, {similarity}, {weighting}"))])
     }
 
     fn files(&self, fitted: &ItemNeighbors, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
@@ -164,13 +165,12 @@ impl Recommender for ItemCf {
 
 impl ItemCf {
     /// What each of a user's items counts.
-    fn histories(&self, scene: &Scene<'_>) -> Result<Csr, Failure> {
+    fn histories<'a>(&self, scene: &Scene<'a>) -> Result<Cow<'a, Csr>, Failure> {
         let histories = &scene.histories.weights;
-        if self.weighting == Weighting::Binary && self.half_life.is_none() {
-            let ones = Weights::fit(histories, Weighting::Binary.into(), Documents::Items);
-            return ones.apply(histories).map_err(|error| Failure::data(format!("failed to {error}")));
-        }
-        Ok(histories.clone())
+        Ok(match self.weighting == Weighting::Binary && self.half_life.is_none() {
+            true => Cow::Owned(plain(Weighting::Binary, histories)?),
+            false => Cow::Borrowed(histories),
+        })
     }
 }
 

@@ -72,7 +72,7 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
     let model = judged.lists.items();
     let relevant = relevant(trial, judged.permitted, &model);
     let known = &trial.known.weights;
-    let items = baselines::counts(known).iter().filter(|users| **users > 0.0).count();
+    let items = trial.known.users_per_item(i64::MIN).iter().filter(|users| **users > 0.0).count();
     let (lengths, deciding) = lengths(judged.options.top);
     let mut baselines = baselines::all(judged);
     let strongest = strongest(&baselines, &relevant, deciding, items);

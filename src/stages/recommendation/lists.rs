@@ -63,7 +63,7 @@ pub fn name_problems(user: &str, item: &str) -> Vec<Problem> {
 /// The schema of the table.
 pub fn schema(user: Column, item: Column, with_probability: bool, snapshots: Vec<NaiveDate>) -> TableSchema {
     let key = vec![user.name.clone(), AS_OF.to_owned(), RANK.to_owned()];
-    let class = user.class.min(crate::table::Class::Behavioral).max(item.class);
+    let class = item.class;
     let because = Column { name: BECAUSE.to_owned(), ..item.clone() };
     let mut columns = vec![
         user,

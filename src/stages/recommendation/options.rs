@@ -280,6 +280,22 @@ pub struct Diversity {
     pub pool: Option<usize>,
 }
 
+impl Diversity {
+    /// What would change nothing, or cannot be done for lists of `top` items.
+    pub fn problems(&self, top: usize) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.strength == 0.0 && self.per_category.is_none() {
+            let message = "neither `strength` nor `per_category` is given, so nothing changes";
+            problems.push(Problem::new(Code::BadValue, message).at(["with", "diversity"]));
+        }
+        if self.pool.is_some_and(|pool| pool < top) {
+            let message = format!("a list of {top} cannot be chosen from fewer");
+            problems.push(Problem::new(Code::BadValue, message).at(["with", "diversity", "pool"]));
+        }
+        problems
+    }
+}
+
 /// At most so many items of one category.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -422,15 +438,7 @@ impl Options<'_> {
             let problem = Problem::new(Code::BadValue, message).help("leave out `order` or `weight`");
             problems.push(problem.at(["with", "order"]));
         }
-        let Some(diversity) = self.diversity else { return problems };
-        if diversity.strength == 0.0 && diversity.per_category.is_none() {
-            let message = "neither `strength` nor `per_category` is given, so nothing changes";
-            problems.push(Problem::new(Code::BadValue, message).at(["with", "diversity"]));
-        }
-        if diversity.pool.is_some_and(|pool| pool < self.top) {
-            let message = format!("a list of {} cannot be chosen from fewer", self.top);
-            problems.push(Problem::new(Code::BadValue, message).at(["with", "diversity", "pool"]));
-        }
+        problems.extend(self.diversity.map(|diversity| diversity.problems(self.top)).unwrap_or_default());
         problems
     }
 

@@ -51,6 +51,8 @@ fn default_smoothing() -> f64 {
 }
 
 const FILE: &str = "popularity.parquet";
+/// Items of all rankings together, each of 16 bytes.
+const RANKED_MAX: usize = 100_000_000;
 
 /// Items by popularity, among all and in each group.
 pub struct Rankings {
@@ -87,18 +89,28 @@ impl Recommender for Popular {
     }
 
     fn fit(&self, scene: &Scene<'_>, _: &StageContext) -> Result<Rankings, Failure> {
-        let groups = self.groups(scene)?;
-        let all = self.scores(scene, |_| true);
+        let all = self.scores(scene, 0..scene.known.weights.rows());
         let users = scene.known.weights.rows().max(1) as f64;
-        let mut found = BTreeMap::new();
-        let mut names: Vec<&String> = groups.iter().flatten().collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let own = self.scores(scene, |user| groups.get(user).and_then(Option::as_ref) == Some(name));
-            let blended = own.iter().zip(&all).map(|(own, all)| own + self.smoothing * all / users);
-            found.insert(name.clone(), popular::rank(&blended.collect::<Vec<f64>>()));
+        let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (user, group) in self.groups(scene)?.into_iter().enumerate() {
+            if let Some(group) = group {
+                members.entry(group).or_default().push(user);
+            }
         }
+        let ranked = members.len().saturating_mul(all.len());
+        if ranked > RANKED_MAX {
+            return Err(Failure::TooLarge(format!(
+                "ranking {} for each of {} groups is more than the {} places allowed: name a column with fewer groups",
+                format::count(all.len() as u64, "item", "items"),
+                format::thousands(members.len() as u64),
+                format::thousands(RANKED_MAX as u64)
+            )));
+        }
+        let blended = |own: Vec<f64>| -> Vec<f64> {
+            own.into_iter().zip(&all).map(|(own, all)| own + self.smoothing * all / users).collect()
+        };
+        let ranking = |own: Vec<usize>| popular::rank(&blended(self.scores(scene, own.into_iter())));
+        let found = members.into_iter().map(|(group, own)| (group, ranking(own))).collect();
         Ok(Rankings { all: popular::rank(&all), groups: found })
     }
 
@@ -131,13 +143,13 @@ impl Recommender for Popular {
         Ok(lists.iter().map(|list| vec![None; list.len()]).collect())
     }
 
-    fn facts(&self, fitted: &Rankings, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, fitted: &Rankings, _: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let mut facts = vec![Fact::new("ranked", format::count(fitted.all.len() as u64, "item", "items"))];
         if let Some(by) = &self.by {
             let groups = format::count(fitted.groups.len() as u64, "group", "groups");
             facts.push(Fact::new("groups", format!("{groups} by `{by}`; users without one get the ranking of all")));
         }
-        facts
+        Ok(facts)
     }
 
     fn files(&self, fitted: &Rankings, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
@@ -176,13 +188,13 @@ impl Recommender for Popular {
 
 impl Popular {
     /// For each item how many of these users met it in the window, by how long ago.
-    fn scores(&self, scene: &Scene<'_>, is_of: impl Fn(usize) -> bool) -> Vec<f64> {
+    fn scores(&self, scene: &Scene<'_>, users: impl Iterator<Item = usize>) -> Vec<f64> {
         let now = midnight_us(scene.moment);
         let since = self.window.map_or(i64::MIN, |window| now.saturating_sub(window.in_microseconds()));
         let decay = Decay { moment_us: now, half_life_us: self.half_life.map(Span::in_microseconds) };
         let known = scene.known;
         let mut scores = vec![0.0; known.weights.columns()];
-        for user in (0..known.weights.rows()).filter(|user| is_of(*user)) {
+        for user in users {
             let latest = known.latest.iter().skip(known.weights.start(user));
             for (item, latest) in known.weights.row(user).0.iter().zip(latest) {
                 if let Some(score) = scores.get_mut(*item as usize).filter(|_| *latest >= since) {

@@ -47,21 +47,13 @@ impl Told {
     fn of(trial: &Trial) -> Told {
         let histories = trial.histories();
         let now = midnight_us(trial.moment);
-        let mut buyers = vec![0.0; trial.known.weights.columns()];
-        for user in 0..trial.known.weights.rows() {
-            for item in trial.known.weights.row(user).0 {
-                if let Some(buyers) = buyers.get_mut(*item as usize) {
-                    *buyers += 1.0;
-                }
-            }
-        }
         let days_since = (0..histories.weights.rows()).map(|user| {
             let own = histories.weights.start(user)..histories.weights.start(user + 1);
             let latest = histories.latest.get(own).unwrap_or_default().iter().max();
             latest.map_or(DAYS_MAX, |latest| days_between(*latest, now))
         });
         Told {
-            buyers: buyers.into_iter().map(f64::ln_1p).collect(),
+            buyers: trial.known.users_per_item(i64::MIN).into_iter().map(f64::ln_1p).collect(),
             days_since: days_since.map(f64::ln_1p).collect(),
             orders: histories.orders.iter().map(|orders| f64::from(*orders).ln_1p()).collect(),
         }

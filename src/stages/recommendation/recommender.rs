@@ -63,8 +63,8 @@ pub trait Recommender: StageConfig + Serialize + HasOptions {
         vec![]
     }
 
-    /// Further tables that it gives: their names and schemas.
-    fn more_outputs(&self, _user: &Column, _item: &Column) -> Vec<(&'static str, TableSchema)> {
+    /// The schemas of further tables that it gives.
+    fn more_schemas(&self, _user: &Column, _item: &Column) -> Vec<TableSchema> {
         vec![]
     }
 
@@ -94,12 +94,7 @@ pub trait Recommender: StageConfig + Serialize + HasOptions {
     ) -> Result<Vec<Vec<Option<u32>>>, Failure>;
 
     /// What a reader must know of a fit.
-    fn facts(&self, fitted: &Self::Fitted, scene: &Scene<'_>) -> Vec<Fact>;
-
-    /// What a reader should be wary of in a fit.
-    fn watch(&self, _fitted: &Self::Fitted) -> Vec<String> {
-        vec![]
-    }
+    fn facts(&self, fitted: &Self::Fitted, scene: &Scene<'_>) -> Result<Vec<Fact>, Failure>;
 
     /// The files of the model beside those that every model has.
     fn files(&self, fitted: &Self::Fitted, interactions: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure>;
@@ -152,7 +147,7 @@ pub fn schemas<R: Recommender>(
     problems.extend(stage.table_problems(inputs));
     match (user, item) {
         (Some(user), Some(item)) if problems.is_empty() => {
-            let more = stage.more_outputs(&user, &item).into_iter().map(|(_, schema)| schema);
+            let more = stage.more_schemas(&user, &item);
             let first = lists::schema(user.clone(), item.clone(), options.probability, moments);
             Ok(std::iter::once(first).chain(more).collect())
         }
@@ -241,26 +236,22 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
     let work = Work { stage, options, interactions: &interactions, beside: &beside, context };
     let mut outputs = Outputs::default();
     let mut parts = Vec::new();
-    let chances;
-    let now;
+    let mut chances = None;
+    if earlier.is_none() {
+        (parts, outputs.evaluation, chances) = work.judge()?;
+        context.cancel.check()?;
+    }
+    let now = Trial::now(&interactions, &options, context.run_date)?;
+    outputs.profile = now.known.profile(&interactions);
+    let as_of = work.as_of(&now)?;
+    let scene = work.scene(&now, &as_of);
     let (fitted, version) = match &earlier {
         Some(model) => {
-            now = Trial::now(&interactions, &options, context.run_date)?;
-            outputs.profile = now.known.profile(&interactions);
             chances = probability::load(model, options.probability)?;
-            let as_of = work.as_of(&now)?;
-            (stage.load(model, &work.scene(&now, &as_of), context)?, model.version())
+            (stage.load(model, &scene, context)?, model.version())
         }
         None => {
-            let (at_splits, evaluation, learned) = work.judge()?;
-            chances = learned;
-            outputs.evaluation = evaluation;
-            parts = at_splits;
-            context.cancel.check()?;
-            now = Trial::now(&interactions, &options, context.run_date)?;
-            outputs.profile = now.known.profile(&interactions);
-            let as_of = work.as_of(&now)?;
-            let fitted = stage.fit(&work.scene(&now, &as_of), context)?;
+            let fitted = stage.fit(&scene, context)?;
             let model = work.model(&fitted, chances.as_ref(), &outputs.profile, dtypes)?;
             let version = model.version();
             outputs.model = Some(model);
@@ -271,12 +262,13 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
     if options.mode == Mode::Fit {
         parts.clear();
     } else {
-        let mut served = work.lists(&fitted, &now, true)?;
+        let mut served = serve::lists(stage, &fitted, &scene, &now, true)?;
         if let Some(chances) = &chances {
             chances.apply(&mut served, &now);
         }
         if let Some(evaluation) = &mut outputs.evaluation {
-            work.served_facts(&served, &now, evaluation)?;
+            evaluation.facts.extend(serve::facts(&scene, &now, &served, &options)?);
+            evaluation.facts.extend(beside.fact());
         }
         parts.push(served);
     }
@@ -311,11 +303,6 @@ impl<R: Recommender> Work<'_, R> {
         }
     }
 
-    fn lists(&self, fitted: &R::Fitted, trial: &Trial, with_reasons: bool) -> Result<Lists, Failure> {
-        let as_of = self.as_of(trial)?;
-        serve::lists(self.stage, fitted, &self.scene(trial, &as_of), trial, with_reasons)
-    }
-
     /// Fits before each split and judges after the newest.
     fn judge(&self) -> Result<Outcome, Failure> {
         let (options, seed) = (&self.options, self.context.seed);
@@ -326,19 +313,21 @@ impl<R: Recommender> Work<'_, R> {
         let mut chances = None;
         for split in earlier {
             let trial = trial_of(split)?;
-            let lists = self.fit_and_serve(&trial)?.0;
+            let as_of = self.as_of(&trial)?;
+            let lists = self.fit_and_serve(&trial, &self.scene(&trial, &as_of))?.1;
             chances = options.probability.then(|| Chances::learn(&lists, &trial)).flatten();
             parts.push(lists);
         }
         let trial = trial_of(last)?;
-        let (mut lists, facts, watch) = self.fit_and_serve(&trial)?;
+        let as_of = self.as_of(&trial)?;
+        let scene = self.scene(&trial, &as_of);
+        let (fitted, mut lists) = self.fit_and_serve(&trial, &scene)?;
         // What is served is learned last, from the lists as the model orders them.
         let served = options.probability.then(|| Chances::learn(&lists, &trial)).flatten();
         let judged = chances.as_ref().map(|chances| {
             chances.apply(&mut lists, &trial);
             probability::judge(&lists, &trial, seed)
         });
-        let as_of = self.as_of(&trial)?;
         let mut evaluation = judge::evaluate(
             &Judged {
                 model: &self.stage.name(),
@@ -350,12 +339,12 @@ impl<R: Recommender> Work<'_, R> {
                 beside: &[],
                 seed,
             },
-            facts,
+            self.stage.facts(&fitted, &scene)?,
         );
         let (measures, charts, warnings) = judged.unwrap_or_default();
         evaluation.measures.extend(measures);
         evaluation.charts.extend(charts);
-        evaluation.watch.extend(watch.into_iter().chain(warnings));
+        evaluation.watch.extend(warnings);
         let served = served.or(chances);
         if options.evaluate == Evaluate::Time {
             parts.push(lists);
@@ -363,25 +352,12 @@ impl<R: Recommender> Work<'_, R> {
         Ok((parts, Some(evaluation), served))
     }
 
-    fn fit_and_serve(&self, trial: &Trial) -> Result<(Lists, Vec<Fact>, Vec<String>), Failure> {
+    fn fit_and_serve(&self, trial: &Trial, scene: &Scene<'_>) -> Result<(R::Fitted, Lists), Failure> {
         self.context.cancel.check()?;
-        let as_of = self.as_of(trial)?;
-        let scene = self.scene(trial, &as_of);
-        let fitted = self.stage.fit(&scene, self.context)?;
+        let fitted = self.stage.fit(scene, self.context)?;
         self.context.cancel.check()?;
-        let lists = serve::lists(self.stage, &fitted, &scene, trial, false)?;
-        Ok((lists, self.stage.facts(&fitted, &scene), self.stage.watch(&fitted)))
-    }
-
-    /// How many users got how much, and why some got less.
-    fn served_facts(&self, served: &Lists, now: &Trial, evaluation: &mut Evaluation) -> Result<(), Failure> {
-        let as_of = self.as_of(now)?;
-        evaluation.facts.extend(serve::facts(&self.scene(now, &as_of), now, served, &self.options)?);
-        if self.beside.stock_is_of_tonight() {
-            let fact = Fact::new("stock", "of tonight: it decides what is served and not what is judged");
-            evaluation.facts.push(fact);
-        }
-        Ok(())
+        let lists = serve::lists(self.stage, &fitted, scene, trial, false)?;
+        Ok((fitted, lists))
     }
 
     fn model(

@@ -1,8 +1,11 @@
 //! Lists for everyone at one moment: scored, filtered, made diverse, filled up, explained.
 
+use std::collections::HashMap;
+
 use polars::prelude::DataType;
 use rayon::prelude::*;
 
+use super::beside::AsOf;
 use super::diversify::Common;
 use super::lists::{Entry, Lists};
 use super::options::{ColdStart, Diversity, ExcludeSeen, Options};
@@ -59,7 +62,7 @@ pub fn eligible(scene: &Scene<'_>, options: &Options<'_>) -> Option<Vec<bool>> {
     if options.min_support <= 1 {
         return permitted;
     }
-    let users = buyers(scene, i64::MIN);
+    let users = scene.known.users_per_item(i64::MIN);
     let supported = users.iter().map(|users| *users >= f64::from(options.min_support));
     Some(match permitted {
         Some(permitted) => permitted.into_iter().zip(supported).map(|(a, b)| a && b).collect(),
@@ -67,31 +70,15 @@ pub fn eligible(scene: &Scene<'_>, options: &Options<'_>) -> Option<Vec<bool>> {
     })
 }
 
-/// How many users met each item last at or after a time, of those who are learned from.
-pub fn buyers(scene: &Scene<'_>, since_us: i64) -> Vec<f64> {
-    let known = scene.known;
-    let mut users = vec![0.0; known.weights.columns()];
-    let mut at = 0;
-    for user in 0..known.weights.rows() {
-        for item in known.weights.row(user).0 {
-            let is_recent = known.latest.get(at).is_some_and(|latest| *latest >= since_us);
-            at += 1;
-            if let Some(users) = users.get_mut(*item as usize).filter(|_| is_recent) {
-                *users += 1.0;
-            }
-        }
-    }
-    users
-}
-
 /// The most popular items of the last days, as many as the hold-out has, and behind them those of all time.
-pub fn ranking(scene: &Scene<'_>, options: &Options<'_>) -> Vec<(u32, f64)> {
-    let all = buyers(scene, i64::MIN);
+fn ranking(scene: &Scene<'_>, options: &Options<'_>) -> Vec<(u32, f64)> {
+    let all = scene.known.users_per_item(i64::MIN);
     let Some(holdout) = options.holdout else { return popular::rank(&all) };
     let since = midnight_us(scene.moment).saturating_sub(holdout.in_microseconds());
     // Of all time less than one whole buyer of the last days.
     let most = 1.0 + all.iter().copied().fold(0.0, f64::max);
-    let both: Vec<f64> = buyers(scene, since).into_iter().zip(all).map(|(recent, all)| recent + all / most).collect();
+    let both: Vec<f64> =
+        scene.known.users_per_item(since).into_iter().zip(all).map(|(recent, all)| recent + all / most).collect();
     popular::rank(&both)
 }
 
@@ -122,6 +109,7 @@ pub fn fill_up(
     Ok(())
 }
 
+/// Chooses each list from a pool so that its items differ.
 pub fn diverse(
     scored: Scored,
     scene: &Scene<'_>,
@@ -160,9 +148,9 @@ fn alike(scene: &Scene<'_>) -> Result<Vec<Vec<(u32, f64)>>, Failure> {
 fn categories(scene: &Scene<'_>, column: &str, item: &str) -> Result<Vec<Option<u32>>, Failure> {
     let mut categories = vec![None; scene.interactions.items.len()];
     let Some(frame) = &scene.as_of.items else { return Ok(categories) };
-    let rows = super::beside::AsOf::rows_of(frame, item, &scene.interactions.items)?;
+    let rows = AsOf::rows_of(frame, item, &scene.interactions.items)?;
     let values = frame.column(column)?.cast(&DataType::String)?;
-    let mut numbers = std::collections::HashMap::new();
+    let mut numbers = HashMap::new();
     for (row, value) in rows.into_iter().zip(values.str()?.iter()) {
         let (Some(place), Some(value)) = (row, value) else { continue };
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);

@@ -280,3 +280,6 @@ fn draw(all: &Csr, held_out: HeldOut, seed: u64) -> Vec<Vec<u32>> {
 fn count(number: usize) -> String {
     format::thousands(number as u64)
 }
+
+#[cfg(test)]
+mod tests;

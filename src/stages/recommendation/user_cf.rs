@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -5,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored, affordable};
-use super::weights::Weighting;
+use super::weights::{Weighting, apply};
 use crate::algorithms::neighbors::{self as kernel, Neighborhood, Postings};
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
@@ -98,8 +99,6 @@ pub struct Community {
     known: Csr,
     postings: Postings,
     weights: Weights,
-    /// Of the first ten of the lists of some users the share that is there without a cap as well, and of how many users.
-    same: Option<(f64, usize)>,
 }
 
 impl Similarity {
@@ -138,11 +137,7 @@ impl Recommender for UserCf {
         let help = "lower `most_users`, or filter out items that nearly everyone has";
         affordable(postings.cost(&scene.histories.weights), COST_MAX, "comparing users", help)?;
         context.cancel.check()?;
-        let mut community = Community { known, postings, weights, same: None };
-        if community.postings.capped() > 0 {
-            community.same = self.same(&community, scene)?;
-        }
-        Ok(community)
+        Ok(Community { known, postings, weights })
     }
 
     fn recommend(
@@ -152,7 +147,7 @@ impl Recommender for UserCf {
         count: usize,
         wanted: &Wanted<'_>,
     ) -> Result<Scored, Failure> {
-        let histories = apply(&fitted.weights, &scene.histories.weights)?;
+        let histories = fitted.histories(scene)?;
         let of = fitted.neighborhood(&fitted.postings, &histories, scene.is_own);
         Ok(kernel::by_users(&of, &self.parameters(), 0..histories.rows(), count, wanted))
     }
@@ -163,12 +158,12 @@ impl Recommender for UserCf {
         scene: &Scene<'_>,
         lists: &[Vec<(u32, f64)>],
     ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
-        let histories = apply(&fitted.weights, &scene.histories.weights)?;
+        let histories = fitted.histories(scene)?;
         let of = fitted.neighborhood(&fitted.postings, &histories, scene.is_own);
         Ok(kernel::because_of_users(&of, &self.parameters(), 0..histories.rows(), lists))
     }
 
-    fn facts(&self, fitted: &Community, _: &Scene<'_>) -> Vec<Fact> {
+    fn facts(&self, fitted: &Community, scene: &Scene<'_>) -> Result<Vec<Fact>, Failure> {
         let neighbors = format::thousands(self.neighbors as u64);
         let (similarity, weighting) = (self.similarity.name(), self.weighting.name());
         let mut facts = vec![Fact::new("neighbors", format!("{neighbors} a user, {similarity}, {weighting}"))];
@@ -180,7 +175,7 @@ impl Recommender for UserCf {
                 capped => {
                     let items = format::count(capped as u64, "item has", "items have");
                     let left_out = format::percent(fitted.postings.left_out());
-                    let same = match fitted.same {
+                    let same = match self.same(fitted, scene)? {
                         Some((share, users)) => format!(
                             "; of the first 10 of the lists of {} {} are there without the cap as well",
                             format::count(users as u64, "user", "users"),
@@ -194,7 +189,7 @@ impl Recommender for UserCf {
                 }
             },
         ));
-        facts
+        Ok(facts)
     }
 
     fn files(&self, _: &Community, _: &Interactions) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
@@ -221,7 +216,7 @@ impl UserCf {
         let step = with_items.len().div_ceil(COMPARED).max(1);
         let users: Vec<usize> = with_items.into_iter().step_by(step).collect();
         let exact = Postings::build(&community.known, Some(&scene.known.latest), usize::MAX);
-        let histories = apply(&community.weights, &scene.histories.weights)?;
+        let histories = community.histories(scene)?;
         if exact.cost(&histories) / histories.rows().max(1) as u64 * users.len() as u64 > COMPARED_COST_MAX {
             return Ok(None);
         }
@@ -241,13 +236,17 @@ impl UserCf {
 }
 
 impl Community {
+    /// What those who are served have, weighted.
+    fn histories(&self, scene: &Scene<'_>) -> Result<Cow<'_, Csr>, Failure> {
+        Ok(match scene.is_own {
+            true => Cow::Borrowed(&self.known),
+            false => Cow::Owned(apply(&self.weights, &scene.histories.weights)?),
+        })
+    }
+
     fn neighborhood<'a>(&'a self, postings: &'a Postings, histories: &'a Csr, own: bool) -> Neighborhood<'a> {
         Neighborhood { known: &self.known, postings, histories, own }
     }
-}
-
-fn apply(weights: &Weights, matrix: &Csr) -> Result<Csr, Failure> {
-    weights.apply(matrix).map_err(|error| Failure::data(format!("failed to {error}")))
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::algorithms::weighting;
+use crate::algorithms::sparse::Csr;
+use crate::algorithms::weighting::{self, Documents, Weights};
+use crate::stages::contract::Failure;
 
 /// What a pair of user and item counts when users or items are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +34,16 @@ impl Weighting {
             Weighting::Bm25 => "BM25",
         }
     }
+}
+
+/// The histories, weighted by what was learned.
+pub fn apply(weights: &Weights, histories: &Csr) -> Result<Csr, Failure> {
+    weights.apply(histories).map_err(|error| Failure::data(format!("failed to {error}")))
+}
+
+/// A weighting that is learned from the histories themselves, applied.
+pub fn plain(weighting: Weighting, histories: &Csr) -> Result<Csr, Failure> {
+    apply(&Weights::fit(histories, weighting.into(), Documents::Items), histories)
 }
 
 impl From<Weighting> for weighting::Weighting {

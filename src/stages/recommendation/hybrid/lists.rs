@@ -11,11 +11,11 @@ use super::super::options::ColdStart;
 use super::super::recommender::Scene;
 use super::super::serve;
 use super::super::trial::Trial;
-use super::Work;
 use super::candidates::{Candidate, OfPart};
 use super::fuse::{self, Fused};
 use super::learn::Learned;
 use super::options::Method;
+use super::{FEW_USERS, POOL, Work};
 use crate::algorithms::wanted::Wanted;
 use crate::stages::contract::Failure;
 
@@ -61,21 +61,22 @@ impl Work<'_> {
         let scene = scene(&self.interactions, trial, &as_of);
         let eligible = serve::eligible(&scene, &self.options);
         let wanted = Wanted { seen: trial.seen(), eligible: eligible.as_deref() };
-        let few_users = f64::from(self.stage.few_users);
-        let is_new: Vec<bool> = serve::buyers(&scene, i64::MIN).into_iter().map(|users| users < few_users).collect();
+        let few_users = f64::from(self.stage.few_users.unwrap_or(FEW_USERS));
+        let is_new: Vec<bool> =
+            trial.known.users_per_item(i64::MIN).into_iter().map(|users| users < few_users).collect();
         let cold_part = self.stage.cold_part.as_ref();
         let rules = Rules {
             method: self.stage.method,
             cold_part: cold_part.and_then(|cold| self.parts.parts.iter().position(|part| part == cold)),
             is_new: &is_new,
-            pool: self.stage.pool,
+            pool: self.stage.pool.unwrap_or(POOL),
             count: self.options.pool(),
         };
         let of_user = |user: usize| {
             let own: Vec<&[Candidate]> =
                 parts.iter().map(|part| part.get(user).map(Vec::as_slice).unwrap_or_default()).collect();
             let orders = trial.histories().orders.get(user).copied().unwrap_or(0);
-            rules.list(&own, weights, orders <= self.stage.few_orders, wanted.by(user))
+            rules.list(&own, weights, orders <= self.stage.few_orders(), wanted.by(user))
         };
         let mut fused: Vec<Vec<Fused>> = (0..self.interactions.users.len()).into_par_iter().map(of_user).collect();
         if let Some(diversity) = self.options.diversity {

@@ -66,18 +66,18 @@ pub struct Hybrid {
     /// users have.
     #[serde(default)]
     cold_part: Option<String>,
-    /// Users with at most so many orders have few.
-    #[serde(default = "default_few_orders")]
+    /// With learned weights or `method: switching`: users with at most so many orders have few; 3 by default.
+    #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
-    few_orders: u32,
-    /// With `method: switching`: items that fewer users have are new.
-    #[serde(default = "default_few_users")]
+    few_orders: Option<u32>,
+    /// With `method: switching`: items that fewer users have are new; 5 by default.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
-    few_users: u32,
-    /// With `method: cascade`: how many candidates the first part chooses.
-    #[serde(default = "default_pool")]
+    few_users: Option<u32>,
+    /// With `method: cascade`: how many candidates the first part chooses; 50 by default.
+    #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
-    pool: usize,
+    pool: Option<usize>,
     /// The column that names the order; without it what a user buys at one time is one order.
     #[serde(default)]
     order: Option<String>,
@@ -109,17 +109,9 @@ pub struct Hybrid {
     diversity: Option<Diversity>,
 }
 
-fn default_few_orders() -> u32 {
-    3
-}
-
-fn default_few_users() -> u32 {
-    5
-}
-
-fn default_pool() -> usize {
-    50
-}
+const FEW_ORDERS: u32 = 3;
+const FEW_USERS: u32 = 5;
+const POOL: usize = 50;
 
 /// The file of the model.
 #[derive(Serialize, Deserialize)]
@@ -168,12 +160,18 @@ impl Stage for Hybrid {
         if self.constant.is_some() && self.method == Method::Weighted {
             problems.push(bad("scores are put together, not ranks", "constant"));
         }
-        problems.extend(
-            self.diversity
-                .as_ref()
-                .filter(|d| d.strength == 0.0 && d.per_category.is_none())
-                .map(|_| bad("neither `strength` nor `per_category` is given, so nothing changes", "diversity")),
-        );
+        let is_switching = self.method == Method::Switching;
+        let asked = [
+            (self.few_users.is_some() && !is_switching, "few_users", "only `method: switching` knows new items"),
+            (self.pool.is_some() && self.method != Method::Cascade, "pool", "only `method: cascade` has a pool"),
+            (
+                self.few_orders.is_some() && !is_switching && self.weights != Weights::Word(Word::Learned),
+                "few_orders",
+                "only learned weights and `method: switching` tell users with few orders apart",
+            ),
+        ];
+        problems.extend(asked.into_iter().filter(|(is_idle, ..)| *is_idle).map(|(_, option, what)| bad(what, option)));
+        problems.extend(self.diversity.as_ref().map(|diversity| diversity.problems(self.top)).unwrap_or_default());
         problems
     }
 
@@ -242,6 +240,10 @@ impl Stage for Hybrid {
 }
 
 impl Hybrid {
+    fn few_orders(&self) -> u32 {
+        self.few_orders.unwrap_or(FEW_ORDERS)
+    }
+
     /// The options that every recommender has, with what the parts say.
     fn options<'a>(&'a self, names: &'a Names, time: Option<&'a str>) -> Options<'a> {
         let holdout = holdout(names);
@@ -353,6 +355,7 @@ impl Work<'_> {
         if let Some(evaluation) = &mut outputs.evaluation {
             let scene = lists::scene(&self.interactions, &now, &as_of);
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &self.options)?);
+            evaluation.facts.extend(self.beside.fact());
             evaluation.facts.push(Fact::new("served weights", self.words(&weights)));
         }
         found.push(served);
@@ -392,7 +395,7 @@ impl Work<'_> {
         let lists: Vec<Vec<u32>> = (0..self.interactions.users.len()).map(|_| vec![]).collect();
         let relevant = judge::relevant(trial, as_of.permitted.as_deref(), &lists);
         let (_, length) = judge::lengths(self.options.top);
-        seen.add(parts, &relevant, &trial.histories().orders, self.stage.few_orders);
+        seen.add(parts, &relevant, &trial.histories().orders, self.stage.few_orders());
         let method = self.stage.method.into();
         let lesson = Lesson { parts: parts.len(), method, constant: self.stage.constant, length };
         Ok(lesson.learn(seen))
@@ -422,7 +425,7 @@ impl Work<'_> {
         if weights.users[0] > 0 {
             let [all, few] = weights.users.map(|users| format::count(users as u64, "user", "users"));
             let value =
-                format!("{all} of earlier hold-outs, {few} of them with at most {} orders", self.stage.few_orders);
+                format!("{all} of earlier hold-outs, {few} of them with at most {} orders", self.stage.few_orders());
             facts.push(Fact::new("learned from", value));
         }
         let mut evaluation = judge::evaluate(&judged, facts);
@@ -445,7 +448,7 @@ impl Work<'_> {
         if weights.all == weights.few {
             return of(&weights.all);
         }
-        format!("{}; with at most {} orders: {}", of(&weights.all), self.stage.few_orders, of(&weights.few))
+        format!("{}; with at most {} orders: {}", of(&weights.all), self.stage.few_orders(), of(&weights.few))
     }
 
     fn model(&self, weights: &Learned, outputs: &Outputs) -> Result<Model, Failure> {

@@ -87,6 +87,17 @@ fn parts_that_do_not_go_together_are_refused() {
     assert_eq!(found, ["`sellers` does not go with `alike`: they have lists of other moments"]);
     mixed[1].1[1] = ("purchases", purchases(&all));
     assert_eq!(told(json!({"weights": "equal"}), &mixed), ["`purchases` is no table of recommendations"]);
+    let idle = json!({"weights": "equal", "pool": 9, "few_users": 2, "few_orders": 1});
+    assert_eq!(
+        told(idle, &one_split),
+        [
+            "only `method: switching` knows new items",
+            "only `method: cascade` has a pool",
+            "only learned weights and `method: switching` tell users with few orders apart",
+        ]
+    );
+    let found = told(json!({"weights": "equal", "top": 9, "diversity": {"strength": 0.1, "pool": 5}}), &one_split);
+    assert_eq!(found, ["a list of 9 cannot be chosen from fewer"]);
     let found = told(json!({"weights": "equal", "method": "switching"}), &one_split);
     assert!(found[0].starts_with("switching needs `cold_part`"), "{found:?}");
 }

@@ -1,6 +1,9 @@
 use chrono::NaiveDate;
 use polars::prelude::{DataType, IntoColumn, IntoLazy, NamedFrom, Series};
 
+use serde_json::json;
+
+use super::super::fixture;
 use super::super::recommender::PORT;
 use super::*;
 use crate::metrics::evaluation::{Chart, Evaluation, Measure};
@@ -245,4 +248,58 @@ fn only_a_model_that_was_fitted_alike_is_applied() {
     let applied = run(&stage(serving), &PURCHASES, model);
     let lists = lists(&applied);
     assert!(!lists.is_empty() && lists.windows(2).all(|pair| pair[0].0 != pair[1].0), "one a user: {lists:?}");
+}
+
+/// Of two categories a list that is cut to one each has two items, the best of each.
+#[test]
+fn a_list_has_so_many_of_a_category() {
+    let catalog = fixture::fixed(df!("item" => ["a", "b", "c", "e"], "kind" => ["x", "x", "y", "y"]).unwrap(), "item");
+    let ports = || {
+        vec![
+            (PORT, vec![("purchases", table(&PURCHASES))]),
+            (super::super::beside::ITEMS, vec![("catalog", catalog.clone())]),
+        ]
+    };
+    let limit = json!({"per_category": {"column": "kind", "most": 1}});
+    let with = |diversity: serde_json::Value| json!({"exclude_seen": false, "top": 3, "diversity": diversity});
+    let outputs = fixture::run(&fixture::stage::<ItemCf>(with(limit)), ports());
+    let kind = |item: &str| if item < "c" { "x" } else { "y" };
+    for user in [1, 3, 6] {
+        // d is in no category, so that it takes nobody's place.
+        let shown = fixture::served(&outputs, user);
+        let kinds: Vec<&str> = shown.iter().filter(|item| *item != "d").map(|item| kind(item)).collect();
+        assert!(!kinds.is_empty() && kinds.len() <= 2 && kinds.windows(2).all(|pair| pair[0] != pair[1]), "{kinds:?}");
+    }
+    let told = |diversity: serde_json::Value| fixture::problems(&fixture::stage::<ItemCf>(with(diversity)), &ports());
+    assert_eq!(told(json!({})), ["neither `strength` nor `per_category` is given, so nothing changes"]);
+    assert_eq!(told(json!({"strength": 0.5, "pool": 2})), ["a list of 3 cannot be chosen from fewer"]);
+    let unknown = json!({"per_category": {"column": "kinds", "most": 1}});
+    assert_eq!(told(unknown), ["the table at `items` has no column `kinds`"]);
+}
+
+/// Probabilities order the lists, are judged on the newest hold-out, and are there for what is served.
+#[test]
+fn chances_are_learned_from_the_hold_out_before() {
+    let with = json!({"exclude_seen": false, "top": 4, "splits": 2, "probability": true});
+    let ports = || vec![(PORT, vec![("purchases", fixture::purchases(&fixture::two_tastes()))])];
+    let outputs = fixture::run(&fixture::stage::<ItemCf>(with.clone()), ports());
+    let rows = fixture::rows(&outputs);
+    let of_one: Vec<f64> =
+        rows.iter().filter(|row| row.served && row.user == 3).map(|row| row.probability.unwrap()).collect();
+    assert!(of_one.len() == 4 && of_one.is_sorted_by(|a, b| a >= b), "{of_one:?}");
+    assert!(rows.iter().filter_map(|row| row.probability).all(|chance| chance > 0.0 && chance < 1.0));
+    let first = rows.iter().filter(|row| row.probability.is_none()).count();
+    assert!(
+        first > 0 && rows.iter().all(|row| !row.served || row.probability.is_some()),
+        "nothing came before the first"
+    );
+    let evaluation = outputs.evaluation.unwrap();
+    assert!(fixture::measure(&evaluation, "brier").baseline.is_some());
+    assert!(fixture::measure(&evaluation, "ece").model.value < 0.5);
+    let mut apply = with;
+    apply["mode"] = "apply".into();
+    let applied = fixture::try_run(&fixture::stage::<ItemCf>(apply), ports(), outputs.model, 1).unwrap();
+    assert!(fixture::rows(&applied).iter().all(|row| row.probability.is_some()));
+    let told = fixture::problems(&fixture::stage::<ItemCf>(json!({"probability": true, "splits": 1})), &ports());
+    assert_eq!(told, ["probabilities are learned from a hold-out before the one that judges"]);
 }
