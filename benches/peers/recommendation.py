@@ -54,9 +54,14 @@ def some(items):
     return [{"user": user, "items": [int(item) for item in items[user] if item >= 0]} for user in users]
 
 
+def of_items(kind, neighbors):
+    if kind == "cosine":
+        return CosineRecommender(K=neighbors, num_threads=THREADS)
+    return BM25Recommender(K=neighbors, K1=100, B=0.8, num_threads=THREADS)
+
+
 def items_fit(kind):
-    maker = {"cosine": CosineRecommender, "bm25": BM25Recommender}[kind]
-    models[kind] = maker(K=100, num_threads=THREADS)
+    models[kind] = of_items(kind, 100)
     models[kind].fit(pairs(), show_progress=False)
     return lambda: {}
 
@@ -84,6 +89,26 @@ def als_top():
     return lambda: {"lists": some(ids)}
 
 
+def quality(model, split):
+    """The ten best unseen items of each customer of a split of Online Retail, -1 where there are fewer."""
+    found = load(f"known-{split}").astype(np.int32)
+    x = sp.csr_matrix((np.ones(len(found), dtype=np.float32), (found[:, 0], found[:, 1])))
+    model.fit(x, show_progress=False)
+    ids, scores = model.recommend(np.arange(x.shape[0]), x, N=10, filter_already_liked_items=True)
+    lists = [[int(i) for i, s in zip(*row) if i >= 0 and s > np.finfo(np.float32).min] for row in zip(ids, scores)]
+    return lambda: {"all": lists}
+
+
+def quality_items(kind, neighbors, split):
+    return quality(of_items(kind, neighbors), split)
+
+
+def quality_als(factors, regularization, alpha, split):
+    maker = AlternatingLeastSquares
+    model = maker(int(factors), regularization, alpha, iterations=15, num_threads=THREADS, random_state=1)
+    return quality(model, split)
+
+
 def vectors_top():
     if "vectors" not in kept:
         kept["vectors"] = normalize(load("vectors").astype(np.float32))
@@ -108,7 +133,7 @@ print(json.dumps({"name": f"implicit {implicit.__version__}"}), flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
     work = globals()[asked.pop("do")]
-    if "vectors" not in work.__name__:
+    if work.__name__.startswith(("items", "als")):
         pairs()
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")

@@ -5,11 +5,13 @@
 //! NAME picks the cases whose names contain it. PATRONAGE_PEER is a Python with `implicit` and scikit-learn (`python3` by
 //! default), and PATRONAGE_TURNS how often each has its turn (3 by default).
 //!
+//! `quality` compares lists for a real shop (quality.rs). The rest is about time, on
 //! 200,000 users, 20,000 items and about 4.27 million pairs: how many items a user has is log-normal, and how popular they
 //! are goes by Zipf's law. Both work with two threads.
 
 #[path = "../peers/peer.rs"]
 mod peer;
+mod quality;
 
 use std::time::Instant;
 
@@ -182,6 +184,13 @@ fn main() {
     let turns = std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(3);
     let mut bench = Bench { peer: Peer::start("recommendation.py"), turns, wanted };
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
+    if bench.asks("quality") {
+        quality::run(&mut bench.peer);
+        println!();
+    }
+    if bench.wanted == ["quality"] {
+        return;
+    }
     let x = interactions();
     println!("{USERS} users, {ITEMS} items, {} pairs", x.entries());
     println!("{:<40} {:>10} {:>11} {:>13}  {:>9}", "", "ours", bench.peer.name, "faster", "more MB");

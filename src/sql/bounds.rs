@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, JoinOperator, Query, Select, SetExpr, TableFactor, Value, Visit, Visitor,
+    BinaryOperator, DataType, Expr, JoinOperator, Query, Select, SetExpr, TableFactor, Value, Visitor,
 };
 
 use super::shape::{alias, table_name};
+use super::walk::walk;
 
 /// A condition that every row of a table has to meet to be of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Is {
 /// The bounds of tables that the query names once, by the moments in the WHERE of the SELECT that reads them.
 pub fn bounds(query: &Query) -> Vec<Bound> {
     let mut search = Search::default();
-    let _ = query.visit(&mut search);
+    walk(query, &mut search);
     let Search { mut bounds, named, defined } = search;
     bounds.retain(|bound| named.get(&bound.table) == Some(&1) && !defined.contains(&bound.table));
     bounds

@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    CastKind, DataType, ExactNumberInfo, Expr, Function, Ident, Spanned, Visit, VisitMut, Visitor, VisitorMut,
-};
+use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, Function, Ident, Spanned, Visitor, VisitorMut};
 use sqlparser::tokenizer::Location;
 
 use super::functions::is_aggregate;
 use super::names::check_expression;
+use super::walk::{walk, walk_mut};
 use super::{expression, portable};
 use crate::problem::{Code, Problem};
 
@@ -23,7 +22,7 @@ pub enum Wide {
 pub fn condition(text: &str, columns: &[&str]) -> Result<Expr, Vec<Problem>> {
     let tree = expression(text).map_err(|problem| vec![problem])?;
     let mut beyond = BeyondOneRow::default();
-    let _ = tree.visit(&mut beyond);
+    walk(&tree, &mut beyond);
     let problems = if beyond.0.is_empty() { check_expression(&tree, columns) } else { beyond.0 };
     if problems.is_empty() { Ok(tree) } else { Err(problems) }
 }
@@ -32,7 +31,7 @@ pub fn condition(text: &str, columns: &[&str]) -> Result<Expr, Vec<Problem>> {
 pub fn widened_text(tree: &Expr, wide: impl Fn(&str) -> Option<Wide>) -> String {
     let mut tree = tree.clone();
     portable(&mut tree);
-    let _ = VisitMut::visit(&mut tree, &mut Widen(wide));
+    walk_mut(&mut tree, &mut Widen(wide));
     tree.to_string()
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Expr, Query, Select, SelectItem, SetExpr, TableFactor, Visitor};
+
+use super::walk::walk;
 
 /// What the columns of a query are made of.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +23,7 @@ pub fn lineage(query: &Query, tables: &[(&str, Vec<&str>)]) -> Lineage {
         ((*name).to_owned(), Some(columns.iter().map(|column| (*column).to_owned()).collect()))
     };
     let mut aliases = Aliases { found: BTreeMap::new(), unknown: false, tables: tables.iter().map(named).collect() };
-    let _ = query.visit(&mut aliases);
+    walk(query, &mut aliases);
     Lineage { found: aliases.found, unknown: aliases.unknown }
 }
 
@@ -146,7 +148,7 @@ fn item(item: &SelectItem) -> Option<(String, BTreeSet<String>)> {
 /// The columns whose values an expression tells.
 pub fn told_by(expr: &Expr) -> BTreeSet<String> {
     let mut told = Told::default();
-    let _ = expr.visit(&mut told);
+    walk(expr, &mut told);
     told.columns
 }
 

@@ -16,6 +16,7 @@ mod parse;
 mod refused;
 mod rewrite;
 mod shape;
+mod walk;
 
 pub use bounds::{Bound, Is, bounds};
 pub use complaint::{complaint, complaint_at};

@@ -7,6 +7,7 @@ use sqlparser::ast::{
     Expr, Function, Ident, ObjectName, Query, Select, SelectItem, Spanned, TableFactor, Visit, Visitor,
 };
 
+use super::walk::walk;
 use super::{derived, functions, refused};
 use crate::problem::{Code, Problem, nearest};
 
@@ -36,7 +37,7 @@ pub fn identifiers<T: Visit>(tree: &T) -> Vec<Ident> {
 /// names, or the condition of the first WHERE.
 pub fn culprit<T: Visit>(tree: &T, complaint: &str) -> Option<sqlparser::tokenizer::Location> {
     let mut search = Culprit { complaint, found: None };
-    let _ = tree.visit(&mut search);
+    walk(tree, &mut search);
     search.found.filter(|location| location.line > 0)
 }
 
@@ -207,7 +208,7 @@ pub(super) fn at(ident: &Ident, problem: Problem) -> Problem {
 impl Names {
     fn of<T: Visit>(tree: &T) -> Names {
         let mut names = Names::default();
-        let _ = tree.visit(&mut names);
+        walk(tree, &mut names);
         names
     }
 

@@ -5,18 +5,19 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Function, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, Spanned, TableAlias, TableFactor,
-    Visit, Visitor, WildcardAdditionalOptions, WindowType,
+    Visitor, WildcardAdditionalOptions, WindowType,
 };
 use sqlparser::tokenizer::Location;
 
 use super::functions::is_aggregate;
 use super::names::{at, relations};
+use super::walk::walk;
 use crate::problem::{Code, Problem};
 
 /// Everything of a query over tables with these names that is refused, with its place.
 pub(super) fn refused(query: &Query, tables: &[&str]) -> Vec<Problem> {
     let mut search = Refused { tables, depth: 0, problems: vec![] };
-    let _ = query.visit(&mut search);
+    walk(query, &mut search);
     search.problems
 }
 

@@ -9,11 +9,12 @@ use sqlparser::ast::{
 
 use super::derived;
 use super::functions::COUNTS;
+use super::walk::walk_mut;
 
 /// Rewrites in place: `a / b` to float with null for a zero divisor, `MOD` likewise, counts and
 /// sums to 64 bits, and what engines lack to what they have.
 pub fn portable<T: VisitMut>(tree: &mut T) {
-    let _ = tree.visit(&mut Portable);
+    walk_mut(tree, &mut Portable);
 }
 
 struct Portable;

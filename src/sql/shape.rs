@@ -9,12 +9,13 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, GroupByExpr, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Visit, Visitor,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Visitor,
 };
 
 use super::functions::is_aggregate;
 use super::lineage::told_by;
 use super::refused::constraint;
+use super::walk::walk;
 
 /// What the planner knows of an input table.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,7 +51,7 @@ pub fn shape(query: &Query, tables: &BTreeMap<String, TableFacts>) -> Shape {
     let mut tables = tables.clone();
     let mut through: BTreeMap<String, Shape> = BTreeMap::new();
     let mut uses = Uses::default();
-    let _ = query.visit(&mut uses);
+    walk(query, &mut uses);
     for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
         let inner = shape_of_body(&cte.query, &tables, &through);
         let columns = inner.unchanged.keys().cloned().collect();
@@ -79,7 +80,7 @@ pub fn names_all_columns(query: &Query) -> bool {
         }
     }
     let mut unnamed = Unnamed(false);
-    let _ = query.visit(&mut unnamed);
+    walk(query, &mut unnamed);
     !unnamed.0
 }
 
@@ -98,7 +99,7 @@ fn opaque() -> Shape {
 fn shape_of_body(query: &Query, tables: &BTreeMap<String, TableFacts>, through: &BTreeMap<String, Shape>) -> Shape {
     let SetExpr::Select(select) = query.body.as_ref() else { return opaque() };
     let mut uses = Uses::default();
-    let _ = select.visit(&mut uses);
+    walk(select, &mut uses);
     let limited = query.limit_clause.is_some() || query.fetch.is_some();
     if uses.aggregate || uses.window || uses.grouped || uses.queries > 0 || select.distinct.is_some() || limited {
         return opaque();

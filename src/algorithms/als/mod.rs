@@ -135,6 +135,23 @@ pub enum AlsError {
     Overflow,
 }
 
+/// The mean over users and items of what λ is multiplied with: (n + `unobserved_weight` · others)^`exponent`. 1 where there
+/// is nothing.
+pub fn mean_penalty(interactions: &Csr, exponent: f64, unobserved_weight: f64) -> f64 {
+    let (users, items) = (interactions.rows(), interactions.columns());
+    let mut per_item = vec![0.0; items];
+    let mut sum = 0.0;
+    for user in 0..users {
+        let (own, _) = interactions.row(user);
+        sum += (own.len() as f64 + unobserved_weight * items as f64).powf(exponent);
+        own.iter().for_each(|item| per_item[*item as usize] += 1.0);
+    }
+    sum +=
+        per_item.into_iter().map(|count: f64| (count + unobserved_weight * users as f64).powf(exponent)).sum::<f64>();
+    let mean = sum / (users + items) as f64;
+    if mean > 0.0 && mean.is_finite() { mean } else { 1.0 }
+}
+
 /// Bytes that [`fit`] takes beside `interactions` (entries of users × items), with as many threads as there are.
 pub fn bytes(users: usize, items: usize, entries: usize, factors: usize) -> usize {
     let width = rows::padded(factors);

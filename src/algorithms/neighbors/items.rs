@@ -160,7 +160,7 @@ impl Lists {
 const FLOOR_USES: usize = 32;
 
 /// To look at the sum of one item after another is cheaper than at that of an item somewhere, so many times.
-const SCAN_GAIN: usize = 16;
+const SCAN_GAIN: usize = 4;
 
 struct Comparison<'a> {
     ranked: &'a Ranked,

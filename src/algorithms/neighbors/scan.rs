@@ -5,6 +5,9 @@ use super::measure::{Measure, Side};
 /// Items compared at once: what is known of them fits the nearest cache.
 pub(super) const BLOCK: usize = 256;
 
+/// Similarities that are passed over at once where none of them is kept.
+const AT_ONCE: usize = 16;
+
 /// What is known of items, each slice with as many numbers as there are items.
 #[derive(Clone, Copy)]
 pub(super) struct Others<'a> {
@@ -60,11 +63,18 @@ vectorized! {
             let keep = (*sum > 0.0) & (*similarity > 0.0) & ((*similarity >= least) | (*similarity >= *floor));
             *similarity = if keep { *similarity } else { 0.0 };
         }
-        found.count = 0;
-        for (place, similarity) in (0..).zip(&*similarities) {
-            // Written in any case, since a branch would be guessed wrong often.
-            found.places[found.count] = place;
-            found.count += usize::from(*similarity > 0.0);
+        // Counted beside the struct: in memory each step would wait for the one before.
+        let mut kept = 0;
+        for (start, few) in (0..).step_by(AT_ONCE).zip(similarities.chunks(AT_ONCE)) {
+            if few.iter().fold(0, |bits, similarity| bits | similarity.to_bits()) == 0 {
+                continue;
+            }
+            for (place, similarity) in (start..).zip(few) {
+                // Written in any case, since a branch would be guessed wrong often.
+                found.places[kept] = place;
+                kept += usize::from(*similarity > 0.0);
+            }
         }
+        found.count = kept;
     }
 }

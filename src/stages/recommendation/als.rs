@@ -8,13 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::history::History;
 use super::interactions::{self, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
-use super::weights::{Weighting, plain};
+use super::weights::Plain;
 use crate::algorithms::als::{self as kernel, AlsError};
 use crate::algorithms::inner_product;
-use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
@@ -63,7 +61,7 @@ recommender! {
         unobserved_weight: f64,
         /// What the confidence of a pair is made of its weight.
         #[serde(default)]
-        weighting: Confidence,
+        weighting: Plain,
         /// How a user or an item is solved for.
         #[serde(default)]
         solver: Solver,
@@ -74,39 +72,6 @@ recommender_stage!(Als, requires: [], outputs: ["user_factors", "item_factors"])
 impl StageConfig for Als {
     const KIND: &'static str = "als";
     const FAMILY: &'static str = "recommendation";
-}
-
-/// What the confidence of a pair is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Confidence {
-    /// 1, however often they met.
-    #[default]
-    Binary,
-    /// Its weight: the number of orders, or the sum of `weight`.
-    Count,
-    /// 1 + ln of its weight.
-    Log,
-}
-
-impl Confidence {
-    fn name(self) -> &'static str {
-        match self {
-            Confidence::Binary => "binary",
-            Confidence::Count => "counts",
-            Confidence::Log => "log counts",
-        }
-    }
-
-    /// The confidences of all pairs.
-    fn of(self, weights: &Csr) -> Result<Csr, Failure> {
-        let weighting = match self {
-            Confidence::Binary => Weighting::Binary,
-            Confidence::Count => Weighting::Count,
-            Confidence::Log => Weighting::Log,
-        };
-        plain(weighting, weights)
-    }
 }
 
 /// How a user or an item is solved for.
@@ -178,9 +143,14 @@ impl Recommender for Als {
         ])
     }
 
+    fn fit_bytes(&self, users: usize, items: usize, pairs: usize) -> u64 {
+        kernel::bytes(users, items, pairs, self.factors) as u64
+    }
+
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Factors, Failure> {
-        let confidence = self.weighting.of(&scene.known.weights)?;
-        let regularization = self.regularization / self.mean_penalty(scene.known);
+        let confidence = self.weighting.apply(&scene.known.weights)?;
+        let (exponent, unobserved) = (self.regularization_exponent, self.unobserved_weight);
+        let regularization = self.regularization / kernel::mean_penalty(&scene.known.weights, exponent, unobserved);
         let parameters = self.parameters(regularization, context.seed);
         let fitted = kernel::fit(&confidence, &parameters, &|| !context.cancel.is_set());
         let kernel::Factors { users, items, loss } = fitted.map_err(|error| match error {
@@ -201,7 +171,7 @@ impl Recommender for Als {
         let users = match &fitted.users {
             Some(users) if scene.is_own => users,
             _ => {
-                let histories = self.weighting.of(&scene.histories.weights)?;
+                let histories = self.weighting.apply(&scene.histories.weights)?;
                 folded = kernel::fold_in(&histories, &fitted.items, &self.parameters(fitted.regularization, 0));
                 &folded
             }
@@ -215,7 +185,7 @@ impl Recommender for Als {
         scene: &Scene<'_>,
         lists: &[Vec<(u32, f64)>],
     ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
-        let histories = self.weighting.of(&scene.histories.weights)?;
+        let histories = self.weighting.apply(&scene.histories.weights)?;
         Ok(kernel::because(&histories, &fitted.items, &self.parameters(fitted.regularization, 0), lists))
     }
 
@@ -269,19 +239,6 @@ impl Recommender for Als {
 }
 
 impl Als {
-    /// The mean of (n + unobserved weight · others)^exponent over users and items.
-    fn mean_penalty(&self, known: &History) -> f64 {
-        let pairs = &known.weights;
-        let (users, items) = (pairs.rows() as f64, pairs.columns() as f64);
-        let penalty =
-            |count: f64, others: f64| (count + self.unobserved_weight * others).powf(self.regularization_exponent);
-        let of_users = (0..pairs.rows()).map(|user| penalty(pairs.row(user).0.len() as f64, items));
-        let sum: f64 =
-            of_users.chain(known.users_per_item(i64::MIN).into_iter().map(|count| penalty(count, users))).sum();
-        let mean = sum / (users + items);
-        if mean > 0.0 && mean.is_finite() { mean } else { 1.0 }
-    }
-
     fn parameters(&self, regularization: f64, seed: u64) -> kernel::Parameters {
         kernel::Parameters {
             factors: self.factors,

@@ -114,8 +114,9 @@ impl Recommender for Content {
         inputs.one(beside::ITEMS).map(|items| self.column_problems(items)).unwrap_or_default()
     }
 
-    fn fit(&self, scene: &Scene<'_>, _: &StageContext) -> Result<Described, Failure> {
-        self.describe(scene, None)
+    fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Described, Failure> {
+        let vocabulary = self.learn(scene, scene.moment == context.run_date)?;
+        self.describe(scene, vocabulary)
     }
 
     fn recommend(

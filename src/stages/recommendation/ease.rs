@@ -5,9 +5,8 @@ use polars::prelude::{DataFrame, IntoColumn};
 use super::files;
 use super::interactions::{self, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
-use super::weights::{Weighting, plain};
+use super::weights::Plain;
 use crate::algorithms::ease::{self as kernel, EaseError};
-use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
@@ -30,8 +29,8 @@ recommender! {
         #[schemars(range(min = 0.000001))]
         regularization: f64,
         /// What a pair of user and item counts.
-        #[serde(default = "default_weighting")]
-        weighting: Weighting,
+        #[serde(default)]
+        weighting: Plain,
         /// The most memory that fitting may take, in megabytes; 10,000 items take 800.
         #[serde(default = "default_memory_megabytes")]
         #[schemars(range(min = 1, max = 10_000_000))]
@@ -46,11 +45,7 @@ impl StageConfig for Ease {
 }
 
 fn default_regularization() -> f64 {
-    250.0
-}
-
-fn default_weighting() -> Weighting {
-    Weighting::Binary
+    300.0
 }
 
 fn default_memory_megabytes() -> u64 {
@@ -70,7 +65,7 @@ impl Recommender for Ease {
 
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<kernel::Weights, Failure> {
         self.affordable(scene.known.weights.columns())?;
-        let known = self.weighted(&scene.known.weights)?;
+        let known = self.weighting.apply(&scene.known.weights)?;
         kernel::fit(&known, self.regularization, &|| !context.cancel.is_set()).map_err(|error| match error {
             EaseError::Stopped => Failure::Cancelled,
             other => Failure::data(format!("failed to {other}")),
@@ -84,7 +79,7 @@ impl Recommender for Ease {
         count: usize,
         wanted: &Wanted<'_>,
     ) -> Result<Scored, Failure> {
-        let histories = self.weighted(&scene.histories.weights)?;
+        let histories = self.weighting.apply(&scene.histories.weights)?;
         Ok(kernel::recommend(&histories, fitted, 0..histories.rows(), count, wanted))
     }
 
@@ -94,7 +89,7 @@ impl Recommender for Ease {
         scene: &Scene<'_>,
         lists: &[Vec<(u32, f64)>],
     ) -> Result<Vec<Vec<Option<u32>>>, Failure> {
-        let histories = self.weighted(&scene.histories.weights)?;
+        let histories = self.weighting.apply(&scene.histories.weights)?;
         Ok(kernel::because(&histories, fitted, 0..histories.rows(), lists))
     }
 
@@ -157,11 +152,6 @@ impl Ease {
             format::bytes(bytes),
             format::bytes(bytes_max)
         )))
-    }
-
-    /// What each pair counts.
-    fn weighted(&self, matrix: &Csr) -> Result<Csr, Failure> {
-        plain(self.weighting, matrix)
     }
 }
 

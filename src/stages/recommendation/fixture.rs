@@ -68,9 +68,20 @@ pub fn stage<S: StageConfig>(with: serde_json::Value) -> S {
 pub type Ports = Vec<(&'static str, Vec<(&'static str, Table)>)>;
 
 pub fn try_run(stage: &dyn Stage, ports: Ports, earlier: Option<Model>, threads: usize) -> Result<Outputs, Failure> {
+    try_run_within(stage, ports, earlier, threads, None)
+}
+
+/// The same with so many bytes of memory left.
+pub fn try_run_within(
+    stage: &dyn Stage,
+    ports: Ports,
+    earlier: Option<Model>,
+    threads: usize,
+    memory_bytes: Option<u64>,
+) -> Result<Outputs, Failure> {
     let named = |(name, table): (&'static str, Table)| NamedTable { name: name.to_owned(), table };
     let ports = ports.into_iter().map(|(port, tables)| (port.to_owned(), tables.into_iter().map(named).collect()));
-    let inputs = Inputs { ports: ports.collect(), earlier, ..Inputs::default() };
+    let inputs = Inputs { ports: ports.collect(), earlier, memory_bytes, ..Inputs::default() };
     let context = StageContext { run_date: run_date(), seed: 7, threads, cancel: Cancel::default() };
     stage.run(inputs, &context)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored, affordable};
-use super::weights::{Weighting, plain};
+use super::weights::{Plain, Weighting};
 use super::{files, neighbors};
 use crate::algorithms::neighbors::{self as kernel, ItemNeighbors};
 use crate::algorithms::sparse::Csr;
@@ -168,7 +168,7 @@ impl ItemCf {
     fn histories<'a>(&self, scene: &Scene<'a>) -> Result<Cow<'a, Csr>, Failure> {
         let histories = &scene.histories.weights;
         Ok(match self.weighting == Weighting::Binary && self.half_life.is_none() {
-            true => Cow::Owned(plain(Weighting::Binary, histories)?),
+            true => Cow::Owned(Plain::Binary.apply(histories)?),
             false => Cow::Borrowed(histories),
         })
     }

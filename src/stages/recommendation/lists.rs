@@ -26,11 +26,16 @@ pub struct Entry {
 pub struct Lists {
     pub moment: NaiveDate,
     pub of_users: Vec<Vec<Entry>>,
-    /// The names of what recommends.
+    /// The names of what recommends; the last one is [`FILLED`].
     pub sources: Vec<String>,
 }
 
 impl Lists {
+    /// Whether an entry only fills its list up, with a score of other units than those before it.
+    pub fn is_filled(&self, entry: &Entry) -> bool {
+        usize::from(entry.source) + 1 == self.sources.len()
+    }
+
     /// The items of each user, best first.
     pub fn items(&self) -> Vec<Vec<u32>> {
         self.of_users.iter().map(|list| list.iter().map(|entry| entry.item).collect()).collect()
@@ -44,6 +49,9 @@ pub const PROBABILITY: &str = "probability";
 pub const BECAUSE: &str = "because";
 pub const SOURCE: &str = "source";
 pub const VERSION: &str = "model_version";
+
+/// The source of what fills lists up, whichever kind they are of.
+pub const FILLED: &str = "popular_fill";
 
 /// Names that the user's columns cannot have.
 pub fn name_problems(user: &str, item: &str) -> Vec<Problem> {

@@ -19,9 +19,10 @@ use crate::table::midnight_us;
 
 /// The file of the model.
 const FILE: &str = "probability.json";
-/// What the regression looks at: score, rank, buyers of the item, orders of the user, days since the last one; and
-/// whether the item is of the user's own, with what weight, and days since they last met.
-const COLUMNS: usize = 8;
+/// What the regression looks at: score, rank, buyers of the item, orders of the user, days since the last one; whether
+/// the item is of the user's own, with what weight, and days since they last met; and whether it only fills the list up,
+/// in which case its score is none.
+const COLUMNS: usize = 9;
 /// Rows above which the regression learns from every k-th only.
 const ROWS_MAX: usize = 500_000;
 /// The bins of the calibration curve.
@@ -59,7 +60,7 @@ impl Told {
         }
     }
 
-    fn row(&self, trial: &Trial, user: usize, rank: usize, entry: &Entry) -> [f64; COLUMNS] {
+    fn row(&self, trial: &Trial, user: usize, rank: usize, entry: &Entry, is_filled: bool) -> [f64; COLUMNS] {
         let histories = trial.histories();
         let (items, weights) = histories.weights.row(user);
         let own = items.binary_search(&entry.item).ok();
@@ -68,7 +69,7 @@ impl Told {
         let days = latest.map_or(0.0, |latest| days_between(*latest, midnight_us(trial.moment)));
         let of = |values: &[f64], place: usize| values.get(place).copied().unwrap_or(0.0);
         [
-            entry.score,
+            if is_filled { 0.0 } else { entry.score },
             (rank as f64 + 1.0).ln(),
             of(&self.buyers, entry.item as usize),
             of(&self.orders, user),
@@ -76,6 +77,7 @@ impl Told {
             f64::from(u8::from(own.is_some())),
             weight.ln_1p(),
             days.ln_1p(),
+            f64::from(u8::from(is_filled)),
         ]
     }
 }
@@ -101,7 +103,7 @@ impl Chances {
         let all = lists.of_users.iter().enumerate();
         let all = all.flat_map(|(user, list)| list.iter().enumerate().map(move |(rank, entry)| (user, rank, entry)));
         for (user, rank, entry) in all.step_by(step) {
-            cells.extend(told.row(trial, user, rank, entry));
+            cells.extend(told.row(trial, user, rank, entry, lists.is_filled(entry)));
             outcomes.push(was_met(trial, user, entry.item));
         }
         let mut x = Array2::from_shape_vec((outcomes.len(), COLUMNS), cells).ok()?;
@@ -133,13 +135,15 @@ impl Chances {
     /// comes first.
     pub fn apply(&self, lists: &mut Lists, trial: &Trial) {
         let told = Told::of(trial);
-        for (user, list) in lists.of_users.iter_mut().enumerate() {
+        let mut of_users = std::mem::take(&mut lists.of_users);
+        for (user, list) in of_users.iter_mut().enumerate() {
             for (rank, entry) in list.iter_mut().enumerate() {
-                entry.probability = Some(self.of(told.row(trial, user, rank, entry)));
+                entry.probability = Some(self.of(told.row(trial, user, rank, entry, lists.is_filled(entry))));
             }
             let chance = |entry: &Entry| entry.probability.unwrap_or(0.0);
             list.sort_by(|a, b| chance(b).total_cmp(&chance(a)).then(a.item.cmp(&b.item)));
         }
+        lists.of_users = of_users;
     }
 
     pub fn file(&self) -> Result<(String, Vec<u8>), Failure> {

@@ -73,6 +73,11 @@ pub trait Recommender: StageConfig + Serialize + HasOptions {
         Ok(vec![])
     }
 
+    /// Bytes that a fit of so many users, items and pairs takes beside them, where that is more than they take.
+    fn fit_bytes(&self, _users: usize, _items: usize, _pairs: usize) -> u64 {
+        0
+    }
+
     /// Learns.
     fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Self::Fitted, Failure>;
 
@@ -201,6 +206,23 @@ pub fn memory_bytes_min(inputs: &Inputs) -> Option<u64> {
     inputs.sized(PORT).map(|(rows, _)| rows.saturating_mul(BYTES_A_ROW))
 }
 
+/// Refuses beforehand a fit that would take more than is left of the run's memory.
+fn within_memory<R: Recommender>(stage: &R, interactions: &Interactions, left: Option<u64>) -> Result<(), Failure> {
+    let (users, items, rows) = (interactions.users.len(), interactions.items.len(), interactions.len());
+    let needed = stage.fit_bytes(users, items, rows).saturating_add((rows as u64).saturating_mul(BYTES_A_ROW));
+    match left {
+        Some(left) if needed > left => Err(Failure::TooLarge(format!(
+            "{} and {} take {} with what is learned of them, more than the {} that are left of the memory limit: raise \
+             it, or let less be learned",
+            format::count(users as u64, "user", "users"),
+            format::count(items as u64, "item", "items"),
+            format::bytes(needed),
+            format::bytes(left)
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// All that a run works with.
 struct Work<'a, R> {
     stage: &'a R,
@@ -233,6 +255,7 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
         beside.ids(beside::ITEMS, options.item)?,
     )?;
     context.cancel.check()?;
+    within_memory(stage, &interactions, inputs.memory_bytes)?;
     let work = Work { stage, options, interactions: &interactions, beside: &beside, context };
     let mut outputs = Outputs::default();
     let mut parts = Vec::new();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::beside::AsOf;
 use super::diversify::Common;
-use super::lists::{Entry, Lists};
+use super::lists::{Entry, FILLED, Lists};
 use super::options::{ColdStart, Diversity, ExcludeSeen, Options};
 use super::recommender::{Recommender, Scene, Scored};
 use super::trial::Trial;
@@ -20,8 +20,6 @@ use crate::metrics::evaluation::Fact;
 use crate::stages::contract::Failure;
 use crate::table::midnight_us;
 
-/// The source of what fills lists up.
-pub const FILLED: &str = "popular";
 /// How many items like it each item has for diversity.
 const ALIKE: usize = 200;
 
@@ -174,7 +172,7 @@ pub fn facts(scene: &Scene<'_>, now: &Trial, served: &Lists, options: &Options<'
         }
         users += 1;
         full += u64::from(list.len() >= options.top);
-        filled += u64::from(list.iter().any(|entry| usize::from(entry.source) + 1 == served.sources.len()));
+        filled += u64::from(list.iter().any(|entry| served.is_filled(entry)));
         none += u64::from(list.is_empty());
         new += u64::from(list.is_empty() && !has_history);
     }

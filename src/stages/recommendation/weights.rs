@@ -41,9 +41,39 @@ pub fn apply(weights: &Weights, histories: &Csr) -> Result<Csr, Failure> {
     weights.apply(histories).map_err(|error| Failure::data(format!("failed to {error}")))
 }
 
-/// A weighting that is learned from the histories themselves, applied.
-pub fn plain(weighting: Weighting, histories: &Csr) -> Result<Csr, Failure> {
-    apply(&Weights::fit(histories, weighting.into(), Documents::Items), histories)
+/// What a pair of user and item counts, whatever others have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Plain {
+    /// 1, however often they met.
+    #[default]
+    Binary,
+    /// Its weight: the number of orders, or the sum of `weight`.
+    Count,
+    /// 1 + ln of its weight.
+    Log,
+}
+
+impl Plain {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        Weighting::from(self).name()
+    }
+
+    /// What all pairs count.
+    pub fn apply(self, histories: &Csr) -> Result<Csr, Failure> {
+        apply(&Weights::fit(histories, Weighting::from(self).into(), Documents::Items), histories)
+    }
+}
+
+impl From<Plain> for Weighting {
+    fn from(plain: Plain) -> Self {
+        match plain {
+            Plain::Binary => Weighting::Binary,
+            Plain::Count => Weighting::Count,
+            Plain::Log => Weighting::Log,
+        }
+    }
 }
 
 impl From<Weighting> for weighting::Weighting {

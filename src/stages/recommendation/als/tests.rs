@@ -56,3 +56,15 @@ fn threads_do_not_matter_and_the_solver_hardly() {
         |solver: &str| served(&run(&small(json!({"solver": solver, "iterations": 60})), ports(&two_tastes())), 2);
     assert_eq!(list("conjugate_gradient")[0], list("cholesky")[0]);
 }
+
+/// A fit that would not fit is refused before it starts.
+#[test]
+fn factors_beyond_the_memory_are_refused() {
+    let within = |factors: usize, bytes: u64| {
+        let stage = small(json!({"factors": factors}));
+        fixture::try_run_within(&stage, ports(&two_tastes()), None, 1, Some(bytes)).err().map(|told| told.to_string())
+    };
+    let told = within(256, 500_000).unwrap();
+    assert!(told.starts_with("40 users and 12 items take ") && told.contains("the 500 kB that are left"), "{told}");
+    assert_eq!(within(4, 1_000_000_000), None);
+}

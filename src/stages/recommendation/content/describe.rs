@@ -10,7 +10,7 @@ use super::super::recommender::Scene;
 use super::Content;
 use crate::algorithms::content::{Block, Content as Says, Items};
 use crate::algorithms::sparse::{Csr, Duplicates};
-use crate::algorithms::text::Vocabulary;
+use crate::algorithms::text::{TextError, Vocabulary};
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::Failure;
 use crate::table::{TableSchema, floats, type_name};
@@ -63,27 +63,40 @@ impl Content {
         problems
     }
 
-    /// Describes the items as of a moment; without a vocabulary it is learned from their texts.
-    pub(super) fn describe(&self, scene: &Scene<'_>, vocabulary: Option<Vocabulary>) -> Result<Described, Failure> {
-        let Some(frame) = &scene.as_of.items else {
-            return Err(Failure::bug(format!("the input `{}` was not handed over", beside::ITEMS)));
-        };
-        let items = scene.interactions.items.len();
-        let places = AsOf::rows_of(frame, &self.item, &scene.interactions.items)?;
-        let mut vocabulary = vocabulary;
-        let mut texts = None;
-        if !self.text.is_empty() && self.weights.text > 0.0 {
-            let read = self.texts(frame, &places, items)?;
-            let all = || read.iter().map(|text| text.as_deref());
-            // At a moment before anything was sold there is nothing to learn from.
-            if vocabulary.is_none() && read.iter().any(Option::is_some) {
-                let learned = Vocabulary::fit(all(), &self.terms.to_kernel());
-                vocabulary = Some(learned.map_err(|error| Failure::data(format!("failed to {error}")))?);
-            }
-            if let Some(vocabulary) = &vocabulary {
-                texts = Some(vocabulary.transform(all()).map_err(|error| Failure::data(format!("failed to {error}")))?);
-            }
+    /// Learns the terms of the texts as of a moment; `None` where nothing is read, or there is no word.
+    ///
+    /// Of an early moment that knows few items, terms within the limits of frequency are not asked for: only
+    /// `is_served` fails without.
+    pub(super) fn learn(&self, scene: &Scene<'_>, is_served: bool) -> Result<Option<Vocabulary>, Failure> {
+        if self.text.is_empty() || self.weights.text <= 0.0 {
+            return Ok(None);
         }
+        let (frame, places) = self.rows(scene)?;
+        let read = self.texts(frame, &places, scene.interactions.items.len())?;
+        match Vocabulary::fit(read.iter().map(Option::as_deref), &self.terms.to_kernel()) {
+            Ok(vocabulary) => Ok(Some(vocabulary)),
+            Err(TextError::NoTerms { found, .. }) if found == 0 || !is_served => Ok(None),
+            Err(error) => Err(Failure::data(format!("failed to {error}"))),
+        }
+    }
+
+    /// The table of the items, and which item each row is of.
+    fn rows<'a>(&self, scene: &'a Scene<'_>) -> Result<(&'a DataFrame, Vec<Option<u32>>), Failure> {
+        let frame = scene.as_of.items.as_ref();
+        let frame = frame.ok_or_else(|| Failure::bug(format!("the input `{}` was not handed over", beside::ITEMS)))?;
+        Ok((frame, AsOf::rows_of(frame, &self.item, &scene.interactions.items)?))
+    }
+
+    /// Describes the items as of a moment.
+    pub(super) fn describe(&self, scene: &Scene<'_>, vocabulary: Option<Vocabulary>) -> Result<Described, Failure> {
+        let (frame, places) = self.rows(scene)?;
+        let items = scene.interactions.items.len();
+        let of_texts = |vocabulary: &Vocabulary| -> Result<Csr, Failure> {
+            let read = self.texts(frame, &places, items)?;
+            let rows = vocabulary.transform(read.iter().map(Option::as_deref));
+            rows.map_err(|error| Failure::data(format!("failed to {error}")))
+        };
+        let texts = vocabulary.as_ref().map(of_texts).transpose()?;
         let categories = (!self.category.is_empty()).then(|| self.categories(frame, &places, items)).transpose()?;
         let numbers = (!self.number.is_empty()).then(|| self.numbers(frame, &places, items)).transpose()?;
         let vectors: Vec<Array2<f32>> =

@@ -1,11 +1,11 @@
 //! What the parts of a hybrid recommend, by index.
 
 use chrono::NaiveDate;
-use polars::prelude::{DataType, col};
+use polars::prelude::{DataType, col, lit};
 use rayon::prelude::*;
 
 use super::super::interactions::{self, Interactions};
-use super::super::lists::{BECAUSE, PROBABILITY, RANK, SCORE, SOURCE, VERSION};
+use super::super::lists::{BECAUSE, FILLED, PROBABILITY, RANK, SCORE, SOURCE, VERSION};
 use super::PORT;
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, NamedTable};
@@ -104,13 +104,14 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Takes of each table what is known of the users and items of the interactions.
+    /// Takes of each table what is known of the users and items of the interactions, but not what only fills lists up.
     pub fn read(tables: Vec<NamedTable>, names: &Names, interactions: &Interactions) -> Result<Tables, Failure> {
         let mut found = Tables { parts: vec![], rows: vec![], users: interactions.users.len() };
         let (user, item) = (names.user.as_str(), names.item.as_str());
         for NamedTable { name, table } in tables {
             let own = [user, AS_OF, RANK, item, SCORE, BECAUSE].map(col);
-            let frame = table.frame.select(own).collect()?;
+            let is_own = col(SOURCE).neq(lit(FILLED));
+            let frame = table.frame.filter(is_own).select(own).collect()?;
             let places = |name: &str, ids| interactions::places(frame.column(name)?.as_materialized_series(), ids);
             let days = frame.column(AS_OF)?.cast(&DataType::Int32)?;
             let numbers =

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::beside::AsOf;
 use super::super::interactions::Interactions;
-use super::super::lists::{Entry, Lists};
+use super::super::lists::{Entry, FILLED, Lists};
 use super::super::options::ColdStart;
 use super::super::recommender::Scene;
 use super::super::serve;
@@ -95,7 +95,7 @@ impl Work<'_> {
             source: one.part as u16,
         };
         let of_users = fused.into_iter().map(|list| list.into_iter().map(entry).collect()).collect();
-        let sources = self.parts.parts.iter().cloned().chain([serve::FILLED.to_owned()]).collect();
+        let sources = self.parts.parts.iter().cloned().chain([FILLED.to_owned()]).collect();
         let mut lists = Lists { moment: trial.moment, of_users, sources };
         if self.options.cold_start == ColdStart::Popular {
             serve::fill_up(&mut lists, &scene, &wanted, &self.options)?;

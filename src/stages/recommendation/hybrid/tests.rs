@@ -71,6 +71,21 @@ fn given_weights_and_methods() {
     assert_eq!(pooled, alone("alike")[..1]);
 }
 
+/// What only fills the list of a part up is not what the part recommends.
+#[test]
+fn what_fills_lists_up_is_no_candidate() {
+    let all = two_tastes();
+    let filled = stage::<ItemCf>(json!({"top": 50, "cold_start": "popular"}));
+    let lists = given(&filled, &all);
+    let outputs = Outputs { tables: vec![lists.frame.clone()], ..Outputs::default() };
+    assert!(rows(&outputs).iter().any(|row| row.source == "popular_fill"));
+    let ports = vec![(INTERACTIONS, vec![("purchases", purchases(&all))]), (PORT, vec![("alike", lists)])];
+    let hybrid = hybrid(json!({"weights": "equal", "method": "weighted", "top": 50}));
+    let found = rows(&run(&hybrid, ports));
+    let is_own = |item: &str, user: i64| (item < "g") == (user % 2 == 0);
+    assert!(!found.is_empty() && found.iter().all(|row| is_own(&row.item, row.user)), "{found:?}");
+}
+
 #[test]
 fn parts_that_do_not_go_together_are_refused() {
     let all = two_tastes();

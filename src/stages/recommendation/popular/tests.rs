@@ -70,3 +70,19 @@ fn stock_of_tonight_decides_what_is_served() {
         "0 of 5 users got all 10 items; 5 fewer: nothing else is near enough to what they have; `cold_start: popular` would fill their lists"
     );
 }
+
+/// All that one taste buys is alike, and nothing of the other taste is: with diversity alone, tastes take turns.
+#[test]
+fn a_list_may_be_made_diverse() {
+    let is_first_taste = |strength: f64| -> Vec<bool> {
+        let diversity = json!({"strength": strength, "pool": 12});
+        let with = json!({"exclude_seen": false, "top": 2, "window": "9d", "diversity": diversity});
+        let mut of = fixture::two_tastes();
+        // What the first taste bought lately is bought by most.
+        of.extend((50..90).flat_map(|user| [(user, "a", 25), (user, "b", 25)]));
+        let ports = vec![(PORT, vec![("purchases", purchases(&of))])];
+        served(&fixture::run(&stage::<Popular>(with), ports), 0).iter().map(|item| item.as_str() < "g").collect()
+    };
+    assert_eq!(is_first_taste(0.000_001), [true, true]);
+    assert_eq!(is_first_taste(0.9), [true, false]);
+}
