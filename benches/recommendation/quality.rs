@@ -86,12 +86,14 @@ fn items(lists: Vec<Vec<(u32, f64)>>) -> Vec<Vec<u32>> {
 
 fn our_als(known: &Csr, setting: &Value) -> Vec<Vec<u32>> {
     let of = |name: &str| setting[name].as_f64().unwrap();
-    let unobserved_weight = of("unobserved_weight");
+    let (exponent, unobserved_weight) = (of("exponent"), of("unobserved_weight"));
+    let mean = |exponent: f64| als::mean_penalty(known, exponent, unobserved_weight);
+    let mean = |exponent: f64| als::mean_penalty(known, exponent, unobserved_weight);
     let parameters = als::Parameters {
         factors: of("factors") as usize,
         iterations: 15,
-        regularization: of("regularization") / als::mean_penalty(known, 1.0, unobserved_weight),
-        regularization_exponent: 1.0,
+        regularization: of("regularization") * mean(1.0) / mean(exponent),
+        regularization_exponent: exponent,
         unobserved_weight,
         solver: Solver::ConjugateGradient { steps: 3 },
         seed: 7,
@@ -113,16 +115,16 @@ fn our_items(known: &Csr, setting: &Value) -> Vec<Vec<u32>> {
     items(neighbors::recommend(known, &model, 0..known.rows(), LENGTH, &Wanted::unseen(known)))
 }
 
-fn grid<const A: usize, const B: usize, const C: usize>(
-    a: (&str, [f64; A]),
-    b: (&str, [f64; B]),
-    c: (&str, [f64; C]),
-) -> Vec<Value> {
-    let mut all = Vec::new();
-    for first in a.1 {
-        for second in b.1 {
-            all.extend(c.1.map(|third| json!({a.0: first, b.0: second, c.0: third})));
-        }
+/// All settings that take one value of each dimension.
+fn grid(dimensions: &[(&str, &[f64])]) -> Vec<Value> {
+    let mut all = vec![json!({})];
+    for (name, values) in dimensions {
+        let with = |setting: &Value, value: f64| {
+            let mut setting = setting.clone();
+            setting[*name] = json!(value);
+            setting
+        };
+        all = all.iter().flat_map(|setting| values.iter().map(move |value| with(setting, *value))).collect();
     }
     all
 }
@@ -185,8 +187,13 @@ pub fn run(peer: &mut Peer) {
             );
         }
     }
-    let factors = ("factors", [32.0, 64.0, 128.0]);
-    let own = grid(factors, ("regularization", [0.05, 0.1, 0.2, 0.4]), ("unobserved_weight", [0.25, 0.5, 1.0]));
+    let factors: (&str, &[f64]) = ("factors", &[64.0, 128.0, 192.0]);
+    let own = grid(&[
+        factors,
+        ("regularization", &[0.0025, 0.005, 0.01, 0.02]),
+        ("exponent", &[0.5, 1.0]),
+        ("unobserved_weight", &[0.25, 0.5, 1.0]),
+    ]);
     let own: Vec<_> = own
         .into_iter()
         .map(|setting| {
@@ -194,7 +201,7 @@ pub fn run(peer: &mut Peer) {
             (setting, found)
         })
         .collect();
-    let other = grid(factors, ("regularization", [0.01, 0.1, 1.0, 10.0]), ("alpha", [1.0, 2.0, 5.0]));
+    let other = grid(&[factors, ("regularization", &[1.0, 10.0, 30.0, 100.0]), ("alpha", &[1.0, 2.0, 5.0])]);
     let other: Vec<_> = other
         .into_iter()
         .map(|setting| {
@@ -215,6 +222,6 @@ pub fn run(peer: &mut Peer) {
         );
         println!("    ours {own_setting}, implicit {other_setting}");
     }
-    let default = json!({"factors": 64, "regularization": 0.05, "unobserved_weight": 1.0});
+    let default = json!({"factors": 64, "regularization": 10.0, "exponent": 0.5, "unobserved_weight": 0.5});
     println!("als by its defaults                      {:.4}", mean(&ours(our_als, &default)[1]));
 }
