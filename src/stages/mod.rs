@@ -42,6 +42,8 @@ pub mod recommendation {
     mod judge;
     mod lists;
     mod neighbors;
+    #[cfg(test)]
+    mod point_in_time;
     pub mod popular;
     mod probability;
     mod serve;

@@ -145,6 +145,29 @@ pub fn miscalibrated(error: f64, mean: f64, share: f64) -> Option<String> {
     ))
 }
 
+/// Nobody is recommended anything.
+pub fn nothing_served(run_date: chrono::NaiveDate) -> String {
+    format!("Nobody gets any item at {run_date}: no item may be shown, or none is near enough to what anyone has.")
+}
+
+/// There is nothing to tell chances by.
+pub fn no_probabilities() -> String {
+    "`probability` is empty: in the hold-outs nothing on the lists was met, or all of it, so that no chance could be \
+     learned."
+        .to_owned()
+}
+
+/// Candidates of a part that are left out because users have met them.
+pub fn seen_candidates(part: &str, share: f64) -> Option<String> {
+    (share > 0.0).then(|| {
+        format!(
+            "{} of what `{part}` recommends is left out, since the users have met it: give the part and this stage the \
+             same `exclude_seen`.",
+            percent(share)
+        )
+    })
+}
+
 /// Fitting stopped before it came to rest.
 pub fn unfinished(converged: bool) -> Option<String> {
     (!converged).then(|| "Fitting stopped before it came to rest, so the model is not final.".to_owned())

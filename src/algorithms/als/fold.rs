@@ -59,6 +59,8 @@ pub fn because(
 /// The items, and what all users have in common.
 struct Known<'a> {
     items: Rows<'a>,
+    /// How many of them have factors: those that the fit knew.
+    count: usize,
     gram: super::spectrum::Symmetric,
     parameters: &'a Parameters,
 }
@@ -73,8 +75,9 @@ struct Room {
 
 impl<'a> Known<'a> {
     fn new(items: &'a Array2<f32>, parameters: &'a Parameters) -> Self {
+        let count = items.rows().into_iter().filter(|row| row.iter().any(|value| *value != 0.0)).count();
         let items = Rows::of(items);
-        Self { gram: items.gram(), items, parameters }
+        Self { gram: items.gram(), items, count, parameters }
     }
 
     /// False for a user without entries, and where there is no one solution.
@@ -85,7 +88,7 @@ impl<'a> Known<'a> {
             return false;
         }
         let scale = self.parameters.unobserved_weight;
-        let penalty = self.parameters.penalty(scratch.indices.len(), self.items.count());
+        let penalty = self.parameters.penalty(scratch.indices.len(), self.count);
         system.decompose(self.items.groups(), &self.gram, scale, penalty, &scratch.indices, &scratch.weights)
     }
 

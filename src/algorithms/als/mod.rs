@@ -133,22 +133,30 @@ pub enum AlsError {
     /// Factors grew until their products were not finite.
     #[error("factorize interactions: products of factors are not finite; weights or the penalty are extreme")]
     Overflow,
+    /// Factors shrank to nothing, though there are entries.
+    #[error(
+        "factorize interactions: the equations have no one solution, or all factors came to zero; penalize more if \
+             there is no penalty, else less"
+    )]
+    Vanished,
+}
+
+/// The rows with an entry that counts. Users and items without any, who may come later, have no part in anything.
+fn filled(matrix: &Csr) -> impl Iterator<Item = usize> + '_ {
+    let counts = |weight: &f64| *weight as f32 > 0.0 && (*weight as f32).is_finite();
+    (0..matrix.rows()).filter(move |row| matrix.row(*row).1.iter().any(counts))
 }
 
 /// The mean over users and items of what λ is multiplied with: (n + `unobserved_weight` · others)^`exponent`. 1 where there
 /// is nothing.
 pub fn mean_penalty(interactions: &Csr, exponent: f64, unobserved_weight: f64) -> f64 {
-    let (users, items) = (interactions.rows(), interactions.columns());
-    let mut per_item = vec![0.0; items];
-    let mut sum = 0.0;
-    for user in 0..users {
-        let (own, _) = interactions.row(user);
-        sum += (own.len() as f64 + unobserved_weight * items as f64).powf(exponent);
-        own.iter().for_each(|item| per_item[*item as usize] += 1.0);
-    }
-    sum +=
-        per_item.into_iter().map(|count: f64| (count + unobserved_weight * users as f64).powf(exponent)).sum::<f64>();
-    let mean = sum / (users + items) as f64;
+    let by_item = interactions.transpose();
+    let (users, items) = (filled(interactions).count(), filled(&by_item).count());
+    let sum = |matrix: &Csr, others: usize| -> f64 {
+        let of = |row: usize| matrix.row(row).0.len() as f64 + unobserved_weight * others as f64;
+        filled(matrix).map(|row| of(row).powf(exponent)).sum()
+    };
+    let mean = (sum(interactions, items) + sum(&by_item, users)) / (users + items) as f64;
     if mean > 0.0 && mean.is_finite() { mean } else { 1.0 }
 }
 
@@ -179,31 +187,38 @@ pub fn fit(
     parameters.check()?;
     let by_item = interactions.transpose();
     let mut users = Rows::zeros(interactions.rows(), parameters.factors);
-    let mut items = drawn(by_item.rows(), parameters);
+    let mut items = drawn(&by_item, parameters);
+    let (user_count, item_count) = (filled(interactions).count(), filled(&by_item).count());
     let asked = || if keep_going() { Ok(()) } else { Err(AlsError::Stopped) };
     let mut loss = Vec::with_capacity(parameters.iterations);
     let mut gram = items.gram();
     for _ in 0..parameters.iterations {
         asked()?;
-        let of_users = turn(&mut users, &mut items, gram, interactions, parameters)?;
+        let of_users = turn(&mut users, (&mut items, item_count), gram, interactions, parameters)?;
         let gram_of_users = users.gram();
         asked()?;
-        let of_items = turn(&mut items, &mut users, gram_of_users, &by_item, parameters)?;
+        let of_items = turn(&mut items, (&mut users, user_count), gram_of_users, &by_item, parameters)?;
         gram = items.gram();
         // Both sides are now in coordinates in which the users' products are diagonal.
         let everywhere: f64 = of_items.spectrum.iter().zip(gram.diagonal()).map(|(a, b)| a * b).sum();
         let unobserved = parameters.unobserved_weight * everywhere;
         loss.push(of_items.observed + unobserved + of_users.penalty + of_items.penalty);
     }
-    Ok(Factors { users: users.into_array(), items: items.into_array(), loss })
+    let (users, items) = (users.into_array(), items.into_array());
+    if user_count > 0 && users.iter().all(|value| *value == 0.0) {
+        return Err(AlsError::Vanished);
+    }
+    Ok(Factors { users, items, loss })
 }
 
-fn drawn(items: usize, parameters: &Parameters) -> Rows<'static> {
+fn drawn(by_item: &Csr, parameters: &Parameters) -> Rows<'static> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(parameters.seed);
-    let mut rows = Rows::zeros(items, parameters.factors);
+    let mut rows = Rows::zeros(by_item.rows(), parameters.factors);
     let deviation = SPREAD / (parameters.factors as f64).sqrt();
-    for row in rows.values.to_mut().chunks_exact_mut(rows::padded(parameters.factors)) {
-        for value in row.iter_mut().take(parameters.factors) {
+    let width = rows::padded(parameters.factors);
+    let values = rows.values.to_mut();
+    for row in filled(by_item) {
+        for value in values[row * width..][..parameters.factors].iter_mut() {
             *value = (deviation * rng.sample::<f64, _>(StandardNormal)) as f32;
         }
     }
@@ -220,10 +235,11 @@ struct Turned {
     spectrum: Vec<f64>,
 }
 
-/// Rotates both sides, then solves for the rows of `own`. `gram` is that of `other`, `matrix` is own × other.
+/// Rotates both sides, then solves for the rows of `own`. `gram` is that of `other`, of whose rows `others` have entries;
+/// `matrix` is own × other.
 fn turn(
     own: &mut Rows<'_>,
-    other: &mut Rows<'_>,
+    (other, others): (&mut Rows<'_>, usize),
     gram: Symmetric,
     matrix: &Csr,
     parameters: &Parameters,
@@ -233,7 +249,7 @@ fn turn(
     let rotation = rotation(&vectors, parameters.factors);
     other.rotate(&rotation);
     own.rotate(&rotation);
-    let side = Side { other, matrix, parameters, spectrum: &values, gram: diagonal(&values) };
+    let side = Side { other, others, matrix, parameters, spectrum: &values, gram: diagonal(&values) };
     let width = own.width();
     let blocks = own.values.to_mut().par_chunks_mut(BLOCK_ROWS * width).enumerate();
     let sums: Vec<(f64, f64)> = blocks
@@ -266,6 +282,7 @@ fn diagonal(values: &[f64]) -> Symmetric {
 /// What rows are solved against.
 struct Side<'a> {
     other: &'a Rows<'a>,
+    others: usize,
     matrix: &'a Csr,
     parameters: &'a Parameters,
     spectrum: &'a [f64],
@@ -283,13 +300,12 @@ impl Side<'_> {
     /// Moves `x` to where it minimizes the loss, or near; gives what it then has of Σ c (1 − x·y)² and of the penalty.
     fn solve(&self, row: usize, x: &mut [Group], room: &mut Room) -> (f64, f64) {
         let Room { scratch, system } = room;
-        let others = self.other.count();
-        scratch.load(self.matrix, row, others);
+        scratch.load(self.matrix, row, self.other.count());
         if scratch.indices.is_empty() {
             x.fill([0.0; LANES]);
             return (0.0, 0.0);
         }
-        let penalty = self.parameters.penalty(scratch.indices.len(), others);
+        let penalty = self.parameters.penalty(scratch.indices.len(), self.others);
         let (groups, scale) = (self.other.groups(), self.parameters.unobserved_weight);
         match self.parameters.solver {
             Solver::ConjugateGradient { steps } => {
@@ -322,7 +338,7 @@ impl Side<'_> {
     fn precondition(&self, penalty: f64, scratch: &mut Scratch, groups: usize) {
         let scale = self.parameters.unobserved_weight;
         let total: f64 = scratch.weights.iter().map(|weight| f64::from(*weight)).sum();
-        let typical = scale + total / self.other.count() as f64;
+        let typical = scale + total / self.others as f64;
         scratch.diagonal.clear();
         scratch.diagonal.resize(groups, [0.0; LANES]);
         scratch.inverse.clear();

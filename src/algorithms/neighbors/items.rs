@@ -54,12 +54,20 @@ fn fit<I: Iterator<Item = (u32, f64)>>(
     keep_going: KeepGoing<'_>,
 ) -> Result<ItemNeighbors, NeighborsError> {
     let mut ranked = Ranked::new(interactions.rows(), interactions.columns(), interactions.entries(), row)?;
-    let lists =
-        with_common!(parameters, ranked.is_binary(), compare_all(&ranked, interactions.rows(), parameters, keep_going))
-            .ok_or(NeighborsError::Stopped)?;
+    let lists = with_common!(
+        parameters,
+        ranked.is_binary(),
+        compare_all(&ranked, filled(interactions), parameters, keep_going)
+    )
+    .ok_or(NeighborsError::Stopped)?;
     let order = std::mem::take(&mut ranked.order);
     drop(ranked);
     Ok(ItemNeighbors::from_ranked(&order, lists, parameters.neighbors))
+}
+
+/// Users with entries; others may come later, and are not yet there.
+fn filled(interactions: &Csr) -> usize {
+    (0..interactions.rows()).filter(|user| !interactions.row(*user).0.is_empty()).count()
 }
 
 /// For each rank the keys of its best neighbors.

@@ -147,7 +147,11 @@ impl<C: Common> Scratch<'_, C> {
 
 impl<'a> Search<'a> {
     fn new(of: &'a Neighborhood<'a>, parameters: &Parameters) -> Self {
-        let measure = Measure::new(parameters, of.known.columns());
+        let mut met = vec![false; of.known.columns()];
+        let items = (0..of.known.rows()).flat_map(|user| of.known.row(user).0);
+        items.for_each(|item| met[*item as usize] = true);
+        // Items without users may come later, and are not yet there.
+        let measure = Measure::new(parameters, met.into_iter().filter(|met| *met).count());
         let sides = of.postings.totals.iter().map(|totals| measure.side(*totals));
         let (factors, terms) = sides.map(|side| (side.factor, side.term)).unzip();
         Self { of, measure, factors, terms, count: parameters.neighbors }

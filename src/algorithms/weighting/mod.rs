@@ -54,14 +54,17 @@ pub struct Weights {
 
 impl Weights {
     /// Learns from `interactions` (users × items) the idf and lengths of its items and the mean length
-    /// of its documents, users or items without entries included. Nothing is learned for the
-    /// weightings that need none. Entries not above zero count as absent.
+    /// of its documents; users and items without entries, who may come later, are none. Nothing is
+    /// learned for the weightings that need none. Entries not above zero count as absent.
     pub fn fit(interactions: &Csr, weighting: Weighting, documents: Documents) -> Self {
         let needed = matches!(weighting, Weighting::TfIdf | Weighting::Bm25 { .. });
         let mut of_items = vec![0.0; if needed { interactions.columns() } else { 0 }];
-        let mut total = 0.0;
+        let (mut total, mut users) = (0.0, 0);
+        let mut met = vec![false; of_items.len()];
         for user in 0..if needed { interactions.rows() } else { 0 } {
+            users += usize::from(interactions.row(user).1.iter().any(|weight| *weight > 0.0));
             for (item, weight) in interactions.pairs(user).filter(|(_, weight)| *weight > 0.0) {
+                met[item as usize] = true;
                 of_items[item as usize] += match documents {
                     Documents::Items => weight,
                     Documents::Users => 1.0,
@@ -70,14 +73,14 @@ impl Weights {
             }
         }
         let count = match documents {
-            Documents::Items => interactions.columns(),
-            Documents::Users => interactions.rows(),
+            Documents::Items => met.into_iter().filter(|met| *met).count(),
+            Documents::Users => users,
         };
-        let log_documents = (count as f64).ln();
+        let log_documents = (count.max(1) as f64).ln();
         if documents == Documents::Users {
             of_items.iter_mut().for_each(|users| *users = idf(log_documents, *users));
         }
-        Self { weighting, documents, log_documents, of_items, mean_length: total / count as f64 }
+        Self { weighting, documents, log_documents, of_items, mean_length: total / count.max(1) as f64 }
     }
 
     /// The histories (users × items), weighted; the entries stay, in number and place. Users need not be

@@ -16,6 +16,7 @@ use crate::algorithms::inner_product;
 use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
+use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, StageConfig, StageContext};
 use crate::stages::model::Model;
 use crate::table::{Column, TableSchema};
@@ -125,6 +126,16 @@ impl Recommender for Als {
 
     fn name(&self) -> String {
         "matrix factorization".to_owned()
+    }
+
+    fn own_problems(&self) -> Vec<Problem> {
+        let names = [("user", &self.user), ("item", &self.item)];
+        let taken = names.into_iter().filter(|(_, name)| *name == FACTORS);
+        let problem = |(option, name): (&'static str, &String)| {
+            let message = format!("`{name}` is also the name of a column of the output");
+            Problem::new(Code::DuplicateId, message).at(["with", option])
+        };
+        taken.map(problem).collect()
     }
 
     fn more_schemas(&self, user: &Column, item: &Column) -> Vec<TableSchema> {

@@ -114,8 +114,8 @@ impl Recommender for Content {
         inputs.one(beside::ITEMS).map(|items| self.column_problems(items)).unwrap_or_default()
     }
 
-    fn fit(&self, scene: &Scene<'_>, context: &StageContext) -> Result<Described, Failure> {
-        let vocabulary = self.learn(scene, scene.moment == context.run_date)?;
+    fn fit(&self, scene: &Scene<'_>, _: &StageContext) -> Result<Described, Failure> {
+        let vocabulary = self.learn(scene)?;
         self.describe(scene, vocabulary)
     }
 
@@ -148,8 +148,13 @@ impl Recommender for Content {
         let described = (0..fitted.items.len()).filter(|item| fitted.items.is_described(*item)).count();
         let mut facts =
             vec![Fact::new("described", format!("{} of {} items", count(described), count(fitted.items.len())))];
-        if let Some(vocabulary) = &fitted.vocabulary {
-            facts.push(Fact::new("terms", count(vocabulary.terms().len())));
+        match &fitted.vocabulary {
+            Some(vocabulary) => facts.push(Fact::new("terms", count(vocabulary.terms().len()))),
+            None if !self.text.is_empty() && self.weights.text > 0.0 => {
+                let value = "none: no word of the texts is within the limits of `terms` (`min_items`, `max_share`)";
+                facts.push(Fact::new("terms", value));
+            }
+            None => {}
         }
         Ok(facts)
     }

@@ -143,7 +143,7 @@ fn collect(table: Table, columns: &Columns<'_>, end: chrono::NaiveDate) -> Resul
     let microseconds = DataType::Datetime(TimeUnit::Microseconds, None);
     let mut read = vec![col(columns.user).alias("user"), col(columns.item).alias("item")];
     let time = |name| col(name).cast(microseconds.clone()).to_physical();
-    read.push(columns.time.map_or(lit(0_i64), time).alias("time"));
+    read.push(columns.time.map_or(lit(0_i64).cast(DataType::Int64), time).alias("time"));
     read.push(columns.weight.map_or(lit(1.0), |name| col(name).cast(DataType::Float64)).alias("weight"));
     read.extend(columns.order.map(|name| col(name).alias("order")));
     let told = |name: &str| col(name).is_not_null();

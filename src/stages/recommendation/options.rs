@@ -285,7 +285,7 @@ impl Diversity {
     pub fn problems(&self, top: usize) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.strength == 0.0 && self.per_category.is_none() {
-            let message = "neither `strength` nor `per_category` is given, so nothing changes";
+            let message = "neither a `strength` above zero nor `per_category` is given, so nothing changes";
             problems.push(Problem::new(Code::BadValue, message).at(["with", "diversity"]));
         }
         if self.pool.is_some_and(|pool| pool < top) {

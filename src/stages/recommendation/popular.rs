@@ -33,10 +33,10 @@ recommender! {
         /// The column of the table at `users` that names a user's group, such as a country or a segment.
         #[serde(default)]
         by: Option<String>,
-        /// Of how many users of the group the popularity among all stands in.
-        #[serde(default = "default_smoothing")]
+        /// With `by`: of how many users of the group the popularity among all stands in; 20 by default.
+        #[serde(default)]
         #[schemars(range(min = 0, max = 1_000_000))]
-        smoothing: f64,
+        smoothing: Option<f64>,
     }
 }
 recommender_stage!(Popular, requires: [], outputs: []);
@@ -46,10 +46,7 @@ impl StageConfig for Popular {
     const FAMILY: &'static str = "recommendation";
 }
 
-fn default_smoothing() -> f64 {
-    20.0
-}
-
+const SMOOTHING: f64 = 20.0;
 const FILE: &str = "popularity.parquet";
 /// Items of all rankings together, each of 16 bytes.
 const RANKED_MAX: usize = 100_000_000;
@@ -72,7 +69,9 @@ impl Recommender for Popular {
     fn own_problems(&self) -> Vec<Problem> {
         let needs_time = self.window.is_some() && self.time.is_none();
         let problem = Problem::new(Code::MissingKey, "a window needs `time`").at(["with", "window"]);
-        needs_time.then_some(problem).into_iter().collect()
+        let is_idle = self.smoothing.is_some() && self.by.is_none();
+        let idle = Problem::new(Code::BadValue, "only groups (`by`) are smoothed").at(["with", "smoothing"]);
+        needs_time.then_some(problem).into_iter().chain(is_idle.then_some(idle)).collect()
     }
 
     fn table_problems(&self, inputs: &InputSchemas) -> Vec<Problem> {
@@ -90,7 +89,8 @@ impl Recommender for Popular {
 
     fn fit(&self, scene: &Scene<'_>, _: &StageContext) -> Result<Rankings, Failure> {
         let all = self.scores(scene, 0..scene.known.weights.rows());
-        let users = scene.known.weights.rows().max(1) as f64;
+        let known = &scene.known.weights;
+        let users = (0..known.rows()).filter(|user| !known.row(*user).0.is_empty()).count().max(1) as f64;
         let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (user, group) in self.groups(scene)?.into_iter().enumerate() {
             if let Some(group) = group {
@@ -107,7 +107,10 @@ impl Recommender for Popular {
             )));
         }
         let blended = |own: Vec<f64>| -> Vec<f64> {
-            own.into_iter().zip(&all).map(|(own, all)| own + self.smoothing * all / users).collect()
+            own.into_iter()
+                .zip(&all)
+                .map(|(own, all)| own + self.smoothing.unwrap_or(SMOOTHING) * all / users)
+                .collect()
         };
         let ranking = |own: Vec<usize>| popular::rank(&blended(self.scores(scene, own.into_iter())));
         let found = members.into_iter().map(|(group, own)| (group, ranking(own))).collect();

@@ -23,6 +23,7 @@ use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::protocol::Protocol;
+use crate::stages::watch;
 use crate::table::{Column, TableSchema, type_name};
 
 /// The port of the interactions.
@@ -270,6 +271,7 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
     let scene = work.scene(&now, &as_of);
     let (fitted, version) = match &earlier {
         Some(model) => {
+            same_ids(model, &options, &dtypes)?;
             chances = probability::load(model, options.probability)?;
             (stage.load(model, &scene, context)?, model.version())
         }
@@ -292,6 +294,10 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
         if let Some(evaluation) = &mut outputs.evaluation {
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &options)?);
             evaluation.facts.extend(beside.fact());
+            let is_empty = served.of_users.iter().all(Vec::is_empty) && interactions.len() > 0;
+            evaluation.watch.extend(is_empty.then(|| watch::nothing_served(context.run_date)));
+            let lacks_chances = options.probability && chances.is_none();
+            evaluation.watch.extend(lacks_chances.then(watch::no_probabilities));
         }
         parts.push(served);
     }
@@ -416,6 +422,20 @@ impl<R: Recommender> Work<'_, R> {
         model.files.extend(chances.map(Chances::file).transpose()?);
         Ok(model)
     }
+}
+
+/// Refuses a model of ids of another type, which would know nobody.
+fn same_ids(model: &Model, options: &Options<'_>, [user, item, _]: &[String; 3]) -> Result<(), Failure> {
+    for (name, found) in [(options.user, user), (options.item, item)] {
+        let before = model.signature.inputs.iter().find(|field| field.name == name).map(|field| &field.dtype);
+        let is_text = |dtype: &String| dtype == "string";
+        if let Some(before) = before.filter(|before| is_text(before) != is_text(found)) {
+            return Err(Failure::data(format!(
+                "`{name}` is {found} now and was {before} when the model was fitted, so it knows none of them; fit it again"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Type names of user, item and time.

@@ -89,6 +89,10 @@ pub fn fill_up(
     options: &Options<'_>,
 ) -> Result<(), Failure> {
     let ranking = ranking(scene, options);
+    let limit = options.diversity.and_then(|diversity| diversity.per_category.as_ref());
+    let categories = limit.map(|limit| categories(scene, &limit.column, options.item)).transpose()?;
+    let most = limit.map_or(usize::MAX, |limit| limit.most);
+    let category = |item: u32| categories.as_ref().and_then(|of| of.get(item as usize).copied().flatten());
     let named = scene.as_of.named_users(scene.interactions, options.user)?;
     let top = options.top;
     let filled = lists.sources.len().saturating_sub(1) as u16;
@@ -98,8 +102,14 @@ pub fn fill_up(
             return;
         }
         let own = list.len();
-        for (item, score) in popular::first(&ranking, user, top + own, wanted) {
-            if list.len() < top && !list.iter().take(own).any(|entry| entry.item == item) {
+        let mut taken: HashMap<u32, usize> = HashMap::new();
+        list.iter().filter_map(|entry| category(entry.item)).for_each(|of| *taken.entry(of).or_default() += 1);
+        // With a limit any number of them may have to be passed over.
+        let candidates = if categories.is_some() { ranking.len() } else { top + own };
+        for (item, score) in popular::first(&ranking, user, candidates, wanted) {
+            let is_full = category(item).is_some_and(|of| taken.get(&of).copied().unwrap_or(0) >= most);
+            if list.len() < top && !is_full && !list.iter().take(own).any(|entry| entry.item == item) {
+                category(item).into_iter().for_each(|of| *taken.entry(of).or_default() += 1);
                 list.push(Entry { item, score, probability: None, because: None, source: filled });
             }
         }
@@ -183,9 +193,25 @@ pub fn facts(scene: &Scene<'_>, now: &Trial, served: &Lists, options: &Options<'
     let value = if short == 0 {
         all
     } else {
+        let may = eligible(scene, options);
+        let items = scene.known.users_per_item(i64::MIN);
+        let known = items.iter().enumerate().filter(|(item, users)| {
+            **users > 0.0 && may.as_ref().is_none_or(|may| may.get(*item).copied().unwrap_or(false))
+        });
+        let shown = known.count();
+        let is_short = shown < options.top;
         let why = match options.exclude_seen {
-            ExcludeSeen::Always(true) => "nothing else is near enough to what they have, or they have it already",
-            _ => "nothing else is near enough to what they have",
+            _ if is_short => match may.is_some() {
+                true => format!(
+                    "only {} may be shown (by `allow`, `deny`, stock, their tables and `min_support`)",
+                    format::count(shown as u64, "known item", "known items")
+                ),
+                false => format!("there are only {}", format::count(shown as u64, "known item", "known items")),
+            },
+            ExcludeSeen::Always(true) => {
+                "nothing else is near enough to what they have, or they have it already".to_owned()
+            }
+            _ => "nothing else is near enough to what they have".to_owned(),
         };
         let nothing = match (none, new) {
             (0, _) => String::new(),
@@ -195,6 +221,7 @@ pub fn facts(scene: &Scene<'_>, now: &Trial, served: &Lists, options: &Options<'
             }
         };
         let help = match options.cold_start {
+            _ if is_short => "",
             ColdStart::None => "; `cold_start: popular` would fill their lists",
             ColdStart::Popular => "; there are no more items that may be shown",
         };

@@ -118,7 +118,7 @@ impl Trial {
         let met = after.part(|_, _, _| true)?;
         let seen = seen(&known, options, split)?;
         let pairs = known.weights.entries();
-        let facts = vec![
+        let mut facts = vec![
             Fact::new("split", format!("{split}: fitted before, judged after, until {end}")),
             Fact::new(
                 "interactions",
@@ -126,6 +126,17 @@ impl Trial {
             ),
             Fact::new("bought again", repeats(&known, &met)),
         ];
+        let new = (0..met.rows()).filter(|user| known.weights.row(*user).0.is_empty() && !met.row(*user).0.is_empty());
+        let new = new.count();
+        if new > 0 {
+            facts.push(Fact::new(
+                "new users",
+                format!(
+                    "{} bought after the split and never before: they are judged only where they were given a list",
+                    format::count(new as u64, "user", "users")
+                ),
+            ));
+        }
         Ok(Trial { moment: split, known, given: None, seen, relevant: vec![], met, facts })
     }
 

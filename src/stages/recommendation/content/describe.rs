@@ -63,19 +63,18 @@ impl Content {
         problems
     }
 
-    /// Learns the terms of the texts as of a moment; `None` where nothing is read, or there is no word.
-    ///
-    /// Of an early moment that knows few items, terms within the limits of frequency are not asked for: only
-    /// `is_served` fails without.
-    pub(super) fn learn(&self, scene: &Scene<'_>, is_served: bool) -> Result<Option<Vocabulary>, Failure> {
+    /// Learns the terms of the texts as of a moment; `None` where nothing is read, or no term is within the limits of
+    /// frequency, as with the only item of a shop. Items without a text, who may come later, do not count.
+    pub(super) fn learn(&self, scene: &Scene<'_>) -> Result<Option<Vocabulary>, Failure> {
         if self.text.is_empty() || self.weights.text <= 0.0 {
             return Ok(None);
         }
         let (frame, places) = self.rows(scene)?;
         let read = self.texts(frame, &places, scene.interactions.items.len())?;
-        match Vocabulary::fit(read.iter().map(Option::as_deref), &self.terms.to_kernel()) {
+        let told = read.iter().filter(|text| text.is_some()).map(Option::as_deref);
+        match Vocabulary::fit(told, &self.terms.to_kernel()) {
             Ok(vocabulary) => Ok(Some(vocabulary)),
-            Err(TextError::NoTerms { found, .. }) if found == 0 || !is_served => Ok(None),
+            Err(TextError::NoTerms { .. }) => Ok(None),
             Err(error) => Err(Failure::data(format!("failed to {error}"))),
         }
     }

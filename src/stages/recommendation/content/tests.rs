@@ -101,32 +101,16 @@ fn columns_that_say_nothing_are_refused() {
     assert_eq!(told, "the vectors of `look` have 1 and 2 numbers; they need as many each");
 }
 
-/// No text says nothing; texts whose words are all left out are a mistake.
+/// Without a term that is within the limits nothing is described, which is told.
 #[test]
 fn words_may_be_missing() {
     let of = |names: [Option<&str>; 2]| fixed(df!("item" => ["m1", "l1"], "name" => names).unwrap(), "item");
-    let served_to_1 = |with: serde_json::Value, names: [Option<&str>; 2]| {
-        let outputs = try_run(&stage::<Content>(with), ports(of(names)), None, 1).map_err(|error| error.to_string())?;
-        Ok::<_, String>(served(&outputs, 1))
-    };
     let text = json!({"text": ["name"], "terms": {"min_items": 1}, "exclude_seen": false});
-    assert_eq!(served_to_1(text.clone(), [None, Some("?!")]), Ok(vec![]));
-    let told = served_to_1(text.clone(), [Some("mug"), Some("mug")]).unwrap_err();
-    assert!(told.starts_with("failed to learn terms from") && told.contains("of 1 terms found none"), "{told}");
-}
-
-/// At the split both have one word, which is in more than half of all items; what is served must not suffer from it.
-#[test]
-fn an_early_moment_may_know_too_little() {
-    let days = [fixture::split(), fixture::run_date()].map(|day| [day; 2]).concat();
-    let names = ["mug", "mug", "mug", "lamp"];
-    let frame = df!("item" => ["m1", "l1", "m1", "l1"], "as_of" => &days, "name" => names).unwrap();
-    let mut catalog = fixed(frame, "item");
-    catalog.schema.key.push("as_of".to_owned());
-    catalog.schema.snapshots = vec![days[0], days[2]];
-    catalog.schema.fixed = false;
-    let with = json!({"text": ["name"], "terms": {"min_items": 1}, "exclude_seen": false});
-    let outputs = run(&stage::<Content>(with), ports(catalog));
+    for names in [[None, Some("?!")], [Some("mug"), Some("mug")]] {
+        let outputs = run(&stage::<Content>(text.clone()), ports(of(names)));
+        assert!(rows(&outputs).is_empty());
+        assert!(fact(outputs.evaluation.as_ref().unwrap(), "terms").starts_with("none: no word of the texts"));
+    }
+    let outputs = run(&stage::<Content>(text), ports(of([Some("mug"), Some("lamp")])));
     assert_eq!(served(&outputs, 1), ["m1"]);
-    assert!(rows(&outputs).iter().all(|row| row.served), "nothing was described before");
 }

@@ -60,6 +60,10 @@ pub fn common(tables: &[(String, TableSchema)]) -> Result<Names, Vec<Problem>> {
             problems.push(Problem::new(Code::WrongColumnType, message).help(help).at(place()));
             continue;
         };
+        if tables.iter().take(index).any(|(other, _)| other == name) {
+            let problem = Problem::new(Code::DuplicateId, format!("`{name}` is listed twice"));
+            problems.push(problem.at(place()));
+        }
         match &first {
             None => first = Some((name, found)),
             Some((other, expected)) if *expected != found => {

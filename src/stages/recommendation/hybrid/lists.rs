@@ -12,7 +12,7 @@ use super::super::recommender::Scene;
 use super::super::serve;
 use super::super::trial::Trial;
 use super::candidates::{Candidate, OfPart};
-use super::fuse::{self, Fused};
+use super::fuse::{self, Fused, Fusion};
 use super::learn::Learned;
 use super::options::Method;
 use super::{FEW_USERS, POOL, Work};
@@ -117,26 +117,37 @@ impl Rules<'_> {
             (Method::Switching, Some(cold)) => {
                 let is_new = |item: u32| self.is_new.get(item as usize).copied().unwrap_or(true);
                 let from = |part: usize, item: u32| {
-                    if has_few_orders { part == cold } else { part != cold || is_new(item) }
+                    if has_few_orders { part == cold } else { (part == cold) == is_new(item) }
                 };
-                let mut list = fusion.fuse(parts, self.count, |part, item| from(part, item) && wanted(item));
-                if list.len() < self.count {
-                    let shown: HashSet<u32> = list.iter().map(|one| one.item).collect();
-                    let rest =
-                        fusion.fuse(parts, self.count - list.len(), |_, item| wanted(item) && !shown.contains(&item));
-                    // What fills up stands behind, whatever it would have scored.
-                    let least = list.last().map_or(f64::INFINITY, |one| one.score);
-                    list.extend(rest.into_iter().map(|one| Fused { score: one.score.min(least), ..one }));
-                }
-                list
+                let list = fusion.fuse(parts, self.count, |part, item| from(part, item) && wanted(item));
+                self.extended(list, |count, shown| {
+                    fusion.fuse(parts, count, |_, item| wanted(item) && !shown.contains(&item))
+                })
             }
             (Method::Cascade, _) => {
                 let first = parts.first().copied().unwrap_or_default();
                 let pool: HashSet<u32> =
                     first.iter().map(|candidate| candidate.item).filter(|item| wanted(*item)).take(self.pool).collect();
-                fusion.fuse(parts, self.count, |_, item| pool.contains(&item))
+                // The others order what the first part chose; what none of them knows follows in its own order.
+                let list = fusion.fuse(parts, self.count, |part, item| part > 0 && pool.contains(&item));
+                let own = Fusion { method: fuse::Method::RankFusion, weights: vec![1.0], constant: fusion.constant };
+                self.extended(list, |count, shown| {
+                    let first = parts.get(..1).unwrap_or_default();
+                    own.fuse(first, count, |_, item| pool.contains(&item) && !shown.contains(&item))
+                })
             }
             _ => fusion.fuse(parts, self.count, |_, item| wanted(item)),
         }
+    }
+
+    /// Lengthens a list that is too short by what `rest` gives, which stands behind whatever it would have scored.
+    fn extended(&self, mut list: Vec<Fused>, rest: impl Fn(usize, &HashSet<u32>) -> Vec<Fused>) -> Vec<Fused> {
+        if list.len() < self.count {
+            let shown: HashSet<u32> = list.iter().map(|one| one.item).collect();
+            let least = list.last().map_or(f64::INFINITY, |one| one.score);
+            let rest = rest(self.count - list.len(), &shown);
+            list.extend(rest.into_iter().map(|one| Fused { score: one.score.min(least), ..one }));
+        }
+        list
     }
 }

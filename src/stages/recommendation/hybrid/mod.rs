@@ -31,6 +31,7 @@ use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::protocol::{self, Protocol};
+use crate::stages::watch;
 use crate::table::{TableSchema, type_name};
 
 /// The port of the parts.
@@ -85,7 +86,7 @@ pub struct Hybrid {
     #[serde(default = "super::options::default_top")]
     #[schemars(range(min = 1, max = 1000))]
     top: usize,
-    /// Leave out what the user has met already, as the parts do.
+    /// Leave out what the user has met already; give the parts the same.
     #[serde(default)]
     exclude_seen: ExcludeSeen,
     /// What fills the lists of users of whom too little is known.
@@ -356,6 +357,8 @@ impl Work<'_> {
             let scene = lists::scene(&self.interactions, &now, &as_of);
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &self.options)?);
             evaluation.facts.extend(self.beside.fact());
+            let is_empty = served.of_users.iter().all(Vec::is_empty) && self.interactions.len() > 0;
+            evaluation.watch.extend(is_empty.then(|| watch::nothing_served(run_date)));
             evaluation.facts.push(Fact::new("served weights", self.words(&weights)));
         }
         found.push(served);
@@ -430,6 +433,7 @@ impl Work<'_> {
         }
         let mut evaluation = judge::evaluate(&judged, facts);
         parts::compare(&judged, &beside, &mut evaluation);
+        evaluation.watch.extend(parts::seen(trial, &self.parts.parts, parts));
         Ok(evaluation)
     }
 

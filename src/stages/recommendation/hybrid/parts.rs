@@ -5,6 +5,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::super::baselines::Baseline;
 use super::super::judge::{ACTIVITY, Judged, lengths, relevant};
+use super::super::trial::Trial;
 use super::candidates::OfPart;
 use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
@@ -18,6 +19,21 @@ pub fn lists(names: &[String], parts: &[OfPart], top: usize) -> Vec<Baseline> {
         part.iter().map(|list| list.iter().take(top).map(|candidate| candidate.item).collect()).collect()
     };
     names.iter().zip(parts).map(|(name, part)| Baseline { name: name.clone(), lists: first(part) }).collect()
+}
+
+/// The parts that recommend what their users have met, which the hybrid leaves out.
+pub fn seen(trial: &Trial, names: &[String], parts: &[OfPart]) -> Vec<String> {
+    let Some(seen) = trial.seen() else { return vec![] };
+    let share = |part: &OfPart| {
+        let (mut all, mut met) = (0_usize, 0_usize);
+        for (user, list) in part.iter().enumerate() {
+            let own = seen.row(user).0;
+            all += list.len();
+            met += list.iter().filter(|candidate| own.binary_search(&candidate.item).is_ok()).count();
+        }
+        met as f64 / all.max(1) as f64
+    };
+    names.iter().zip(parts).filter_map(|(name, part)| watch::seen_candidates(name, share(part))).collect()
 }
 
 /// Adds how the hybrid stands to its best part, and to each by how active users were.

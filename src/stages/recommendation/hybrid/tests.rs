@@ -69,6 +69,14 @@ fn given_weights_and_methods() {
     assert_eq!(list(warm), alone("alike")[..1]);
     let pooled = list(json!({"top": 3, "weights": {"alike": 0.001, "sellers": 1.0}, "method": "cascade", "pool": 1}));
     assert_eq!(pooled, alone("alike")[..1]);
+    // The first part chooses three, and the best sellers order them.
+    let ordered = list(json!({"top": 3, "weights": "equal", "method": "cascade", "pool": 3}));
+    let best: Vec<String> = {
+        let part = ports(&all, 1)[1].1[1].1.clone();
+        let sellers = served(&Outputs { tables: vec![part.frame], ..Outputs::default() }, 0);
+        sellers.into_iter().filter(|item| alone("alike").contains(item)).collect()
+    };
+    assert_eq!(ordered, best);
 }
 
 /// What only fills the list of a part up is not what the part recommends.

@@ -270,8 +270,18 @@ fn a_list_has_so_many_of_a_category() {
         let kinds: Vec<&str> = shown.iter().filter(|item| *item != "d").map(|item| kind(item)).collect();
         assert!(!kinds.is_empty() && kinds.len() <= 2 && kinds.windows(2).all(|pair| pair[0] != pair[1]), "{kinds:?}");
     }
+    // What fills a list up keeps to it as well.
+    let mut filled = with(json!({"per_category": {"column": "kind", "most": 1}}));
+    filled["cold_start"] = json!("popular");
+    filled["top"] = json!(5);
+    let outputs = fixture::run(&fixture::stage::<ItemCf>(filled), ports());
+    for user in [1, 3, 6] {
+        let shown = fixture::served(&outputs, user);
+        let of = |wanted: &str| shown.iter().filter(|item| *item != "d" && kind(item) == wanted).count();
+        assert!(of("x") <= 1 && of("y") <= 1 && shown.contains(&"d".to_owned()), "{shown:?}");
+    }
     let told = |diversity: serde_json::Value| fixture::problems(&fixture::stage::<ItemCf>(with(diversity)), &ports());
-    assert_eq!(told(json!({})), ["neither `strength` nor `per_category` is given, so nothing changes"]);
+    assert_eq!(told(json!({})), ["neither a `strength` above zero nor `per_category` is given, so nothing changes"]);
     assert_eq!(told(json!({"strength": 0.5, "pool": 2})), ["a list of 3 cannot be chosen from fewer"]);
     let unknown = json!({"per_category": {"column": "kinds", "most": 1}});
     assert_eq!(told(unknown), ["the table at `items` has no column `kinds`"]);
