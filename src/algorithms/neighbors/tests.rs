@@ -258,8 +258,12 @@ pub(super) fn similarities() -> impl Strategy<Value = Similarity> {
     ]
 }
 
+/// Of the users who have anything.
 fn column(x: &Csr, item: usize) -> Vec<f64> {
-    (0..x.rows()).map(|u| x.pairs(u).find(|(i, _)| *i as usize == item).map_or(0.0, |(_, w)| w)).collect()
+    (0..x.rows())
+        .filter(|u| !x.row(*u).0.is_empty())
+        .map(|u| x.pairs(u).find(|(i, _)| *i as usize == item).map_or(0.0, |(_, w)| w))
+        .collect()
 }
 
 /// Each found neighbor has its similarity, and none that was left out has a higher one.

@@ -145,9 +145,12 @@ proptest! {
         let parameters = by(similarity, neighbors, shrinkage);
         let mut dense = vec![vec![0.0; 7]; 9];
         (0..9).for_each(|u| known.pairs(u).for_each(|(i, w)| dense[u][i as usize] = w));
+        // Items that nobody has are not there.
+        let met: Vec<usize> = (0..7).filter(|item| dense.iter().any(|row| row[*item] > 0.0)).collect();
+        let of_met = |u: usize| -> Vec<f64> { met.iter().map(|item| dense[u][*item]).collect() };
         let found = recommend_to_own(&known, &parameters, 7);
         for user in 0..9 {
-            let of = |other: usize| dense_similarity(&parameters, &dense[user], &dense[other]);
+            let of = |other: usize| dense_similarity(&parameters, &of_met(user), &of_met(other));
             let mut others: Vec<(f64, usize)> = (0..9).filter(|v| *v != user).map(|v| (of(v), v)).collect();
             others.retain(|(similarity, _)| *similarity > 1e-6);
             others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

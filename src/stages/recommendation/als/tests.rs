@@ -17,7 +17,7 @@ fn small(with: serde_json::Value) -> Als {
 #[test]
 fn factors_find_the_taste_and_are_given() {
     let outputs = run(&small(json!({})), ports(&two_tastes()));
-    for row in rows(&outputs).iter().filter(|row| row.served).filter(|row| row.score > 0.2) {
+    for row in rows(&outputs).iter().filter(|row| row.served).filter(|row| row.score > 0.3) {
         let is_own = |item: &str| (item < "g") == (row.user % 2 == 0);
         assert!(is_own(&row.item) && is_own(row.because.as_ref().unwrap()), "{row:?}");
     }
