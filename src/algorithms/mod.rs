@@ -8,9 +8,11 @@
 
 pub mod als;
 pub mod assignment;
+pub mod calibrate;
 pub mod content;
 pub mod dbscan;
 pub mod ease;
+pub mod elastic;
 pub mod inner_product;
 pub mod input;
 pub mod kmeans;
@@ -21,7 +23,9 @@ pub mod neighbors;
 pub mod popular;
 pub mod rfm;
 pub mod scale;
+pub mod softmax;
 pub mod sparse;
+pub mod svm;
 pub mod text;
 mod tiles;
 mod top;

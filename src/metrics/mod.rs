@@ -8,6 +8,7 @@ pub mod clustering;
 pub mod disclosure;
 pub mod evaluation;
 pub mod intervals;
+pub mod many_classes;
 pub mod migration;
 pub mod profile;
 pub mod ranking;

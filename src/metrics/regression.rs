@@ -1,6 +1,14 @@
 //! Measures of predicted numbers. Each row counts as often as it was drawn, so that resamples are measured without being
 //! made.
 
+mod slices;
+mod spearman;
+#[cfg(test)]
+mod tests;
+
+pub use slices::{Slice, slices};
+pub use spearman::{Spearman, spearman};
+
 use super::{MetricError, check_lengths};
 
 /// Makes sure that predictions can be measured.
@@ -39,6 +47,21 @@ pub fn r2(truth: &[f64], predicted: &[f64], times: &[u32]) -> Option<f64> {
     drawn.any(|other| other != first).then(|| 1.0 - left / variation)
 }
 
+/// Mean of |truth − prediction| / |truth| over the rows whose truth is not zero, as a share (.1 is 10 %); `None` when
+/// there are none. See [`zeros`] for how many were left out.
+pub fn mape(truth: &[f64], predicted: &[f64], times: &[u32]) -> Option<f64> {
+    let share = |truth: f64, predicted: f64| ((truth - predicted) / truth).abs();
+    let share_of = |truth, predicted| if truth == 0.0 { 0.0 } else { share(truth, predicted) };
+    let (sum, rows) = sums(truth, predicted, times, share_of);
+    let (zeros, _) = sums(truth, predicted, times, |truth, _| f64::from(u8::from(truth == 0.0)));
+    super::ratio(sum, rows - zeros)
+}
+
+/// Rows whose truth is zero, which [`mape`] leaves out.
+pub fn zeros(truth: &[f64]) -> usize {
+    truth.iter().filter(|truth| **truth == 0.0).count()
+}
+
 /// Σ times · f(truth, prediction), and Σ times.
 fn sums(truth: &[f64], predicted: &[f64], times: &[u32], of: impl Fn(f64, f64) -> f64) -> (f64, f64) {
     let rows = truth.iter().zip(predicted).zip(times);
@@ -46,61 +69,4 @@ fn sums(truth: &[f64], predicted: &[f64], times: &[u32], of: impl Fn(f64, f64) -
         let times = f64::from(*times);
         (sum + times * of(*truth, *predicted), rows + times)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// scikit-learn 1.9.1: mean_absolute_error, root_mean_squared_error and r2_score.
-    #[test]
-    fn agrees_with_scikit_learn() {
-        let (truth, predicted) = ([3.0, -0.5, 2.0, 7.0], [2.5, 0.0, 2.0, 8.0]);
-        assert_eq!(mae(&truth, &predicted, &[1; 4]), Some(0.5));
-        assert!((rmse(&truth, &predicted, &[1; 4]).unwrap() - 0.612_372_435_695_794_5).abs() < 1e-15);
-        assert!((r2(&truth, &predicted, &[1; 4]).unwrap() - 0.948_608_137_044_967_9).abs() < 1e-15);
-    }
-
-    #[test]
-    fn what_does_not_exist() {
-        assert_eq!(r2(&[2.0, 2.0], &[1.0, 3.0], &[1, 1]), None);
-        assert_eq!(r2(&[0.1; 3], &[0.0; 3], &[1; 3]), None, "their mean is not 0.1 to the last bit");
-        assert_eq!(r2(&[2.0, 5.0], &[1.0, 3.0], &[2, 0]), None, "one row was drawn");
-        assert_eq!((rmse(&[1.0], &[1.0], &[0]), mae(&[], &[], &[])), (None, None));
-        assert_eq!(check(&[], &[]), Err(MetricError::Empty));
-        let lengths = MetricError::Length { truth: 1, predicted: 2 };
-        assert_eq!(check(&[1.0], &[1.0, 2.0]), Err(lengths));
-        assert_eq!(check(&[1.0, f64::NAN], &[1.0, 2.0]), Err(MetricError::Invalid(1)));
-    }
-
-    proptest! {
-        #[test]
-        fn the_mean_has_r2_zero_and_rmse_is_at_least_mae(
-            truth in proptest::collection::vec(-1e3..1e3f64, 2..50),
-        ) {
-            let (mean, once) = (truth.iter().sum::<f64>() / truth.len() as f64, vec![1; truth.len()]);
-            let flat = vec![mean; truth.len()];
-            prop_assert!(r2(&truth, &flat, &once).is_none_or(|r2| r2.abs() < 1e-9));
-            prop_assert!(rmse(&truth, &flat, &once).unwrap() >= mae(&truth, &flat, &once).unwrap() - 1e-9);
-        }
-
-        /// What was drawn so often is the same as what stands there so often.
-        #[test]
-        fn rows_count_as_often_as_they_were_drawn(
-            rows in proptest::collection::vec((-1e3..1e3f64, -1e3..1e3f64, 0..4_u32), 2..30),
-        ) {
-            let (truth, predicted): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row.0, row.1)).unzip();
-            let times: Vec<u32> = rows.iter().map(|row| row.2).collect();
-            let drawn = rows.iter().flat_map(|row| vec![(row.0, row.1); row.2 as usize]);
-            let (same_truth, same): (Vec<f64>, Vec<f64>) = drawn.unzip();
-            for of in [rmse, mae, r2] {
-                let (found, expected) =
-                    (of(&truth, &predicted, &times), of(&same_truth, &same, &vec![1; same.len()]));
-                prop_assert_eq!(found.is_some(), expected.is_some());
-                let size = expected.unwrap_or(1.0).abs().max(1.0);
-                prop_assert!((found.unwrap_or(0.0) - expected.unwrap_or(0.0)).abs() < 1e-6 * size);
-            }
-        }
-    }
 }

@@ -10,12 +10,26 @@ pub mod deliver {
     pub mod scores;
 }
 pub mod prediction {
+    #[macro_use]
+    mod options;
+    mod calibration;
     pub mod design;
     #[cfg(test)]
     mod fixture;
+    mod judge;
+    mod learner;
     pub mod linear;
     pub mod logistic;
-    mod supervised;
+    mod material;
+    mod output;
+    mod parts;
+    mod penalty;
+    mod reasons;
+    mod run;
+    pub mod svm;
+    mod task;
+    mod threshold;
+    mod tune;
 }
 pub mod prepare {
     pub mod features;
@@ -85,6 +99,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<recommendation::hybrid::Hybrid>(),
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),
+    Kind::of::<prediction::svm::Svm>(),
     Kind::of::<deliver::scores::Scores>(),
 ];
 

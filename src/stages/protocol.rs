@@ -22,8 +22,8 @@ pub enum Protocol {
     None,
     /// Fits and applies on the snapshot of the run date, or on all rows of a table without snapshots; no labels.
     Newest { port: &'static str },
-    /// Labelled snapshots.
-    Snapshots { port: &'static str, target: String },
+    /// Labelled snapshots; of a table without snapshots, rows of which the target is known.
+    Labelled { port: &'static str, target: String },
     /// Events before and after a split. What is at the ports `tonight` decides only what is served, never what is
     /// judged, so that it need not say when it was known.
     Holdout { port: &'static str, time: String, days: u32, tonight: &'static [&'static str] },
@@ -65,7 +65,10 @@ pub fn check(protocol: &Protocol, inputs: &InputSchemas, run_date: NaiveDate) ->
             true => vec![],
             false => snapshots_present(schema, port, run_date),
         }),
-        Protocol::Snapshots { port, target } => table(inputs, port, |schema| {
+        Protocol::Labelled { port, target } => table(inputs, port, |schema| {
+            if schema.snapshots.is_empty() {
+                return known_rows(schema, port, target);
+            }
             let problems = snapshots_present(schema, port, run_date);
             if problems.is_empty() { labelled(schema, target, run_date) } else { problems }
         }),
@@ -95,6 +98,17 @@ fn snapshots_present(schema: &TableSchema, port: &str, run_date: NaiveDate) -> V
             .help("feed it the output of a `features` stage")
             .at(["inputs", port]),
     ]
+}
+
+/// Rows of which some have a target and others are to be scored.
+fn known_rows(schema: &TableSchema, port: &str, target: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if schema.column(target).is_none() {
+        let problem = Problem::new(Code::UnknownColumn, format!("the table has no column `{target}`"));
+        problems.push(problem.nearest(target, schema.names()).at(["with", "target"]));
+    }
+    problems.extend(untimed(port, port, schema));
+    problems
 }
 
 fn labelled(schema: &TableSchema, target: &str, run_date: NaiveDate) -> Vec<Problem> {

@@ -145,6 +145,14 @@ pub fn miscalibrated(error: f64, mean: f64, share: f64) -> Option<String> {
     ))
 }
 
+/// Without one feature much is lost.
+pub fn costly_feature(name: &str, lost: f64) -> String {
+    format!(
+        "Without `{name}` the ROC AUC falls by {lost:.3}: make sure that it is known when rows are scored, and what it is \
+         then."
+    )
+}
+
 /// Nobody is recommended anything.
 pub fn nothing_served(run_date: chrono::NaiveDate) -> String {
     format!("Nobody gets any item at {run_date}: no item may be shown, or none is near enough to what anyone has.")

@@ -1,19 +1,23 @@
 //! Linear regression by least squares, with an l2 penalty if one is wanted.
 //!
-//! Minimizes Σᵢ (yᵢ − xᵢ·w − b)² + l2 · ‖w‖², the intercept b not penalized: ordinary least squares with l2 = 0, else
-//! scikit-learn's `Ridge(alpha=l2)`. The normal equations are never formed: blocks of rows are reduced to triangles by
+//! Minimizes Σᵢ sᵢ (yᵢ − xᵢ·w − b)² + l2 · ‖w‖², the intercept b not penalized, s = 1 or the weight of the row: least
+//! squares with l2 = 0, else scikit-learn's `Ridge(alpha=l2)`. The normal equations are never formed: blocks of rows are reduced to triangles by
 //! Householder reflections and these to one, so that the condition of the table is not squared (Golub and Van Loan
 //! 2013, section 5.3).
 //!
 //! Columns that others determine are found by pivoting and get coefficient zero where there is no penalty. Standard
-//! errors are those of homoscedastic errors; with a penalty they measure how the coefficients vary, not how far the
-//! penalty moves them.
+//! errors are those of homoscedastic errors, or where rows have weights of errors whose variance is inverse to them, as
+//! statsmodels' `WLS`: only the ratios of the weights matter. With a penalty they measure how the coefficients vary,
+//! not how far the penalty moves them.
 //!
-//! Input that is refused: no rows, no columns, NaN or infinity, a negative penalty.
+//! Input that is refused: no rows, no columns, NaN or infinity (in rows of weight zero too), a negative penalty,
+//! weights that are negative or not finite, or all zero.
 
 mod qr;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_weights;
 
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -34,7 +38,7 @@ pub struct Linear {
     pub intercept: f64,
     /// One a column; zero for what was left out. None without more rows than coefficients.
     pub standard_errors: Option<Vec<f64>>,
-    /// The unbiased deviation of what is left unexplained; none as above.
+    /// The unbiased deviation of what is left unexplained, in a row of weight one; none as above.
     pub deviation: Option<f64>,
     /// Columns left out because they are constant or others determine them, ascending.
     pub dependent: Vec<usize>,
@@ -49,6 +53,9 @@ pub enum LinearError {
     /// A penalty that is negative or not a number.
     #[error("penalize: l2 is not a number at or above zero")]
     Penalty,
+    /// A weight that is negative or not finite, or a sum of them that is not.
+    #[error("weigh rows: a weight is negative or not finite, or their sum is not")]
+    Weights,
     /// The numbers are so large that their squares have no sum.
     #[error("fit numbers this large: their squares are not finite; scale the columns")]
     Overflow,
@@ -56,6 +63,17 @@ pub enum LinearError {
 
 /// Fits on `x` (rows × columns) and as many targets. The result does not depend on the number of threads.
 pub fn fit(x: ArrayView2<'_, f64>, targets: &[f64], l2: f64) -> Result<Linear, LinearError> {
+    fit_weighted(x, targets, None, l2)
+}
+
+/// As [`fit`], with one weight a row, if any: 0 is as if the row were not there, 2 is for the coefficients as if it
+/// were there twice.
+pub fn fit_weighted(
+    x: ArrayView2<'_, f64>,
+    targets: &[f64],
+    weights: Option<&[f64]>,
+    l2: f64,
+) -> Result<Linear, LinearError> {
     check(x)?;
     let (rows, columns) = x.dim();
     if targets.len() != rows {
@@ -66,17 +84,19 @@ pub fn fit(x: ArrayView2<'_, f64>, targets: &[f64], l2: f64) -> Result<Linear, L
     if !(l2 >= 0.0 && l2.is_finite()) {
         return Err(LinearError::Penalty);
     }
-    let means = means(x);
-    let mean = targets.iter().sum::<f64>() / rows as f64;
-    let triangle = reduced(x, y, &means, mean);
+    let roots = Roots::of(weights, rows)?;
+    let means = means(x, &roots);
+    let mean = roots.weighted(y) / roots.total;
+    let triangle = reduced(x, y, &roots, &means, mean);
+    let size = roots.rows as f64 * (roots.total / roots.rows as f64).sqrt();
     let Some(Solved { coefficients, dependent, residual_squares, spread, degrees }) =
-        qr::solve(&triangle, rows, &means, l2)
+        qr::solve(&triangle, size, &means, l2)
     else {
         return Err(LinearError::Overflow);
     };
     debug_assert_eq!(coefficients.len(), columns);
     let explained: f64 = coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
-    let free = rows as f64 - 1.0 - degrees;
+    let free = roots.rows as f64 - 1.0 - degrees;
     let deviation = (free > 0.5).then(|| (residual_squares / free).sqrt());
     let standard_errors = deviation.map(|deviation| spread.iter().map(|spread| spread * deviation).collect());
     Ok(Linear { coefficients, intercept: mean - explained, standard_errors, deviation, dependent })
@@ -92,22 +112,71 @@ impl Linear {
     }
 }
 
-/// Of each column, summed block by block.
-fn means(x: ArrayView2<'_, f64>) -> Vec<f64> {
-    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
-    let sums: Vec<Array1<f64>> = blocks.into_par_iter().map(|block| block.sum_axis(Axis(0))).collect();
-    let total = sums.iter().fold(Array1::zeros(x.ncols()), |total, sums| total + sums);
-    (total / x.nrows() as f64).to_vec()
+/// The roots of the weights, by which rows are scaled.
+struct Roots<'a> {
+    weights: Option<&'a [f64]>,
+    /// Rows that count.
+    rows: usize,
+    /// The sum of the weights.
+    total: f64,
 }
 
-/// The centered columns and target as one triangle; blocks are reduced side by side and joined in their order.
-fn reduced(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, means: &[f64], mean: f64) -> Triangle {
+impl<'a> Roots<'a> {
+    fn of(weights: Option<&'a [f64]>, rows: usize) -> Result<Roots<'a>, LinearError> {
+        let Some(given) = weights else { return Ok(Roots { weights, rows, total: rows as f64 }) };
+        if given.len() != rows {
+            return Err(InputError::Length { rows, targets: given.len() }.into());
+        }
+        let total: f64 = given.iter().sum();
+        if !total.is_finite() || !given.iter().all(|weight| *weight >= 0.0) {
+            return Err(LinearError::Weights);
+        }
+        match given.iter().filter(|weight| **weight > 0.0).count() {
+            0 => Err(InputError::NoRows.into()),
+            rows => Ok(Roots { weights, rows, total }),
+        }
+    }
+
+    /// Of the block of rows from `start` on; none without weights.
+    fn block(&self, start: usize) -> Option<&'a [f64]> {
+        let rest = self.weights?.get(start..)?;
+        rest.chunks(BLOCK_ROWS).next()
+    }
+
+    /// The weighted sum of one number a row.
+    fn weighted(&self, of: ArrayView1<'_, f64>) -> f64 {
+        match self.weights {
+            None => of.iter().sum(),
+            Some(weights) => of.iter().zip(weights).map(|(value, weight)| value * weight).sum(),
+        }
+    }
+}
+
+/// Of each column, summed block by block.
+fn means(x: ArrayView2<'_, f64>, roots: &Roots<'_>) -> Vec<f64> {
+    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).enumerate().collect();
+    let sum = |(place, block): (usize, ArrayView2<'_, f64>)| match roots.block(place * BLOCK_ROWS) {
+        None => block.sum_axis(Axis(0)),
+        Some(weights) => ArrayView1::from(weights).dot(&block),
+    };
+    let sums: Vec<Array1<f64>> = blocks.into_par_iter().map(sum).collect();
+    let total = sums.iter().fold(Array1::zeros(x.ncols()), |total, sums| total + sums);
+    (total / roots.total).to_vec()
+}
+
+/// The centered columns and target as one triangle, rows scaled by the root of their weight; blocks are reduced side by
+/// side and joined in their order.
+fn reduced(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, roots: &Roots<'_>, means: &[f64], mean: f64) -> Triangle {
     let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).zip(y.axis_chunks_iter(Axis(0), BLOCK_ROWS)).collect();
     let triangles: Vec<Triangle> = blocks
         .into_par_iter()
-        .map(|(x, y)| {
-            let columns = x.columns().into_iter().zip(means).map(|(column, mean)| centered(column, *mean));
-            Triangle::of(columns.chain([centered(y, mean)]).collect())
+        .enumerate()
+        .map(|(place, (x, y))| {
+            let weights = roots.block(place * BLOCK_ROWS);
+            let scales: Option<Vec<f64>> = weights.map(|weights| weights.iter().map(|weight| weight.sqrt()).collect());
+            let scales = scales.as_deref();
+            let columns = x.columns().into_iter().zip(means).map(|(column, mean)| centered(column, *mean, scales));
+            Triangle::of(columns.chain([centered(y, mean, scales)]).collect())
         })
         .collect();
     let mut triangles = triangles.into_iter();
@@ -115,6 +184,9 @@ fn reduced(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, means: &[f64], mean: 
     triangles.fold(first, |joined, next| joined.join(&next))
 }
 
-fn centered(column: ArrayView1<'_, f64>, mean: f64) -> Vec<f64> {
-    column.iter().map(|value| value - mean).collect()
+fn centered(column: ArrayView1<'_, f64>, mean: f64, scales: Option<&[f64]>) -> Vec<f64> {
+    match scales {
+        None => column.iter().map(|value| value - mean).collect(),
+        Some(scales) => column.iter().zip(scales).map(|(value, scale)| (value - mean) * scale).collect(),
+    }
 }

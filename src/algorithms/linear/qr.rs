@@ -93,7 +93,8 @@ pub(super) struct Solved {
 }
 
 /// Least squares of the last column on the others, whose means were taken off. None where something is not finite.
-pub(super) fn solve(triangle: &Triangle, rows: usize, means: &[f64], l2: f64) -> Option<Solved> {
+/// `size` is the number of rows times the root of their mean weight.
+pub(super) fn solve(triangle: &Triangle, size: f64, means: &[f64], l2: f64) -> Option<Solved> {
     let (target, table) = triangle.columns.split_last()?;
     let width = table.len();
     let lengths: Vec<f64> = table.iter().map(|column| norm(column)).collect();
@@ -101,7 +102,7 @@ pub(super) fn solve(triangle: &Triangle, rows: usize, means: &[f64], l2: f64) ->
         return None;
     }
     // Taking its mean off a constant column leaves rounding errors.
-    let noise = |mean: &f64| 4.0 * f64::EPSILON * mean.abs() * rows as f64;
+    let noise = |mean: &f64| 4.0 * f64::EPSILON * mean.abs() * size;
     let varies: Vec<usize> = (0..width)
         .zip(lengths.iter().zip(means))
         .filter(|(_, (length, mean))| **length > noise(mean))

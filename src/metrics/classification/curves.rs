@@ -1,6 +1,6 @@
 //! Curves over all thresholds, thinned for reports.
 
-use super::Predictions;
+use super::Ranking;
 use serde::Serialize;
 
 /// The most points of a curve.
@@ -35,7 +35,7 @@ struct Reached {
     negatives: f64,
 }
 
-impl Predictions {
+impl Ranking {
     /// The ROC curve from (0, 0) to (1, 1), at most 200 points evenly spread over the rows. Empty
     /// when all outcomes are the same.
     pub fn roc_curve(&self) -> Vec<RocPoint> {
@@ -75,19 +75,16 @@ impl Predictions {
         let (mut positives, mut negatives) = (0.0, 0.0);
         let mut levels: Vec<Reached> = Vec::new();
         let part = |reached: f64| (reached * (count - 1) as f64 / rows).ceil() as usize;
-        self.each_level(
-            |_| 1,
-            |threshold, level_positives, level_negatives| {
-                let before: f64 = positives + negatives;
-                positives += level_positives;
-                negatives += level_negatives;
-                let first = levels.len() == 1;
-                if before > 0.0 && !first && part(before) == part(positives + negatives) {
-                    levels.pop();
-                }
-                levels.push(Reached { threshold, positives, negatives });
-            },
-        );
+        self.each_level(|threshold, level_positives, level_negatives| {
+            let before: f64 = positives + negatives;
+            positives += level_positives;
+            negatives += level_negatives;
+            let first = levels.len() == 1;
+            if before > 0.0 && !first && part(before) == part(positives + negatives) {
+                levels.pop();
+            }
+            levels.push(Reached { threshold, positives, negatives });
+        });
         levels
     }
 }

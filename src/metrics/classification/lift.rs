@@ -1,6 +1,6 @@
 //! What acting on the most probable rows first would bring.
 
-use super::Predictions;
+use super::Ranking;
 use crate::metrics::ratio;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub struct Slice {
     pub gain: Option<f64>,
 }
 
-impl Predictions {
+impl Ranking {
     /// Lift and cumulative gain of `count` slices, 10 for deciles. Sizes differ by at most one, the
     /// larger ones first, as SQL's `NTILE`; with fewer rows than slices the last are left out.
     pub fn slices(&self, count: usize) -> Vec<Slice> {
@@ -54,13 +54,10 @@ impl Predictions {
     /// and that probability.
     fn shared_outcomes(&self) -> Vec<(f64, f64)> {
         let mut shares = Vec::with_capacity(self.rows());
-        self.each_level(
-            |_| 1,
-            |probability, positives, negatives| {
-                let rows = positives + negatives;
-                shares.resize(shares.len() + rows as usize, (positives / rows, probability));
-            },
-        );
+        self.each_level(|probability, positives, negatives| {
+            let rows = positives + negatives;
+            shares.resize(shares.len() + rows as usize, (positives / rows, probability));
+        });
         shares
     }
 }

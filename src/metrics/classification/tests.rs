@@ -14,7 +14,7 @@ fn predictions() -> Predictions {
 fn tied() -> Predictions {
     let all = predictions();
     let rounded = all.probability.iter().map(|p| (p * 8.0).round_ties_even() / 8.0).collect();
-    Predictions::new(all.truth, rounded).unwrap()
+    Predictions::new(all.truth().collect(), rounded).unwrap()
 }
 
 fn assert_near(found: f64, expected: f64) {

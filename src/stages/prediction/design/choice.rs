@@ -104,8 +104,9 @@ impl Choice {
 
     /// The features that the table has, in its order for `all`, else in that of the list. Problems
     /// are placed under `with`.
-    pub fn columns(&self, schema: &TableSchema) -> Result<Vec<String>, Vec<Problem>> {
-        let usable: Vec<&str> = usable(schema).collect();
+    pub fn columns(&self, schema: &TableSchema, unavailable: &[&str]) -> Result<Vec<String>, Vec<Problem>> {
+        let is_available = |name: &&str| !unavailable.contains(name);
+        let usable: Vec<&str> = usable(schema).filter(is_available).collect();
         let Choice::Columns(names) = self else {
             if usable.is_empty() {
                 let message = format!("no column of the table at `{PORT}` can be a feature");
@@ -115,7 +116,13 @@ impl Choice {
             }
             return Ok(usable.into_iter().map(str::to_owned).collect());
         };
-        let problem = |(index, name): (usize, &String)| Some(problem(schema, name, &usable)?.at(place(index)));
+        let problem = |(index, name): (usize, &String)| {
+            if unavailable.contains(&name.as_str()) {
+                let message = format!("`{name}` is what is predicted, or declared not to be known when it is");
+                return Some(Problem::new(Code::Leak, message).at(place(index)));
+            }
+            Some(problem(schema, name, &usable)?.at(place(index)))
+        };
         let problems: Vec<Problem> = names.iter().enumerate().filter_map(problem).collect();
         if problems.is_empty() { Ok(names.clone()) } else { Err(problems) }
     }
@@ -170,19 +177,23 @@ fn problem(schema: &TableSchema, name: &str, usable: &[&str]) -> Option<Problem>
     let message = format!("`{name}` is {}; a feature is a number, a truth value or text", type_name(&column.dtype));
     let problem = Problem::new(Code::WrongColumnType, message);
     Some(match column.dtype {
-        DataType::Date | DataType::Datetime(..) => problem.help("make it a number of days with DAYS_SINCE"),
+        DataType::Date | DataType::Datetime(..) => {
+            problem.help("list it under `prepare: {dates: …}`, or make it a number of days with DAYS_SINCE")
+        }
         _ => problem,
     })
 }
 
-/// The entity of a table keyed by entity and `as_of`; no output column may have its name.
+/// The entity of a table: the key but for `as_of`; no output column may have its name.
 pub fn entity(schema: &TableSchema, outputs: &[&str]) -> Result<Column, Problem> {
     let not_keyed = || {
-        let message = format!("the table at `{PORT}` is not keyed by one entity and `{AS_OF}`");
-        Problem::new(Code::NoSnapshots, message).help("feed it the output of a `features` stage").at(["inputs", PORT])
+        let message = format!("the table at `{PORT}` is not keyed by one column, or by one and `{AS_OF}`");
+        let help = "feed it the output of a `features` stage, or say where the table is made what identifies a row: `key: […]`";
+        Problem::new(Code::NoSnapshots, message).help(help).at(["inputs", PORT])
     };
-    let [entity, as_of] = schema.key.as_slice() else { return Err(not_keyed()) };
-    let column = schema.column(entity).filter(|_| as_of == AS_OF).ok_or_else(not_keyed)?;
+    let keys: Vec<&String> = schema.key.iter().filter(|name| *name != AS_OF).collect();
+    let [entity] = keys.as_slice() else { return Err(not_keyed()) };
+    let column = schema.column(entity).ok_or_else(not_keyed)?;
     if outputs.contains(&entity.as_str()) {
         let message = format!("`{entity}` names the entity, and an output column has the same name");
         return Err(Problem::new(Code::DuplicateId, message).at(["inputs", PORT]));

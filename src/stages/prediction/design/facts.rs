@@ -1,34 +1,11 @@
 //! What a reader must know of the rows and columns that a model was fitted on.
 
-use chrono::NaiveDate;
-
 use super::{Design, Encoding};
 use crate::format;
 use crate::metrics::evaluation::Fact;
-use crate::stages::protocol::SnapshotSplit;
 
 /// The columns that a fact names.
 pub const NAMES_MAX: usize = 20;
-
-/// Which snapshots trained the model that was judged, and which the one that is served.
-pub fn of_split(split: &SnapshotSplit, trained: usize, served: usize) -> Vec<Fact> {
-    let snapshots = |dates: &[NaiveDate]| match dates.len() {
-        1 => format!("1 snapshot, {}", format::span(dates)),
-        many => format!("{many} snapshots, {}", format::span(dates)),
-    };
-    let rows = |rows: usize| format::thousands(rows as u64);
-    vec![
-        Fact::new("trained on", format!("{}, {} rows", snapshots(&split.train), rows(trained))),
-        Fact::new(
-            "served model",
-            format!(
-                "a refit on all labelled snapshots up to {} ({} rows), not the one evaluated here",
-                split.refit.last().copied().unwrap_or(split.evaluate),
-                rows(served)
-            ),
-        ),
-    ]
-}
 
 /// The features and how many columns they became.
 pub fn columns(design: &Design) -> Fact {
@@ -45,7 +22,7 @@ pub fn of_values(design: &Design) -> Vec<Fact> {
     facts.extend(levels(design).map(|value| Fact::new("levels of text", value)));
     if !design.dropped.is_empty() {
         let names = format::list(design.dropped.iter().map(String::as_str), NAMES_MAX);
-        let value = format!("{names}: without a value, or without a level of 10 rows, in training");
+        let value = format!("{names}: without a value, or without a frequent level, in training");
         facts.push(Fact::new("dropped columns", value));
     }
     facts
@@ -54,7 +31,7 @@ pub fn of_values(design: &Design) -> Vec<Fact> {
 /// The features of which training rows lacked a value.
 fn missing(design: &Design) -> Option<String> {
     let lacking = design.columns.iter().filter_map(|encoding| match encoding {
-        Encoding::Number { name, imputed, .. } if *imputed > 0 => {
+        Encoding::Number { name, imputed, .. } | Encoding::Date { name, imputed, .. } if *imputed > 0 => {
             Some(format!("{name} in {} rows", format::thousands(*imputed as u64)))
         }
         _ => None,
@@ -65,8 +42,10 @@ fn missing(design: &Design) -> Option<String> {
 
 fn levels(design: &Design) -> Option<String> {
     let texts = design.columns.iter().filter_map(|encoding| match encoding {
-        Encoding::Levels { name, levels } => Some(format!("{name}: {}", levels.len())),
-        Encoding::Number { .. } => None,
+        Encoding::Levels { name, levels, other, .. } => {
+            Some(format!("{name}: {}{}", levels.len(), if *other { " and others" } else { "" }))
+        }
+        _ => None,
     });
     let texts: Vec<String> = texts.collect();
     (!texts.is_empty()).then(|| format::list(texts.iter().map(String::as_str), NAMES_MAX))

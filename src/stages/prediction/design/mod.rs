@@ -1,15 +1,17 @@
-//! What every supervised stage shares: which columns are features, how rows become a matrix, and
-//! which snapshots' rows train, evaluate and are scored.
+//! Which columns are features, and how rows become a matrix.
 
 mod choice;
 mod encoding;
 pub mod facts;
-pub mod snapshots;
+mod matrix;
+mod prepare;
 #[cfg(test)]
 mod tests;
 
 pub use choice::{Choice, Scale, entity};
-pub use encoding::{Design, Encoding, Term};
+pub use encoding::Encoding;
+pub use matrix::{Design, Term};
+pub use prepare::Prepare;
 
-/// The input port of every supervised stage.
+/// The input port of every stage that predicts.
 pub const PORT: &str = "features";

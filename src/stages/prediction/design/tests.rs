@@ -1,11 +1,9 @@
-use super::snapshots::Snapshots;
 use super::*;
 use crate::problem::{Code, Step};
 use crate::stages::contract::Failure;
-use crate::table::{AS_OF, Class, Column, Role, Table, TableSchema};
-use chrono::NaiveDate;
+use crate::table::{AS_OF, Class, Column, Role, TableSchema};
 use ndarray::array;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, Series, TimeUnit, df};
+use polars::prelude::{DataFrame, DataType, IntoColumn, Series, TimeUnit, df};
 
 fn schema() -> TableSchema {
     let plain = Column::new;
@@ -27,10 +25,10 @@ fn schema() -> TableSchema {
 
 #[test]
 fn all_is_what_can_be_a_feature() {
-    assert_eq!(Choice::All.columns(&schema()).unwrap(), ["spend", "price", "member", "country"]);
+    assert_eq!(Choice::All.columns(&schema(), &[]).unwrap(), ["spend", "price", "member", "country"]);
     let mut nothing = schema();
     nothing.columns.truncate(2);
-    let problems = Choice::All.columns(&nothing).unwrap_err();
+    let problems = Choice::All.columns(&nothing, &[]).unwrap_err();
     assert_eq!((problems.len(), problems[0].code), (1, Code::BadValue));
 }
 
@@ -38,7 +36,7 @@ fn all_is_what_can_be_a_feature() {
 fn every_wrong_name_of_a_list_is_a_problem_at_its_place() {
     let names = ["member", "spnd", "buys", "customer", "as_of", "email", "last", "vector", "spend"];
     let choice = Choice::Columns(names.map(str::to_owned).to_vec());
-    let problems = choice.columns(&schema()).unwrap_err();
+    let problems = choice.columns(&schema(), &[]).unwrap_err();
     let found: Vec<(Code, Step)> =
         problems.iter().map(|problem| (problem.code, problem.place.path[2].clone())).collect();
     let expected = [
@@ -53,7 +51,7 @@ fn every_wrong_name_of_a_list_is_a_problem_at_its_place() {
     assert_eq!(found, expected.map(|(code, index)| (code, Step::Index(index))));
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `spend`?"));
     let order = Choice::Columns(vec!["member".into(), "spend".into()]);
-    assert_eq!(order.columns(&schema()).unwrap(), ["member", "spend"]);
+    assert_eq!(order.columns(&schema(), &[]).unwrap(), ["member", "spend"]);
 }
 
 #[test]
@@ -64,8 +62,8 @@ fn pseudonyms_are_no_features() {
         .iter_mut()
         .filter(|column| column.name == "country")
         .for_each(|column| column.class = Class::Pseudonym);
-    assert_eq!(Choice::All.columns(&schema).unwrap(), ["spend", "price", "member"]);
-    let problems = Choice::Columns(vec!["country".into()]).columns(&schema).unwrap_err();
+    assert_eq!(Choice::All.columns(&schema, &[]).unwrap(), ["spend", "price", "member"]);
+    let problems = Choice::Columns(vec!["country".into()]).columns(&schema, &[]).unwrap_err();
     assert!(problems[0].message.contains("(class pseudonym)"), "{}", problems[0].message);
 }
 
@@ -106,20 +104,27 @@ fn rows() -> DataFrame {
     frame
 }
 
+/// Without columns that say what is missing.
+fn plain() -> Prepare {
+    Prepare { missing_indicators: false, ..Prepare::default() }
+}
+
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[test]
 fn learns_medians_and_frequent_levels_and_drops_what_is_empty() {
-    let design = Design::fit(&rows(), &names(&["spend", "country", "empty", "member"]), Scale::None).unwrap();
+    let design = Design::fit(&rows(), &names(&["spend", "country", "empty", "member"]), &plain(), Scale::None).unwrap();
     let number = |name: &str, dtype: &str, median, imputed| Encoding::Number {
         name: name.into(),
         dtype: dtype.into(),
         median,
         imputed,
+        indicator: false,
+        transform: Default::default(),
     };
-    let levels = Encoding::Levels { name: "country".into(), levels: names(&["a", "b"]) };
+    let levels = Encoding::Levels { name: "country".into(), levels: names(&["a", "b"]), other: false, missing: false };
     // 0 to 19: the mean of 9 and 10.
     assert_eq!(design.columns, [number("spend", "float64", 9.5, 1), levels, number("member", "bool", 1.0, 0)]);
     assert_eq!((design.dropped.as_slice(), design.width(), design.rows), (&names(&["empty"])[..], 4, 21));
@@ -138,7 +143,7 @@ fn learns_medians_and_frequent_levels_and_drops_what_is_empty() {
 #[test]
 fn scales_by_the_population_deviation_of_the_training_rows() {
     let train = df!("x" => [1.0, 2.0, 3.0, 4.0]).unwrap();
-    let design = Design::fit(&train, &names(&["x"]), Scale::Standard).unwrap();
+    let design = Design::fit(&train, &names(&["x"]), &plain(), Scale::Standard).unwrap();
     // Mean 2.5, deviation √1.25.
     let found = design.matrix(&df!("x" => [2.5, 3.5]).unwrap()).unwrap();
     assert!(found[[0, 0]] == 0.0 && (found[[1, 0]] - 1.0 / 1.25f64.sqrt()).abs() < 1e-15);
@@ -148,7 +153,7 @@ fn scales_by_the_population_deviation_of_the_training_rows() {
 
 #[test]
 fn a_table_that_has_changed_since_is_refused_in_words() {
-    let design = Design::fit(&rows(), &names(&["spend", "country"]), Scale::None).unwrap();
+    let design = Design::fit(&rows(), &names(&["spend", "country"]), &plain(), Scale::None).unwrap();
     let refused = |frame: DataFrame| design.matrix(&frame).unwrap_err().to_string();
     assert!(refused(df!("spend" => [1.0]).unwrap()).contains("a column `country`, which the table no longer has"));
     assert!(refused(df!("spend" => ["1"], "country" => ["a"]).unwrap()).contains("`spend` is string now"));
@@ -157,40 +162,93 @@ fn a_table_that_has_changed_since_is_refused_in_words() {
 
 #[test]
 fn nothing_to_learn_from() {
-    let error = Design::fit(&rows(), &names(&["empty"]), Scale::Standard).unwrap_err();
+    let error = Design::fit(&rows(), &names(&["empty"]), &plain(), Scale::Standard).unwrap_err();
     assert!(matches!(error, Failure::Data(_)));
 }
 
-fn date(text: &str) -> NaiveDate {
-    text.parse().unwrap()
-}
-
-/// Two entities at three moments 30 days apart, unsorted; the label is known at the first two.
-fn snapshots(labelled: usize) -> Snapshots {
-    let moments = ["2024-01-01", "2024-01-31", "2024-03-01"].map(date);
-    let entity = [2i64, 1, 2, 1, 2, 1];
-    let buys = [Some(true), None, Some(false), Some(true), None, None].map(|buys| buys.filter(|_| labelled > 0));
-    let as_of = [0, 0, 1, 1, 2, 2].map(|moment: usize| moments[moment]);
-    let frame = df!("id" => entity, "as_of" => as_of, "buys" => buys).unwrap();
-    let schema = TableSchema { snapshots: moments.to_vec(), ..TableSchema::default() };
-    Snapshots::read(Table { frame: frame.lazy(), schema, watermark: None }, "id", ["buys"]).unwrap()
+/// Missing numbers, rare and missing levels, logarithms, ranks, dates and products, as one matrix.
+#[test]
+fn features_are_prepared_as_asked() {
+    let day = |day: u32| chrono::NaiveDate::from_ymd_opt(2024, 1, day).unwrap();
+    let rows = 12_u32;
+    let train = df!(
+        "as_of" => vec![day(31); rows as usize],
+        "spend" => (0..rows).map(|row| (row < 11).then(|| f64::from(row) - 1.0)).collect::<Vec<_>>(),
+        "size" => (0..rows).map(f64::from).collect::<Vec<_>>(),
+        "country" => (0..rows).map(|row| [Some("a"), Some("b"), Some("c"), None][(row / 3) as usize]).collect::<Vec<_>>(),
+        "since" => (1..=rows).map(day).collect::<Vec<_>>()
+    )
+    .unwrap();
+    let prepare = Prepare {
+        level_rows_min: 3,
+        log: names(&["spend"]),
+        quantile: names(&["size"]),
+        dates: names(&["since"]),
+        products: vec![["spend".to_owned(), "size".to_owned()]],
+        ..Prepare::default()
+    };
+    let features = names(&["spend", "size", "country"]);
+    let design = Design::fit(&train, &features, &prepare, Scale::None).unwrap();
+    let terms: Vec<String> = design.terms().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        terms,
+        [
+            "spend",
+            "spend = missing",
+            "size",
+            "country = a",
+            "country = b",
+            "country = c",
+            "country = missing",
+            "since = age",
+            "since = month",
+            "since = weekday",
+            "spend × size"
+        ]
+    );
+    let new = df!(
+        "as_of" => [day(31), day(31)],
+        "spend" => [Some(-1.0), None],
+        "size" => [5.5, 99.0],
+        "country" => [Some("z"), None],
+        "since" => [Some(day(1)), None]
+    );
+    let found = design.matrix(&new.unwrap()).unwrap();
+    // 2024-01-01 was a Monday, 30 days before; medians are those of 1 to 12 January: 6.5 days.
+    let first = [-(2.0_f64.ln()), 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 30.0, 1.0, 1.0, -5.5];
+    let second = [5.0_f64.ln(), 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 24.5, 1.0, 3.5, 4.0 * 99.0];
+    for (row, expected) in found.rows().into_iter().zip([first, second]) {
+        assert!(
+            row.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12),
+            "{row} {expected:?}"
+        );
+    }
+    // Rare levels share a column with those that come later.
+    let rare = df!("country" => ["a", "a", "a", "b", "c", "d"]).unwrap();
+    let prepare = Prepare { level_rows_min: 3, ..Prepare::default() };
+    let design = Design::fit(&rare, &names(&["country"]), &prepare, Scale::None).unwrap();
+    let found = design.matrix(&df!("country" => [Some("a"), Some("b"), Some("new"), None]).unwrap()).unwrap();
+    assert_eq!(found, array![[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 0.0]]);
 }
 
 #[test]
-fn rows_of_snapshots() {
-    let snapshots = snapshots(2);
-    let ids = |frame: DataFrame| frame.column("id").unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
-    assert_eq!(ids(snapshots.at(date("2024-03-01")).unwrap()), [1, 2]);
-    assert_eq!(ids(snapshots.at(date("2024-03-02")).unwrap()), [0i64; 0]);
-    assert_eq!(ids(snapshots.labelled(&[date("2024-01-01"), date("2024-01-31")], "buys").unwrap()), [2, 1, 2]);
-    let split = snapshots.split("buys", 30, date("2024-03-01")).unwrap();
-    assert_eq!((split.evaluate, split.train), (date("2024-01-31"), vec![date("2024-01-01")]));
-}
-
-#[test]
-fn why_no_snapshot_trains() {
-    let refused =
-        |labelled, horizon| snapshots(labelled).split("buys", horizon, date("2024-03-01")).unwrap_err().to_string();
-    assert!(refused(0, 30).contains("3 snapshots, and `buys` is known in none of them"));
-    assert!(refused(2, 31).contains("in 2 of them (2024-01-01 to 2024-01-31)"));
+fn what_cannot_be_prepared_is_told_at_its_place() {
+    let prepare = Prepare {
+        log: names(&["country", "spnd"]),
+        quantile: names(&["spend"]),
+        dates: names(&["spend"]),
+        products: vec![["spend".to_owned(), "buys".to_owned()]],
+        ..Prepare::default()
+    };
+    let problems = prepare.problems(&schema(), &names(&["spend", "country"]));
+    let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "`country` is no number, so it has no log",
+            "`spnd` is none of the features",
+            "`spend` is float64, not a date or a time",
+            "`buys` is a label: it looks past the snapshot's moment",
+        ]
+    );
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::metrics::evaluation::Chart;
+use crate::problem::Code;
 use crate::stages::contract::{Outputs, Stage};
 use crate::stages::prediction::fixture::{context, customer, fact, inputs, measure, run, schema, schemas, scores};
 use crate::stages::protocol::Protocol;
@@ -15,7 +16,10 @@ fn table(spend: impl Fn(i64, i64) -> f64) -> Table {
     crate::stages::prediction::fixture::table(|_, _| true, spend)
 }
 
-fn stage(with: Value) -> Linear {
+/// Without columns that say what is missing, as the references are.
+fn stage(mut with: Value) -> Linear {
+    let all = with.as_object_mut().unwrap();
+    all.entry("prepare").or_insert(json!({"missing_indicators": false}));
     serde_json::from_value(with).unwrap()
 }
 
@@ -74,6 +78,7 @@ fn says_what_was_done() {
             "Predicted against actual, by tenth of the predictions",
             "Residuals, by tenth of the predictions",
             "Residuals: what happened, less what was predicted",
+            "What is lost when a feature is dealt out anew among the rows (permutation importance, rmse)",
             "Largest coefficients of the served model",
         ]
     );
@@ -84,7 +89,7 @@ fn says_what_was_done() {
         .charts
         .iter()
         .filter_map(|chart| match chart {
-            Chart::Bars { bars, .. } => Some(bars.iter().map(|bar| bar.1).sum::<f64>()),
+            Chart::Bars { bars, unit, .. } if unit == "% of rows" => Some(bars.iter().map(|bar| bar.1).sum::<f64>()),
             _ => None,
         })
         .sum();
@@ -141,7 +146,7 @@ fn what_cannot_be_learned_is_refused_in_words() {
     // What never varies where it is judged has errors, but no R².
     let evaluation = run(&with(), table(|e, s| if s == 3 { 1.0 } else { e as f64 })).unwrap().evaluation.unwrap();
     let names: Vec<&str> = evaluation.measures.iter().map(|measure| measure.name.as_str()).collect();
-    assert_eq!(names, ["rmse", "mae"]);
+    assert_eq!(names, ["rmse", "mae", "mape"]);
 }
 
 #[test]
@@ -153,4 +158,62 @@ fn every_wrong_parameter_is_told_at_once() {
     let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, [Code::UnknownColumn, Code::WrongColumnType]);
     assert!(problems[1].help.as_ref().is_some_and(|help| help.contains("`logistic`")));
+}
+
+/// scikit-learn 1.9.1: Lasso(alpha = l1 / (2 · rows)) on the standardized matrix has the same zeros; with a penalty beyond
+/// all correlation only the mean is left.
+#[test]
+fn a_penalty_of_l1_leaves_columns_out() {
+    let of = |l1: f64| run(&stage(json!({"target": "spend_next", "penalty": {"l1": l1}})), table(as_it_is)).unwrap();
+    let told = |outputs: &Outputs| fact(outputs.evaluation.as_ref().unwrap(), "fit").to_owned();
+    assert!(told(&of(800.0)).contains("of 6 coefficients are zero"), "{}", told(&of(800.0)));
+    let outputs = of(1e9);
+    assert!(told(&outputs).ends_with("6 of 6 coefficients are zero"));
+    let found = predictions(&outputs).1;
+    assert!(found.iter().all(|value| (value - found[0]).abs() < 1e-9));
+    assert!(outputs.evaluation.unwrap().model.ends_with("lasso"));
+}
+
+/// Of a target that is exp of something the mean is met by learning its logarithm.
+#[test]
+fn logarithms_are_learned_and_means_predicted() {
+    let grown = |e: i64, s: i64| (as_it_is(e, s) / 15.0).exp();
+    let of = |log: bool| {
+        let outputs = run(&stage(json!({"target": "spend_next", "log_target": log})), table(grown)).unwrap();
+        let evaluation = outputs.evaluation.unwrap();
+        (measure(&evaluation, "spearman").model.value, measure(&evaluation, "mae").model.value, evaluation)
+    };
+    let (plain, logged) = (of(false), of(true));
+    assert!(logged.1 < plain.1 && logged.0 >= plain.0 - 0.02, "{} {} {} {}", plain.0, plain.1, logged.0, logged.1);
+    assert!(logged.2.watch.iter().all(|told| !told.contains("below zero")));
+    let refused = run(&stage(json!({"target": "spend_next", "log_target": true})), table(|e, _| e as f64 - 40.0));
+    assert!(refused.err().unwrap().to_string().contains("below zero"), "amounts below zero have no logarithm");
+}
+
+/// What weighs nothing is as if it were not there.
+#[test]
+fn rows_count_by_their_weight() {
+    let weighted = |of: fn(i64) -> f64| {
+        let mut all = table(as_it_is);
+        let frame = all.frame.collect().unwrap();
+        let weights: Vec<f64> = frame.column("id").unwrap().i64().unwrap().iter().map(|id| of(id.unwrap())).collect();
+        let mut frame = frame;
+        frame.with_column(polars::prelude::Column::new("counts".into(), weights)).unwrap();
+        all.schema.columns.push(crate::table::Column::new("counts", polars::prelude::DataType::Float64));
+        all.frame = polars::prelude::IntoLazy::lazy(frame);
+        run(&stage(json!({"target": "spend_next", "weight": "counts", "scale": "none"})), all)
+    };
+    let (half, whole) = (weighted(|id| f64::from(u8::from(id <= 40))).unwrap(), weighted(|_| 1.0).unwrap());
+    assert_ne!(predictions_of(&half), predictions_of(&whole));
+    let plain = run(&stage(json!({"target": "spend_next", "scale": "none"})), table(as_it_is)).unwrap();
+    let near = predictions_of(&whole).iter().zip(predictions_of(&plain)).all(|(a, b)| (a - b).abs() < 1e-9);
+    assert!(near, "weights of one change nothing");
+    assert!(!fact(half.evaluation.as_ref().unwrap(), "columns").contains("counts"));
+    assert!(weighted(|_| 0.0).err().unwrap().to_string().contains("zero in all training rows"));
+    assert!(weighted(|id| -(id as f64)).err().unwrap().to_string().contains("no number at or above zero"));
+}
+
+fn predictions_of(outputs: &Outputs) -> Vec<f64> {
+    let frame = outputs.tables[0].clone().collect().unwrap();
+    frame.column("prediction").unwrap().f64().unwrap().iter().flatten().collect()
 }

@@ -1,0 +1,224 @@
+use ndarray::{Array2, ArrayView2, Axis};
+use polars::prelude::DataType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::learner::{Lesson, Predictor, Trained};
+use super::options::{Calibrate, ClassWeight};
+use super::penalty::{Penalty, penalty_problems};
+use super::task::{Target, Task};
+use crate::algorithms::logistic;
+use crate::algorithms::softmax::{self, Softmax, SoftmaxError};
+use crate::metrics::evaluation::{Chart, Fact};
+use crate::problem::{Code, Problem};
+use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::watch;
+
+predictor! {
+    /// The probability of what is true or false, or of each of several classes, by logistic regression.
+    ///
+    /// It minimizes the sum over rows of weight · −log(probability of what happened) + `penalty.l2` · ½‖w‖² +
+    /// `penalty.l1` · ‖w‖₁; intercepts are not penalized. A target of text or whole numbers has 2 to 50 classes, each of
+    /// which gets coefficients.
+    ///
+    /// Of a table of snapshots the newest whose label is known judges, and the snapshots whose label windows end before it
+    /// train; then all are fitted once more with the same settings, and the run date is scored. Of a table without
+    /// snapshots rows whose target is null are scored. The baseline is the training rows' share of each class.
+    ///
+    /// What is missing in a number becomes the median of the training rows, with a column that says so. Text becomes one
+    /// column for each level that enough training rows have, and one for all others.
+    ///
+    /// The output `predictions` has one row an entity: `probability`, `percentile` (the share of rows with a lower one,
+    /// times 100) and `decision` for a target that is true or false, else `prediction` (a class) and its `probability`;
+    /// `reason_1` to `reason_3` (the features that moved the log-odds most from the mean, with the sign of the move) and
+    /// `model_version`. The output `probabilities` has one row an entity and `class`.
+    classifies pub struct Logistic {
+        /// What keeps coefficients small; l2 of 1 unless it is given.
+        #[serde(default = "default_penalty")]
+        penalty: Penalty,
+        /// Who fits.
+        #[serde(default)]
+        engine: Engine,
+    }
+}
+
+fn default_penalty() -> Penalty {
+    Penalty { l1: 0.0, l2: 1.0 }
+}
+
+/// Who fits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// L-BFGS on all cores.
+    #[default]
+    Native,
+    /// The linfa-logistic crate, slower, as a second opinion, for targets that are true or false. It knows no weights
+    /// and no l1.
+    Linfa,
+}
+
+impl StageConfig for Logistic {
+    const KIND: &'static str = "logistic";
+    const FAMILY: &'static str = "prediction";
+}
+
+/// linfa's stopping rule is another one than ours: the norm of the gradient.
+const LINFA_TOLERANCE: f64 = 1e-6;
+/// How many coefficients are shown, the largest first.
+const COEFFICIENTS_MAX: usize = 20;
+
+/// What is learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learned {
+    Softmax(Softmax),
+    Linfa(logistic::Logistic),
+}
+
+impl Predictor for Logistic {
+    type Learned = Learned;
+    const TELLS_CLASSES: bool = true;
+
+    fn task(&self, dtype: &DataType) -> Option<Task> {
+        Task::of_classes(dtype)
+    }
+
+    fn takes(&self) -> (&'static str, &'static str) {
+        (
+            "true or false, text or a whole number",
+            "make it a condition, such as `SUM(amount) > 0`, or predict the number with `linear`",
+        )
+    }
+
+    fn own_problems(&self) -> Vec<Problem> {
+        let mut problems = penalty_problems(self.penalty);
+        if self.engine == Engine::Linfa {
+            let weights = self.class_weight == ClassWeight::Balanced;
+            let ignored =
+                [(weights, "class_weight"), (self.weight.is_some(), "weight"), (self.penalty.l1 > 0.0, "penalty")];
+            for (_, option) in ignored.into_iter().filter(|(is_given, _)| *is_given) {
+                let what = if option == "penalty" { "a penalty of l1" } else { "weights" };
+                let problem = Problem::new(Code::BadValue, format!("the linfa engine ignores {what}"));
+                problems.push(problem.help("use `engine: native`").at(["with", option]));
+            }
+        }
+        problems
+    }
+
+    fn name(&self, task: Task) -> String {
+        match task {
+            Task::Classes => "multinomial logistic regression".to_owned(),
+            _ => "logistic regression".to_owned(),
+        }
+    }
+
+    fn fit(&self, lesson: &Lesson<'_>, context: &StageContext) -> Result<Learned, Failure> {
+        if self.engine == Engine::Linfa {
+            let Target::Binary(truth) = lesson.target else {
+                return Err(Failure::data("the linfa engine tells two classes apart only; use `engine: native`"));
+            };
+            let params = logistic::Params {
+                l2: self.penalty.l2,
+                engine: logistic::Engine::Linfa,
+                tolerance: LINFA_TOLERANCE,
+                ..logistic::Params::default()
+            };
+            let fitted = logistic::fit(lesson.x, truth, &params);
+            return fitted.map(Learned::Linfa).map_err(|error| Failure::data(format!("failed to {error}")));
+        }
+        let penalty = softmax::Penalty { l1: self.penalty.l1, l2: self.penalty.l2 };
+        let (classes, count) = (lesson.target.class_of(), lesson.target.class_count());
+        let keep_going = || !context.cancel.is_set();
+        let params = softmax::Params::default();
+        softmax::fit(lesson.x, &classes, count, lesson.weights, &penalty, &params, &keep_going)
+            .map(Learned::Softmax)
+            .map_err(|error| match error {
+                SoftmaxError::Stopped => Failure::Cancelled,
+                other => Failure::data(format!("failed to {other}")),
+            })
+    }
+
+    fn scores(learned: &Learned, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, Failure> {
+        let data = |error: crate::algorithms::InputError| Failure::data(format!("failed to {error}"));
+        match learned {
+            Learned::Linfa(fitted) => Ok(fitted.predict_proba(x).map_err(data)?.insert_axis(Axis(1))),
+            Learned::Softmax(fitted) => {
+                let found = fitted.probabilities(x).map_err(data)?;
+                // Of two classes that are false and true only the second one is told.
+                Ok(if fitted.coefficients.nrows() == 1 {
+                    found.column(1).to_owned().insert_axis(Axis(1))
+                } else {
+                    found
+                })
+            }
+        }
+    }
+
+    fn effects(learned: &Learned) -> Option<Array2<f64>> {
+        match learned {
+            Learned::Softmax(fitted) => Some(fitted.coefficients.clone()),
+            Learned::Linfa(fitted) => {
+                Array2::from_shape_vec((1, fitted.coefficients.len()), fitted.coefficients.clone()).ok()
+            }
+        }
+    }
+
+    fn facts(&self, trained: &Trained<Learned>) -> Vec<Fact> {
+        let (converged, steps) = rest(&trained.learned);
+        let mut facts = vec![Fact::new(
+            "fit",
+            match converged {
+                true => format!("converged after {steps} steps"),
+                false => format!(
+                    "did not converge in {steps} steps: the coefficients are not final; scale the features or raise the penalty"
+                ),
+            },
+        )];
+        if self.class_weight == ClassWeight::Balanced && self.calibrate == Calibrate::None {
+            let value = "those of a world where all classes are equally frequent (class_weight: balanced), so log loss, \
+                         Brier score and calibration error suffer; `calibrate` would mend them";
+            facts.push(Fact::new("probabilities", value));
+        }
+        facts
+    }
+
+    fn warnings(&self, trained: &Trained<Learned>) -> Vec<String> {
+        watch::unfinished(rest(&trained.learned).0).into_iter().collect()
+    }
+
+    fn picture(&self, trained: &Trained<Learned>, deviations: &[f64]) -> Option<Chart> {
+        let effects = Self::effects(&trained.learned)?;
+        let terms: Vec<String> = trained.design.terms().into_iter().map(|term| term.to_string()).collect();
+        let several = effects.nrows() > 1;
+        let mut found: Vec<(String, String, f64)> = Vec::new();
+        for (class, row) in effects.rows().into_iter().enumerate() {
+            let name = trained.subject.classes.get(class).cloned().unwrap_or_default();
+            for ((term, coefficient), deviation) in terms.iter().zip(row).zip(deviations) {
+                found.push((name.clone(), term.clone(), coefficient * deviation));
+            }
+        }
+        found.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
+        let row = |(class, term, coefficient): (String, String, f64)| {
+            let figures = vec![term, format!("{coefficient:+.3}"), format!("{:.3}", coefficient.exp())];
+            if several { [class].into_iter().chain(figures).collect() } else { figures }
+        };
+        let columns = ["class", "feature", "log-odds per deviation", "times the odds"];
+        Some(Chart::Table {
+            title: "Largest coefficients of the served model".to_owned(),
+            columns: columns.into_iter().skip(usize::from(!several)).map(str::to_owned).collect(),
+            rows: found.into_iter().take(COEFFICIENTS_MAX).map(row).collect(),
+        })
+    }
+}
+
+/// Whether fitting came to rest, and after how many steps.
+fn rest(learned: &Learned) -> (bool, usize) {
+    match learned {
+        Learned::Softmax(fitted) => (fitted.converged, fitted.iterations),
+        Learned::Linfa(fitted) => (fitted.converged, fitted.iterations),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What is told of each row that is scored.
+
+use ndarray::Array2;
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
+
+use super::learner::{Predictor, Trained};
+use super::reasons::{self, REASONS};
+use super::task::Task;
+use crate::stages::contract::{Failure, StageContext};
+use crate::table::{AS_OF, Class, Column, TableSchema};
+
+pub const PREDICTION: &str = "prediction";
+pub const PROBABILITY: &str = "probability";
+pub const SCORE: &str = "score";
+pub const PERCENTILE: &str = "percentile";
+pub const DECISION: &str = "decision";
+pub const CLASS: &str = "class";
+pub const VERSION: &str = "model_version";
+
+/// Names that the entity cannot have.
+pub const NAMES: [&str; 10] =
+    [PREDICTION, PROBABILITY, SCORE, PERCENTILE, DECISION, CLASS, VERSION, "reason_1", "reason_2", "reason_3"];
+
+fn reason(place: usize) -> String {
+    format!("reason_{}", place + 1)
+}
+
+/// The schemas of the tables: predictions and, of a kind that tells classes apart, the probabilities of all classes.
+pub fn schemas(
+    entity: &Column,
+    task: Task,
+    is_probability: bool,
+    class: Class,
+    snapshots: &[chrono::NaiveDate],
+    with_classes: bool,
+) -> Vec<TableSchema> {
+    let mut first = vec![entity.clone()];
+    let mut key = vec![entity.name.clone()];
+    if !snapshots.is_empty() {
+        first.push(Column::new(AS_OF, DataType::Date));
+        key.push(AS_OF.to_owned());
+    }
+    let score = if is_probability { PROBABILITY } else { SCORE };
+    let mut columns = first.clone();
+    columns.extend(match task {
+        Task::Number => vec![Column::new(PREDICTION, DataType::Float64).class(class)],
+        Task::Binary => vec![Column::new(score, DataType::Float64).class(class)],
+        Task::Classes => vec![
+            Column::new(PREDICTION, DataType::String).class(class),
+            Column::new(score, DataType::Float64).class(class),
+        ],
+    });
+    if task != Task::Classes {
+        columns.push(Column::new(PERCENTILE, DataType::Float64).class(class));
+    }
+    if task == Task::Binary {
+        columns.push(Column::new(DECISION, DataType::Boolean).class(class));
+    }
+    columns.extend((0..REASONS).map(|place| Column::new(reason(place), DataType::String).class(class)));
+    columns.push(Column::new(VERSION, DataType::String));
+    let snapshots = snapshots.to_vec();
+    let predictions = TableSchema { columns, key: key.clone(), snapshots: snapshots.clone(), ..TableSchema::default() };
+    if !with_classes {
+        return vec![predictions];
+    }
+    let mut columns = first;
+    columns.extend([
+        Column::new(CLASS, DataType::String).class(class),
+        Column::new(score, DataType::Float64).class(class),
+        Column::new(VERSION, DataType::String),
+    ]);
+    key.push(CLASS.to_owned());
+    vec![predictions, TableSchema { columns, key, snapshots, ..TableSchema::default() }]
+}
+
+/// The tables of rows by a model.
+pub fn tables<P: Predictor>(
+    trained: &Trained<P::Learned>,
+    rows: &DataFrame,
+    version: &str,
+    is_probability: bool,
+    with_classes: bool,
+    context: &StageContext,
+) -> Result<Vec<LazyFrame>, Failure> {
+    let subject = &trained.subject;
+    let x = trained.design.matrix(rows)?;
+    let expected = trained.expected_of::<P>(x.view())?;
+    let reasons = reasons::of_rows::<P>(trained, x.view(), &expected, context)?;
+    let height = rows.height();
+    let mut first = vec![rows.column(&subject.entity)?.clone()];
+    if let Ok(as_of) = rows.column(AS_OF) {
+        first.push(as_of.cast(&DataType::Date)?);
+    }
+    let score = if is_probability { PROBABILITY } else { SCORE };
+    let own = expected.column(0).to_vec();
+    let mut columns = first.clone();
+    let numbers = |name: &str, values: Vec<f64>| Series::new(name.into(), values).into_column();
+    match subject.task {
+        Task::Number => columns.push(numbers(PREDICTION, own.clone())),
+        Task::Binary => columns.push(numbers(score, own.clone())),
+        Task::Classes => {
+            let best: Vec<usize> = expected.rows().into_iter().map(|row| reasons::best(row.iter().copied())).collect();
+            let names: Vec<&str> =
+                best.iter().map(|class| subject.classes.get(*class).map_or("", String::as_str)).collect();
+            let of: Vec<f64> =
+                best.iter().zip(expected.rows()).map(|(class, row)| row.get(*class).copied().unwrap_or(0.0)).collect();
+            columns.extend([Series::new(PREDICTION.into(), names).into_column(), numbers(score, of)]);
+        }
+    }
+    if subject.task != Task::Classes {
+        columns.push(numbers(PERCENTILE, percentiles(&own)));
+    }
+    if subject.task == Task::Binary {
+        let threshold = trained.threshold.unwrap_or(0.5);
+        let decided: Vec<bool> = own.iter().map(|score| *score >= threshold).collect();
+        columns.push(Series::new(DECISION.into(), decided).into_column());
+    }
+    for place in 0..REASONS {
+        let values: Vec<Option<&str>> =
+            reasons.iter().map(|row| row.get(place).and_then(|reason| reason.as_deref())).collect();
+        columns.push(Series::new(reason(place).into(), values).into_column());
+    }
+    columns.push(repeated(VERSION, version, height));
+    let mut tables = vec![DataFrame::new(height, columns)?.lazy()];
+    if with_classes {
+        tables.push(of_classes(first, &subject.classes, subject.task, &expected, score, version)?);
+    }
+    Ok(tables)
+}
+
+/// One row an entity and class.
+fn of_classes(
+    keys: Vec<polars::prelude::Column>,
+    classes: &[String],
+    task: Task,
+    expected: &Array2<f64>,
+    score: &str,
+    version: &str,
+) -> Result<LazyFrame, Failure> {
+    let binary = ["false".to_owned(), "true".to_owned()];
+    let names: &[String] = if task == Task::Binary { &binary } else { classes };
+    let height = expected.nrows();
+    let places: Vec<u32> = (0..height as u32).flat_map(|row| std::iter::repeat_n(row, names.len())).collect();
+    let index = Series::new("".into(), places).cast(&DataType::UInt32)?;
+    let mut columns = Vec::new();
+    for key in keys {
+        columns.push(key.take(&index.idx()?.clone())?);
+    }
+    let classes: Vec<&str> = (0..height).flat_map(|_| names.iter().map(String::as_str)).collect();
+    let of = |row: usize, class: usize| match task {
+        Task::Binary => {
+            let own = expected.get((row, 0)).copied().unwrap_or(0.0);
+            match (class, score == PROBABILITY) {
+                (1, _) => own,
+                (_, true) => 1.0 - own,
+                (_, false) => -own,
+            }
+        }
+        _ => expected.get((row, class)).copied().unwrap_or(0.0),
+    };
+    let values: Vec<f64> = (0..height)
+        .flat_map(|row| (0..names.len()).map(move |class| (row, class)))
+        .map(|(row, class)| of(row, class))
+        .collect();
+    columns.extend([
+        Series::new(CLASS.into(), classes).into_column(),
+        Series::new(score.into(), values).into_column(),
+        repeated(VERSION, version, height * names.len()),
+    ]);
+    Ok(DataFrame::new(height * names.len(), columns)?.lazy())
+}
+
+/// For each value the share of all values below it and half of those equal to it, times 100.
+fn percentiles(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let count = sorted.len().max(1) as f64;
+    let of = |value: &f64| {
+        let below = sorted.partition_point(|other| other.total_cmp(value).is_lt());
+        let up_to = sorted.partition_point(|other| other.total_cmp(value).is_le());
+        100.0 * (below as f64 + (up_to - below) as f64 / 2.0) / count
+    };
+    values.iter().map(of).collect()
+}
+
+/// A column that says the same in every row.
+fn repeated(name: &str, text: &str, rows: usize) -> polars::prelude::Column {
+    Series::new(name.into(), vec![text; rows]).into_column()
+}

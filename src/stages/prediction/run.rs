@@ -1,0 +1,429 @@
+//! The stage that every kind that predicts is.
+
+use chrono::NaiveDate;
+use ndarray::{Array2, Axis, concatenate};
+use polars::prelude::DataFrame;
+
+use super::design::{self, PORT};
+use super::judge::{self, Judged, measure_of, measures_of};
+use super::learner::{Predictor, Subject, Trained, train};
+use super::material::{Folds, Material, horizon_days};
+use super::options::Options;
+use super::output;
+use super::reasons::{self, IMPORTANCE_ROWS_MAX};
+use super::task::{Target, Task, rows_at};
+use super::tune::{self, Tuned};
+use crate::format;
+use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::problem::{Code, Problem};
+use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageContext};
+use crate::stages::model::{Field, Mode, Model, Signature, parameters};
+use crate::stages::profile;
+use crate::stages::protocol::Protocol;
+use crate::stages::watch;
+use crate::table::{Class, Table, TableSchema};
+
+/// A feature that reaches so much by itself mostly knows the outcome.
+const LEAK: f64 = 0.98;
+/// A feature without which so much is lost is worth a word.
+const COSTLY: f64 = 0.10;
+
+impl<P: Predictor> Stage for P {
+    fn inputs(&self) -> Vec<InputPort> {
+        vec![InputPort::one(PORT)]
+    }
+
+    fn outputs(&self) -> Vec<&'static str> {
+        if P::TELLS_CLASSES { vec!["predictions", "probabilities"] } else { vec!["predictions"] }
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let options = self.options();
+        let mut problems = options.check();
+        problems.extend(self.own_problems());
+        problems.extend(options.tune.map(|tune| tune::problems(self, tune)).unwrap_or_default());
+        problems
+    }
+
+    fn protocol(&self) -> Protocol {
+        let options = self.options();
+        match options.mode {
+            Mode::Apply => Protocol::Newest { port: PORT },
+            Mode::Fit | Mode::FitApply => Protocol::Labelled { port: PORT, target: options.target.to_owned() },
+        }
+    }
+
+    fn applies_earlier_model(&self) -> bool {
+        self.options().mode == Mode::Apply
+    }
+
+    fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
+        let (options, features) = (self.options(), inputs.one(PORT)?);
+        let chosen = options.features.columns(features, &left_out(&options));
+        let mut problems = chosen.as_ref().err().cloned().unwrap_or_default();
+        problems.extend(options.prepare.problems(features, chosen.as_deref().unwrap_or_default()));
+        problems.extend(column_problems(&options, features));
+        let label = features.column(options.target).filter(|_| options.mode != Mode::Apply);
+        let task = label.and_then(|label| self.task(&label.dtype));
+        if let (Some(label), None) = (label, task) {
+            let (takes, help) = self.takes();
+            problems.push(super::task::type_problem(label, takes).help(help));
+        }
+        if let Some(task) = task {
+            problems.extend(idle(&options, task));
+        }
+        if let (Some(tune), Some(task)) = (options.tune, task)
+            && tune::deciding(tune, task).is_none()
+        {
+            let known = measures_of(task);
+            let name = tune.by.clone().unwrap_or_default();
+            let message = format!("`{name}` is no measure of such a target: {}", known.join(", "));
+            let problem = Problem::new(Code::BadValue, message).nearest(&name, known.iter().copied());
+            problems.push(problem.at(["with", "tune", "by"]));
+        }
+        let entity = match design::entity(features, &output::NAMES) {
+            Ok(entity) if problems.is_empty() => entity,
+            Ok(_) => return Err(problems),
+            Err(problem) => {
+                problems.push(problem);
+                return Err(problems);
+            }
+        };
+        // A model of an earlier night may be of any task that the kind has: the table must say which.
+        let task = task.or_else(|| features.column(options.target).and_then(|column| self.task(&column.dtype)));
+        let Some(task) = task else {
+            let message =
+                format!("the table at `{PORT}` has no column `{}`, whose type says what is predicted", options.target);
+            return Err(vec![
+                Problem::new(Code::UnknownColumn, message)
+                    .nearest(options.target, features.names())
+                    .at(["with", "target"]),
+            ]);
+        };
+        let class = features.column(options.target).map(|column| column.class).unwrap_or_default();
+        let snapshots: Vec<NaiveDate> = if features.snapshots.is_empty() { vec![] } else { vec![run_date] };
+        Ok(output::schemas(&entity, task, is_probability(self), class, &snapshots, P::TELLS_CLASSES))
+    }
+
+    /// All rows as a table, and those that are learned from as a matrix.
+    fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
+        let (rows, features) = inputs.sized(PORT)?;
+        let options = self.options();
+        let columns = options.features.columns(features, &left_out(&options)).ok()?.len() as u64;
+        let table = rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
+        Some(table.saturating_add(if options.mode == Mode::Apply { 0 } else { table / 2 }))
+    }
+
+    fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
+        let earlier = inputs.earlier.take();
+        let table = inputs.one(PORT)?;
+        match self.options().mode {
+            Mode::Apply => apply(self, table, &Model::to_apply(earlier, self, &["slice"])?, context),
+            Mode::Fit | Mode::FitApply => fit_and_apply(self, table, context),
+        }
+    }
+}
+
+/// Whether what is scored are probabilities.
+fn is_probability<P: Predictor>(stage: &P) -> bool {
+    stage.gives_probabilities() || stage.options().calibrate != super::options::Calibrate::None
+}
+
+/// Columns that are no features.
+fn left_out<'a>(options: &Options<'a>) -> Vec<&'a str> {
+    let named = options.unavailable.iter().map(String::as_str);
+    named.chain([options.target]).chain(options.weight).collect()
+}
+
+/// Columns that are named and not there.
+fn column_problems(options: &Options<'_>, features: &TableSchema) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut missing = |name: &str, place: Vec<crate::problem::Step>| {
+        if features.column(name).is_none() {
+            let message = format!("the table at `{PORT}` has no column `{name}`");
+            problems.push(Problem::new(Code::UnknownColumn, message).nearest(name, features.names()).at(place));
+        }
+    };
+    let lists = [
+        ("unavailable_at_prediction", options.unavailable),
+        ("allow_leaks", options.allow_leaks),
+        ("slice", options.slice),
+    ];
+    for (option, names) in lists {
+        for (index, name) in names.iter().enumerate() {
+            missing(name, vec!["with".into(), option.into(), index.into()]);
+        }
+    }
+    if let Some(weight) = options.weight {
+        missing(weight, vec!["with".into(), "weight".into()]);
+    }
+    let is_snapshots = !features.snapshots.is_empty();
+    let bad = |message: &str| Problem::new(Code::BadValue, message).at(["with", "validate"]);
+    let by_chance = options.validate.share.is_some() || options.validate.folds.is_some();
+    if is_snapshots && by_chance {
+        problems.push(bad("snapshots are judged by time: rows held out by chance would know their own future"));
+    }
+    if !is_snapshots && features.event_time.is_none() && options.validate.time_folds.is_some() {
+        problems.push(bad("the table has neither snapshots nor an event time, so nothing is before anything else"));
+    }
+    for (index, name) in options.slice.iter().enumerate() {
+        if features.column(name).is_some_and(|column| column.class.names_one()) {
+            let message = format!("`{name}` names a person, so every group would be one person");
+            let place: [crate::problem::Step; 3] = ["with".into(), "slice".into(), index.into()];
+            problems.push(Problem::new(Code::BadValue, message).at(place));
+        }
+    }
+    problems
+}
+
+/// Options that mean nothing for such a target.
+fn idle(options: &Options<'_>, task: Task) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut told = |is_idle: bool, message: &str, option: &'static str| {
+        problems.extend(is_idle.then(|| Problem::new(Code::BadValue, message).at(["with", option])));
+    };
+    let is_default = options.threshold == super::options::Threshold::default();
+    told(
+        task != Task::Binary && !is_default,
+        "only a target that is true or false is decided on by a threshold",
+        "threshold",
+    );
+    let is_number = task == Task::Number;
+    told(is_number && options.calibrate != super::options::Calibrate::None, "a number has no probability", "calibrate");
+    let weights = options.class_weight != super::options::ClassWeight::None;
+    told(is_number && weights, "a number has no classes; `weight` names a column of weights", "class_weight");
+    problems
+}
+
+/// All columns that a run reads.
+fn columns_read(options: &Options<'_>, features: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = features.to_vec();
+    names.extend(options.prepare.columns().cloned());
+    names.extend(options.slice.iter().cloned());
+    names.extend(options.weight.map(str::to_owned));
+    names.push(options.target.to_owned());
+    names
+}
+
+/// What is predicted, of the rows whose target is known.
+fn subject<P: Predictor>(stage: &P, schema: &TableSchema, rows: Option<&DataFrame>) -> Result<Subject, Failure> {
+    let options = stage.options();
+    let bug = |problems: Vec<Problem>| {
+        Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
+    };
+    let features = options.features.columns(schema, &left_out(&options)).map_err(bug)?;
+    let entity = design::entity(schema, &output::NAMES).map_err(|problem| bug(vec![problem]))?;
+    let label = schema.column(options.target).ok_or_else(|| Failure::bug("the target is not there"))?;
+    let task = stage.task(&label.dtype).ok_or_else(|| Failure::bug("the target is of another type"))?;
+    let classes = match (task, rows) {
+        (Task::Classes, Some(rows)) => Target::classes(rows, options.target)?,
+        _ => vec![],
+    };
+    Ok(Subject {
+        target: options.target.to_owned(),
+        task,
+        classes,
+        horizon_days: horizon_days(schema, options.target).filter(|_| !schema.snapshots.is_empty()),
+        entity: entity.name,
+        features,
+    })
+}
+
+fn fit_and_apply<P: Predictor>(stage: &P, table: Table, context: &StageContext) -> Result<Outputs, Failure> {
+    let schema = table.schema.clone();
+    let first = subject(stage, &schema, None)?;
+    let read = columns_read(&stage.options(), &first.features);
+    let material = Material::read(table, &read)?;
+    let options = stage.options();
+    let folds =
+        material.folds(&options, first.task, &first.entity, first.horizon_days, context.run_date, context.seed)?;
+    let subject = subject(stage, &schema, Some(&folds.refit))?;
+    let (evaluation, tuned) = judge(stage, &subject, &folds, context)?;
+    let (given, stage) = (stage, tuned.as_ref().map_or(stage, |tuned| &tuned.stage));
+    context.cancel.check()?;
+    let mut served = train(stage, &subject, &folds.refit, context)?;
+    served.tuned = tuned.as_ref().map(|tuned| tuned.chosen.clone()).unwrap_or_default();
+    let mut evaluation = evaluation;
+    let deviations = served.design.deviations(&folds.refit)?;
+    evaluation.charts.extend(stage.picture(&served, &deviations));
+    let model = model(given, &served, &folds.refit, &schema, context.run_date)?;
+    let rows = material.scored(Some(options.target), context.run_date)?;
+    let rows = if options.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
+    let tables =
+        output::tables::<P>(&served, &rows, &model.version(), is_probability(stage), P::TELLS_CLASSES, context)?;
+    Ok(Outputs { tables, model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
+}
+
+/// Fits before each fold that judges, and judges on all of them together.
+fn judge<P: Predictor>(
+    stage: &P,
+    subject: &Subject,
+    folds: &Folds,
+    context: &StageContext,
+) -> Result<(Evaluation, Option<Tuned<P>>), Failure> {
+    let newest = folds.folds.last().ok_or_else(|| Failure::bug("there is no fold"))?;
+    let tuned = tune::tune(stage, subject, &newest.train, context)?;
+    let stage = tuned.as_ref().map_or(stage, |tuned| &tuned.stage);
+    let options = stage.options();
+    let mut trained: Option<Trained<P::Learned>> = None;
+    let (mut expected, mut before, mut decided): (Vec<Array2<f64>>, Vec<Array2<f64>>, Vec<bool>) = Default::default();
+    let mut held: Option<DataFrame> = None;
+    for fold in &folds.folds {
+        context.cancel.check()?;
+        let fitted = train(stage, subject, &fold.train, context)?;
+        let x = fitted.design.matrix(&fold.held)?;
+        let found = fitted.expected_of::<P>(x.view())?;
+        if fitted.calibration.is_some() && stage.gives_probabilities() {
+            before.push(P::scores(&fitted.learned, x.view())?);
+        }
+        let threshold = fitted.threshold.unwrap_or(0.5);
+        decided.extend(found.column(0).iter().map(|score| *score >= threshold));
+        expected.push(found);
+        held = Some(match held {
+            Some(held) => held.vstack(&fold.held)?,
+            None => fold.held.clone(),
+        });
+        trained = Some(fitted);
+    }
+    let (Some(trained), Some(held)) = (trained, held) else { return Err(Failure::bug("there is no fold")) };
+    let joined = |parts: &[Array2<f64>]| -> Result<Array2<f64>, Failure> {
+        let views: Vec<_> = parts.iter().map(Array2::view).collect();
+        concatenate(Axis(0), &views).map_err(|error| Failure::bug(error.to_string()))
+    };
+    let train_target = subject.target_of(&newest.train)?;
+    leaks(&options, &trained, newest, &train_target)?;
+    let judged = Judged {
+        options: &options,
+        model: stage.name(subject.task),
+        evaluated: &folds.evaluated,
+        truth: subject.target_of(&held)?,
+        expected: joined(&expected)?,
+        is_probability: is_probability(stage),
+        before: (!before.is_empty()).then(|| joined(&before)).transpose()?,
+        decided,
+        threshold: trained.threshold,
+        prior: prior(&train_target),
+        held: &held,
+        train: (&newest.train, &train_target),
+        design: &trained.design,
+    };
+    let mut evaluation = judged.evaluation(context)?;
+    evaluation.facts.extend(folds.facts.iter().map(|fact| Fact::new(fact.name.clone(), fact.value.clone())));
+    evaluation.facts.push(design::facts::columns(&trained.design));
+    evaluation.facts.extend(stage.facts(&trained));
+    evaluation.facts.extend(design::facts::of_values(&trained.design));
+    evaluation.watch.extend(stage.warnings(&trained));
+    if let Some(tuned) = &tuned {
+        let chosen: Vec<String> = tuned.chosen.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        evaluation.facts.push(Fact::new("tuned", chosen.join(", ")));
+        evaluation.charts.push(tuned.trials.clone());
+    }
+    important::<P>(&trained, newest, subject, &mut evaluation, context)?;
+    Ok((evaluation, tuned))
+}
+
+/// Adds what each feature is worth on the newest fold.
+fn important<P: Predictor>(
+    trained: &Trained<P::Learned>,
+    newest: &super::material::Fold,
+    subject: &Subject,
+    evaluation: &mut Evaluation,
+    context: &StageContext,
+) -> Result<(), Failure> {
+    let rows = newest.held.height();
+    let step = rows.div_ceil(IMPORTANCE_ROWS_MAX).max(1);
+    let held = rows_at(&newest.held, &(0..rows).step_by(step).collect::<Vec<_>>())?;
+    let truth = subject.target_of(&held)?;
+    let measure = measures_of(subject.task).first().copied().unwrap_or_default();
+    let x = trained.design.matrix(&held)?;
+    let found = reasons::importance::<P>(trained, x.view(), |expected| measure_of(measure, &truth, expected), context)?;
+    if subject.task == Task::Binary
+        && let Some((name, lost)) = found.first().filter(|(_, lost)| *lost >= COSTLY)
+    {
+        evaluation.watch.push(watch::costly_feature(name, *lost));
+    }
+    evaluation.charts.extend(judge::importance(&found, measure));
+    Ok(())
+}
+
+/// Refuses features that tell the target almost alone.
+fn leaks<L>(
+    options: &Options<'_>,
+    trained: &Trained<L>,
+    newest: &super::material::Fold,
+    target: &Target,
+) -> Result<(), Failure> {
+    let x = trained.design.unscaled(&newest.train)?;
+    let found = reasons::alone(&trained.design, x.view(), target);
+    let measure = if matches!(target, Target::Number(_)) { "R²" } else { "ROC AUC" };
+    let refused = found.iter().filter(|(name, reached)| *reached >= LEAK && !options.allow_leaks.contains(name));
+    let words: Vec<String> = refused.map(|(name, reached)| format!("`{name}` ({measure} {reached:.3})")).collect();
+    if words.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::data(format!(
+        "{} alone tells `{}` almost without error, as a feature does that knows the outcome: list it under \
+         `unavailable_at_prediction`, or, if it is truly known before, under `allow_leaks`",
+        format::list(words.iter().map(String::as_str), 10),
+        options.target
+    )))
+}
+
+/// What training rows alone say.
+fn prior(target: &Target) -> Vec<f64> {
+    match target {
+        Target::Number(values) => vec![values.iter().sum::<f64>() / values.len().max(1) as f64],
+        _ => {
+            let classes = target.class_of();
+            let share = |class: usize| {
+                classes.iter().filter(|own| **own as usize == class).count() as f64 / classes.len().max(1) as f64
+            };
+            let first = usize::from(matches!(target, Target::Binary(_)));
+            (first..target.class_count()).map(share).collect()
+        }
+    }
+}
+
+/// Scores the run date, or the rows without a target, with a model of an earlier night.
+fn apply<P: Predictor>(stage: &P, table: Table, model: &Model, context: &StageContext) -> Result<Outputs, Failure> {
+    let trained: Trained<P::Learned> = model.main()?;
+    let target = stage.options().target.to_owned();
+    let has_target = table.schema.column(&target).is_some();
+    let fields = trained.design.fields();
+    let needed = fields.iter().map(|field| field.name.as_str());
+    let mut present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
+    if has_target {
+        present.push(&target);
+    }
+    let rows = Material::read(table, &present)?.scored(has_target.then_some(target.as_str()), context.run_date)?;
+    let tables =
+        output::tables::<P>(&trained, &rows, &model.version(), is_probability(stage), P::TELLS_CLASSES, context)?;
+    Ok(Outputs { tables, ..Outputs::default() })
+}
+
+fn model<P: Predictor>(
+    stage: &P,
+    trained: &Trained<P::Learned>,
+    rows: &DataFrame,
+    features: &TableSchema,
+    run_date: NaiveDate,
+) -> Result<Model, Failure> {
+    let subject = &trained.subject;
+    let entity = features.column(&subject.entity).cloned();
+    let outputs = entity.map(|entity| {
+        output::schemas(&entity, subject.task, is_probability(stage), Class::default(), &[], false)
+            .into_iter()
+            .flat_map(|schema| schema.columns)
+            .map(|column| Field::new(column.name, crate::table::type_name(&column.dtype)))
+            .collect()
+    });
+    let signature = Signature {
+        kind: P::KIND.to_owned(),
+        inputs: trained.design.fields(),
+        outputs: outputs.unwrap_or_default(),
+        profile: profile::columns(rows, features)?,
+        rows: rows.height(),
+        parameters: parameters(stage)?,
+    };
+    Model::new(run_date, signature, trained)
+}
