@@ -13,6 +13,7 @@ pub mod prediction {
     #[macro_use]
     mod options;
     mod calibration;
+    pub mod compare;
     pub mod design;
     #[cfg(test)]
     mod fixture;
@@ -100,6 +101,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),
     Kind::of::<prediction::svm::Svm>(),
+    Kind::of::<prediction::compare::Compare>(),
     Kind::of::<deliver::scores::Scores>(),
 ];
 

@@ -11,7 +11,21 @@ use crate::stages::contract::Failure;
 /// One calibration for a target that is true or false, else one a class, each of the class against the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    pub of: Vec<Calibrator>,
+    of: Vec<Calibrator>,
+    /// Whether scores are probabilities, of which the log-odds are calibrated.
+    of_log_odds: bool,
+}
+
+/// Probabilities are kept so far from 0 and 1 that their log-odds are finite.
+const CERTAIN: f64 = 1e-12;
+
+/// The scores as they are calibrated.
+fn scale(scores: ndarray::ArrayView1<'_, f64>, of_log_odds: bool) -> Vec<f64> {
+    let log_odds = |probability: f64| {
+        let probability = probability.clamp(CERTAIN, 1.0 - CERTAIN);
+        (probability / (1.0 - probability)).ln()
+    };
+    scores.iter().map(|score| if of_log_odds { log_odds(*score) } else { *score }).collect()
 }
 
 impl Calibration {
@@ -20,6 +34,7 @@ impl Calibration {
         wanted: Calibrate,
         scores: ArrayView2<'_, f64>,
         target: &Target,
+        of_log_odds: bool,
     ) -> Result<Option<Calibration>, Failure> {
         let method = match wanted {
             Calibrate::None => return Ok(None),
@@ -30,18 +45,18 @@ impl Calibration {
         let first = if scores.ncols() == 1 { 1 } else { 0 };
         let of_class = |(column, scores): (usize, ndarray::ArrayView1<'_, f64>)| {
             let positive: Vec<bool> = classes.iter().map(|class| *class as usize == column + first).collect();
-            calibrate::fit(method, &scores.to_vec(), &positive, None)
+            calibrate::fit(method, &scale(scores, of_log_odds), &positive, None)
                 .map_err(|error| Failure::data(format!("failed to {error}")))
         };
         let of = scores.columns().into_iter().enumerate().map(of_class).collect::<Result<_, _>>()?;
-        Ok(Some(Calibration { of }))
+        Ok(Some(Calibration { of, of_log_odds }))
     }
 
     /// The probabilities of rows; those of several classes add up to 1.
     pub fn apply(&self, scores: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut found = Array2::zeros(scores.dim());
         for ((calibrator, scores), mut found) in self.of.iter().zip(scores.columns()).zip(found.columns_mut()) {
-            let probabilities = calibrator.of_all(&scores.to_vec());
+            let probabilities = calibrator.of_all(&scale(scores, self.of_log_odds));
             found.iter_mut().zip(probabilities).for_each(|(slot, probability)| *slot = probability);
         }
         if scores.ncols() > 1 {

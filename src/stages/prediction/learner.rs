@@ -171,7 +171,8 @@ pub fn train<P: Predictor>(
     if options.calibrate != Calibrate::None || is_chosen {
         let unseen = cross_fit(stage, subject, rows, context)?;
         let target = subject.target_of(rows)?;
-        trained.calibration = Calibration::learn(options.calibrate, unseen.view(), &target)?;
+        trained.calibration =
+            Calibration::learn(options.calibrate, unseen.view(), &target, stage.gives_probabilities())?;
         if is_chosen {
             let scores = match &trained.calibration {
                 Some(calibration) => calibration.apply(unseen.view()),

@@ -72,7 +72,10 @@ const COEFFICIENTS_MAX: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Learned {
-    Softmax(Softmax),
+    /// Of a target that is true or false.
+    Binary(Softmax),
+    /// Of several classes.
+    Classes(Softmax),
     Linfa(logistic::Logistic),
 }
 
@@ -131,8 +134,9 @@ impl Predictor for Logistic {
         let (classes, count) = (lesson.target.class_of(), lesson.target.class_count());
         let keep_going = || !context.cancel.is_set();
         let params = softmax::Params::default();
+        let is_binary = matches!(lesson.target, Target::Binary(_));
         softmax::fit(lesson.x, &classes, count, lesson.weights, &penalty, &params, &keep_going)
-            .map(Learned::Softmax)
+            .map(if is_binary { Learned::Binary } else { Learned::Classes })
             .map_err(|error| match error {
                 SoftmaxError::Stopped => Failure::Cancelled,
                 other => Failure::data(format!("failed to {other}")),
@@ -143,21 +147,22 @@ impl Predictor for Logistic {
         let data = |error: crate::algorithms::InputError| Failure::data(format!("failed to {error}"));
         match learned {
             Learned::Linfa(fitted) => Ok(fitted.predict_proba(x).map_err(data)?.insert_axis(Axis(1))),
-            Learned::Softmax(fitted) => {
+            Learned::Binary(fitted) => {
                 let found = fitted.probabilities(x).map_err(data)?;
-                // Of two classes that are false and true only the second one is told.
-                Ok(if fitted.coefficients.nrows() == 1 {
-                    found.column(1).to_owned().insert_axis(Axis(1))
-                } else {
-                    found
-                })
+                Ok(found.column(1).to_owned().insert_axis(Axis(1)))
             }
+            Learned::Classes(fitted) => fitted.probabilities(x).map_err(data),
         }
     }
 
     fn effects(learned: &Learned) -> Option<Array2<f64>> {
         match learned {
-            Learned::Softmax(fitted) => Some(fitted.coefficients.clone()),
+            Learned::Binary(fitted) => Some(fitted.coefficients.clone()),
+            // Of two classes the second one alone has coefficients, which speak against the first.
+            Learned::Classes(fitted) if fitted.coefficients.nrows() == 1 => {
+                ndarray::concatenate(Axis(0), &[(-&fitted.coefficients).view(), fitted.coefficients.view()]).ok()
+            }
+            Learned::Classes(fitted) => Some(fitted.coefficients.clone()),
             Learned::Linfa(fitted) => {
                 Array2::from_shape_vec((1, fitted.coefficients.len()), fitted.coefficients.clone()).ok()
             }
@@ -215,7 +220,7 @@ impl Predictor for Logistic {
 /// Whether fitting came to rest, and after how many steps.
 fn rest(learned: &Learned) -> (bool, usize) {
     match learned {
-        Learned::Softmax(fitted) => (fitted.converged, fitted.iterations),
+        Learned::Binary(fitted) | Learned::Classes(fitted) => (fitted.converged, fitted.iterations),
         Learned::Linfa(fitted) => (fitted.converged, fitted.iterations),
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ndarray::{Array2, Axis, concatenate};
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, LazyFrame};
 
 use super::design::{self, PORT};
 use super::judge::{self, Judged, measure_of, measures_of};
@@ -14,7 +14,7 @@ use super::reasons::{self, IMPORTANCE_ROWS_MAX};
 use super::task::{Target, Task, rows_at};
 use super::tune::{self, Tuned};
 use crate::format;
-use crate::metrics::evaluation::{Evaluation, Fact};
+use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
@@ -125,12 +125,12 @@ impl<P: Predictor> Stage for P {
 }
 
 /// Whether what is scored are probabilities.
-fn is_probability<P: Predictor>(stage: &P) -> bool {
+pub fn is_probability<P: Predictor>(stage: &P) -> bool {
     stage.gives_probabilities() || stage.options().calibrate != super::options::Calibrate::None
 }
 
 /// Columns that are no features.
-fn left_out<'a>(options: &Options<'a>) -> Vec<&'a str> {
+pub fn left_out<'a>(options: &Options<'a>) -> Vec<&'a str> {
     let named = options.unavailable.iter().map(String::as_str);
     named.chain([options.target]).chain(options.weight).collect()
 }
@@ -196,7 +196,7 @@ fn idle(options: &Options<'_>, task: Task) -> Vec<Problem> {
 }
 
 /// All columns that a run reads.
-fn columns_read(options: &Options<'_>, features: &[String]) -> Vec<String> {
+pub fn columns_read(options: &Options<'_>, features: &[String]) -> Vec<String> {
     let mut names: Vec<String> = features.to_vec();
     names.extend(options.prepare.columns().cloned());
     names.extend(options.slice.iter().cloned());
@@ -206,7 +206,7 @@ fn columns_read(options: &Options<'_>, features: &[String]) -> Vec<String> {
 }
 
 /// What is predicted, of the rows whose target is known.
-fn subject<P: Predictor>(stage: &P, schema: &TableSchema, rows: Option<&DataFrame>) -> Result<Subject, Failure> {
+pub fn subject<P: Predictor>(stage: &P, schema: &TableSchema, rows: Option<&DataFrame>) -> Result<Subject, Failure> {
     let options = stage.options();
     let bug = |problems: Vec<Problem>| {
         Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
@@ -238,29 +238,59 @@ fn fit_and_apply<P: Predictor>(stage: &P, table: Table, context: &StageContext) 
     let folds =
         material.folds(&options, first.task, &first.entity, first.horizon_days, context.run_date, context.seed)?;
     let subject = subject(stage, &schema, Some(&folds.refit))?;
-    let (evaluation, tuned) = judge(stage, &subject, &folds, context)?;
-    let (given, stage) = (stage, tuned.as_ref().map_or(stage, |tuned| &tuned.stage));
+    let judgement = judge(stage, &subject, &folds, context)?;
     context.cancel.check()?;
-    let mut served = train(stage, &subject, &folds.refit, context)?;
-    served.tuned = tuned.as_ref().map(|tuned| tuned.chosen.clone()).unwrap_or_default();
-    let mut evaluation = evaluation;
-    let deviations = served.design.deviations(&folds.refit)?;
-    evaluation.charts.extend(stage.picture(&served, &deviations));
-    let model = model(given, &served, &folds.refit, &schema, context.run_date)?;
     let rows = material.scored(Some(options.target), context.run_date)?;
     let rows = if options.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
-    let tables =
-        output::tables::<P>(&served, &rows, &model.version(), is_probability(stage), P::TELLS_CLASSES, context)?;
+    let Served { trained, picture, stage: served } = serve(stage, &subject, judgement.tuned, &folds.refit, context)?;
+    let mut evaluation = judgement.evaluation;
+    evaluation.charts.extend(picture);
+    let model = model(stage, &trained, &folds.refit, &schema, context.run_date)?;
+    let version = model.version();
+    let tables = output::tables::<P>(&trained, &rows, &version, is_probability(&served), P::TELLS_CLASSES, context)?;
     Ok(Outputs { tables, model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
 }
 
+/// The model that is served.
+pub struct Served<P: Predictor> {
+    pub trained: Trained<P::Learned>,
+    pub picture: Option<Chart>,
+    /// With the parameters that were chosen.
+    pub stage: P,
+}
+
+/// Fits once more on all rows whose target is known.
+pub fn serve<P: Predictor>(
+    stage: &P,
+    subject: &Subject,
+    tuned: Option<Tuned<P>>,
+    rows: &DataFrame,
+    context: &StageContext,
+) -> Result<Served<P>, Failure> {
+    let (stage, chosen) = tuned.map_or_else(|| (stage.clone(), vec![]), |tuned| (tuned.stage, tuned.chosen));
+    let mut trained = train(&stage, subject, rows, context)?;
+    trained.tuned = chosen;
+    let deviations = trained.design.deviations(rows)?;
+    let picture = stage.picture(&trained, &deviations);
+    Ok(Served { trained, picture, stage })
+}
+
+/// What came of judging a model.
+pub struct Judgement<P> {
+    pub evaluation: Evaluation,
+    pub tuned: Option<Tuned<P>>,
+    /// Of the rows that judge: what happened and what was expected.
+    pub truth: Target,
+    pub expected: Array2<f64>,
+}
+
 /// Fits before each fold that judges, and judges on all of them together.
-fn judge<P: Predictor>(
+pub fn judge<P: Predictor>(
     stage: &P,
     subject: &Subject,
     folds: &Folds,
     context: &StageContext,
-) -> Result<(Evaluation, Option<Tuned<P>>), Failure> {
+) -> Result<Judgement<P>, Failure> {
     let newest = folds.folds.last().ok_or_else(|| Failure::bug("there is no fold"))?;
     let tuned = tune::tune(stage, subject, &newest.train, context)?;
     let stage = tuned.as_ref().map_or(stage, |tuned| &tuned.stage);
@@ -319,7 +349,8 @@ fn judge<P: Predictor>(
         evaluation.charts.push(tuned.trials.clone());
     }
     important::<P>(&trained, newest, subject, &mut evaluation, context)?;
-    Ok((evaluation, tuned))
+    let Judged { truth, expected, .. } = judged;
+    Ok(Judgement { evaluation, tuned, truth, expected })
 }
 
 /// Adds what each feature is worth on the newest fold.
@@ -386,7 +417,18 @@ fn prior(target: &Target) -> Vec<f64> {
 
 /// Scores the run date, or the rows without a target, with a model of an earlier night.
 fn apply<P: Predictor>(stage: &P, table: Table, model: &Model, context: &StageContext) -> Result<Outputs, Failure> {
-    let trained: Trained<P::Learned> = model.main()?;
+    let tables = tables_of(stage, &model.main()?, &model.version(), table, context)?;
+    Ok(Outputs { tables, ..Outputs::default() })
+}
+
+/// The tables of the rows that are to be scored.
+pub fn tables_of<P: Predictor>(
+    stage: &P,
+    trained: &Trained<P::Learned>,
+    version: &str,
+    table: Table,
+    context: &StageContext,
+) -> Result<Vec<LazyFrame>, Failure> {
     let target = stage.options().target.to_owned();
     let has_target = table.schema.column(&target).is_some();
     let fields = trained.design.fields();
@@ -396,9 +438,7 @@ fn apply<P: Predictor>(stage: &P, table: Table, model: &Model, context: &StageCo
         present.push(&target);
     }
     let rows = Material::read(table, &present)?.scored(has_target.then_some(target.as_str()), context.run_date)?;
-    let tables =
-        output::tables::<P>(&trained, &rows, &model.version(), is_probability(stage), P::TELLS_CLASSES, context)?;
-    Ok(Outputs { tables, ..Outputs::default() })
+    output::tables::<P>(trained, &rows, version, is_probability(stage), P::TELLS_CLASSES, context)
 }
 
 fn model<P: Predictor>(
@@ -408,6 +448,16 @@ fn model<P: Predictor>(
     features: &TableSchema,
     run_date: NaiveDate,
 ) -> Result<Model, Failure> {
+    Model::new(run_date, signature(stage, trained, rows, features)?, trained)
+}
+
+/// What the model takes and gives.
+pub fn signature<P: Predictor>(
+    stage: &P,
+    trained: &Trained<P::Learned>,
+    rows: &DataFrame,
+    features: &TableSchema,
+) -> Result<Signature, Failure> {
     let subject = &trained.subject;
     let entity = features.column(&subject.entity).cloned();
     let outputs = entity.map(|entity| {
@@ -417,13 +467,12 @@ fn model<P: Predictor>(
             .map(|column| Field::new(column.name, crate::table::type_name(&column.dtype)))
             .collect()
     });
-    let signature = Signature {
+    Ok(Signature {
         kind: P::KIND.to_owned(),
         inputs: trained.design.fields(),
         outputs: outputs.unwrap_or_default(),
         profile: profile::columns(rows, features)?,
         rows: rows.height(),
         parameters: parameters(stage)?,
-    };
-    Model::new(run_date, signature, trained)
+    })
 }

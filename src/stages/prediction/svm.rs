@@ -217,7 +217,8 @@ impl Predictor for Svm {
             parts.push(decisions(learned, mapped.view())?);
         }
         if parts.is_empty() {
-            return Ok(Array2::zeros((0, if learned.classes > 2 { learned.classes } else { 1 })));
+            let is_one = matches!(learned.machines, Machines::One(_));
+            return Ok(Array2::zeros((0, if is_one { 1 } else { learned.classes })));
         }
         let views: Vec<_> = parts.iter().map(Array2::view).collect();
         ndarray::concatenate(Axis(0), &views).map_err(|error| Failure::bug(error.to_string()))

@@ -191,6 +191,9 @@ pub fn entity(schema: &TableSchema, outputs: &[&str]) -> Result<Column, Problem>
         let help = "feed it the output of a `features` stage, or say where the table is made what identifies a row: `key: […]`";
         Problem::new(Code::NoSnapshots, message).help(help).at(["inputs", PORT])
     };
+    if !schema.snapshots.is_empty() && !schema.key.iter().any(|name| name == AS_OF) {
+        return Err(not_keyed());
+    }
     let keys: Vec<&String> = schema.key.iter().filter(|name| *name != AS_OF).collect();
     let [entity] = keys.as_slice() else { return Err(not_keyed()) };
     let column = schema.column(entity).ok_or_else(not_keyed)?;

@@ -87,10 +87,12 @@ fn the_choice_is_a_word_or_a_list() {
 fn an_entity_needs_a_key_and_a_name_of_its_own() {
     assert_eq!(entity(&schema(), &["probability"]).unwrap().name, "customer");
     assert_eq!(entity(&schema(), &["customer"]).unwrap_err().code, Code::DuplicateId);
-    assert_eq!(
-        entity(&TableSchema { key: vec!["customer".into()], ..schema() }, &[]).unwrap_err().code,
-        Code::NoSnapshots
-    );
+    let keyed = |key: &[&str]| TableSchema { key: key.iter().map(|name| (*name).to_owned()).collect(), ..schema() };
+    assert_eq!(entity(&keyed(&["customer"]), &[]).unwrap().name, "customer", "a table without snapshots");
+    assert_eq!(entity(&keyed(&["customer", "country"]), &[]).unwrap_err().code, Code::NoSnapshots);
+    let moments = vec![chrono::NaiveDate::from_ymd_opt(2024, 1, 1).unwrap()];
+    let unkeyed = TableSchema { snapshots: moments, ..keyed(&["customer"]) };
+    assert_eq!(entity(&unkeyed, &[]).unwrap_err().code, Code::NoSnapshots);
 }
 
 /// Rows 0 to 20: `country` is 10 times b, 10 times a and once c; `spend` is missing in the last.

@@ -2,6 +2,7 @@
 
 mod binary;
 mod classes;
+pub mod contest;
 mod number;
 mod residuals;
 mod single;

@@ -166,9 +166,9 @@ fn every_wrong_parameter_is_told_at_once() {
 fn a_penalty_of_l1_leaves_columns_out() {
     let of = |l1: f64| run(&stage(json!({"target": "spend_next", "penalty": {"l1": l1}})), table(as_it_is)).unwrap();
     let told = |outputs: &Outputs| fact(outputs.evaluation.as_ref().unwrap(), "fit").to_owned();
-    assert!(told(&of(800.0)).contains("of 6 coefficients are zero"), "{}", told(&of(800.0)));
+    assert!(told(&of(800.0)).contains("of 5 coefficients are zero"), "{}", told(&of(800.0)));
     let outputs = of(1e9);
-    assert!(told(&outputs).ends_with("6 of 6 coefficients are zero"));
+    assert!(told(&outputs).ends_with("5 of 5 coefficients are zero"));
     let found = predictions(&outputs).1;
     assert!(found.iter().all(|value| (value - found[0]).abs() < 1e-9));
     assert!(outputs.evaluation.unwrap().model.ends_with("lasso"));

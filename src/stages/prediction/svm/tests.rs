@@ -58,7 +58,7 @@ fn calibrated_scores_are_probabilities() {
     assert!(column(&outputs, "probability").iter().all(|value| (0.0..=1.0).contains(value)));
     let evaluation = outputs.evaluation.unwrap();
     assert!(measure(&evaluation, "log_loss").model.value < 0.6 && measure(&evaluation, "ece").model.value < 0.2);
-    assert_eq!(fact(&evaluation, "threshold"), "0.5, as given");
+    assert_eq!(fact(&evaluation, "threshold"), "0.500, as given");
 }
 
 #[test]
@@ -76,7 +76,10 @@ fn numbers_are_predicted_within_a_tube() {
 fn too_many_rows_are_refused_with_what_they_would_take() {
     let refused = stage(json!({"target": "buys", "approximate": "none"})).affordable(2_000_000, 20).unwrap_err();
     let told = refused.to_string();
-    assert!(told.contains("2,000,000 rows takes about") && told.contains("minutes") && told.contains("MB"), "{told}");
+    assert!(
+        told.contains("2,000,000 rows takes about") && told.contains("minutes") && told.contains(" GB: "),
+        "{told}"
+    );
 }
 
 #[test]
