@@ -48,10 +48,21 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("f1", "F1", "The harmonic mean of precision and recall."),
     ("hit_rate", "Hit rate", "The share of customers with at least one right recommendation."),
     ("inertia", "Inertia", "The summed squared distance to the centers of the segments."),
+    ("ks", "Kolmogorov–Smirnov distance", "How far apart the shares of positives and negatives named are at most."),
     ("lift", "Lift", "How many times more hits among the highest scores than at random."),
     ("log_loss", "Log loss", "The penalty for probabilities that were confident and wrong."),
+    (
+        "log_loss_before_calibration",
+        "Log loss before calibration",
+        "The same penalty, of the probabilities before they were calibrated.",
+    ),
+    ("macro_f1", "Macro F1", "F1, averaged over the classes."),
+    ("macro_precision", "Macro precision", "Precision, averaged over the classes."),
+    ("macro_recall", "Macro recall", "Recall, averaged over the classes."),
     ("mae", "Mean absolute error", "How far the predictions are off, on average."),
     ("map", "Mean average precision", "How early in the list the right items come."),
+    ("mape", "Mean absolute percentage error", "How far the predictions are off, as a share of what happened."),
+    ("mcc", "Matthews correlation", "How far decisions and outcomes go together, from −1 to 1."),
     ("mrr", "Mean reciprocal rank", "How early in the list the first right item comes."),
     ("ndcg", "NDCG", "How close the order of the list is to the ideal one; 1 is ideal."),
     ("novelty", "Novelty", "How unexpected the items are: bits, more for what few customers have."),
@@ -62,6 +73,10 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("rmse", "Root mean squared error", "How far the predictions are off; large errors weigh more."),
     ("roc_auc", "ROC AUC", "How often a positive is ranked above a negative; chance is 0.5."),
     ("silhouette", "Silhouette", "How well apart the segments are, from −1 to 1."),
+    ("spearman", "Rank correlation", "How far the order of the predictions is that of what happened, from −1 to 1."),
+    ("weighted_f1", "Weighted F1", "F1, averaged over the classes by their rows."),
+    ("weighted_precision", "Weighted precision", "Precision, averaged over the classes by their rows."),
+    ("weighted_recall", "Weighted recall", "Recall, averaged over the classes by their rows."),
 ];
 
 #[cfg(test)]

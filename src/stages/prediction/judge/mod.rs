@@ -91,10 +91,8 @@ fn point(name: &str, better: Better, value: f64, baseline: Option<f64>) -> Measu
 pub fn importance(found: &[(String, f64)], measure: &str) -> Option<Chart> {
     let bars: Vec<(String, f64)> = found.iter().take(20).cloned().collect();
     (!bars.is_empty()).then(|| Chart::Bars {
-        title: format!(
-            "What is lost when a feature is dealt out anew among the rows (permutation importance, {measure})"
-        ),
-        unit: measure.to_owned(),
+        title: "Permutation importance: what is lost when a feature is dealt out anew among the rows".to_owned(),
+        unit: format!("{measure} lost"),
         bars,
     })
 }

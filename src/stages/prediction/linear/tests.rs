@@ -78,7 +78,7 @@ fn says_what_was_done() {
             "Predicted against actual, by tenth of the predictions",
             "Residuals, by tenth of the predictions",
             "Residuals: what happened, less what was predicted",
-            "What is lost when a feature is dealt out anew among the rows (permutation importance, rmse)",
+            "Permutation importance: what is lost when a feature is dealt out anew among the rows",
             "Largest coefficients of the served model",
         ]
     );
