@@ -289,7 +289,7 @@ fn a_damaged_model_scores_nobody_and_is_not_called_missing() {
     project.run(0, &["--run-date", D1]);
     let models = project.path("target/patronage/models/shop/will_buy").join(&registered(&project)[0]);
     for (file, from, to) in
-        [("model.json", "\"intercept\"", "\"intercepts\""), ("signature.json", "\"l2\": 1.0", "\"l2\": 2.0")]
+        [("model.json", "\"means\"", "\"middles\""), ("signature.json", "\"l2\": 1.0", "\"l2\": 2.0")]
     {
         set_mode(&project, "apply");
         let whole = std::fs::read_to_string(models.join(file)).unwrap();
