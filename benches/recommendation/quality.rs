@@ -88,7 +88,6 @@ fn our_als(known: &Csr, setting: &Value) -> Vec<Vec<u32>> {
     let of = |name: &str| setting[name].as_f64().unwrap();
     let (exponent, unobserved_weight) = (of("exponent"), of("unobserved_weight"));
     let mean = |exponent: f64| als::mean_penalty(known, exponent, unobserved_weight);
-    let mean = |exponent: f64| als::mean_penalty(known, exponent, unobserved_weight);
     let parameters = als::Parameters {
         factors: of("factors") as usize,
         iterations: 15,

@@ -128,7 +128,12 @@ fn models_are_compared_with_the_run_before_and_with_what_they_were_fitted_on() {
         drift.iter().map(|one| one["against"].as_str().unwrap().to_owned()).collect()
     };
     // What k-means and the recommender were fitted on is these very rows.
-    let fitted_on = ["the run of 2024-12-31", "what will_buy was fitted on", "what next_spend was fitted on"];
+    let fitted_on = [
+        "the run of 2024-12-31",
+        "what will_buy was fitted on",
+        "what next_spend was fitted on",
+        "what spend_band was fitted on",
+    ];
     assert_eq!(against("customers", "spend"), fitted_on);
     assert_eq!(against("input of similar_products", "items_per_user"), ["the run of 2024-12-31"]);
     assert_eq!(against("scores", "will_buy_probability"), ["the run of 2024-12-31"]);

@@ -3,13 +3,12 @@
 use super::cuts::{BINS, Cuts};
 use super::model::{Node, Target, Tree, Trees};
 use super::{Params, Rows, TreesError};
-use hessboost::config::{GrowPolicy, TreeMethod};
+use hessboost::config::{GrowPolicy, TrainingParams, TrainingParamsBuilder, TreeMethod};
 use hessboost::data::DMatrix;
 use hessboost::model::BoostedModel;
 use hessboost::objective::{Multiclass, Objective, RegLoss};
 use hessboost::training::Trainer;
 use hessboost::tree::RegTree;
-use hessboost::{TrainingParams, TrainingParamsBuilder};
 use ndarray::ArrayView2;
 use std::ops::ControlFlow;
 

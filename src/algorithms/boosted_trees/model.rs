@@ -87,18 +87,6 @@ impl Tree {
         nodes > 0 && self.0.iter().enumerate().all(sound) && self.0.iter().all(|node| node.value.is_finite())
     }
 
-    /// The nodes that a row passes, the root first.
-    fn path<'a>(&'a self, row: ArrayView1<'a, f64>) -> impl Iterator<Item = &'a Node> {
-        let mut next = self.0.first().map(|_| 0_usize);
-        std::iter::from_fn(move || {
-            let place = next?;
-            let node = self.0.get(place)?;
-            let value = row.get(node.column as usize).copied().unwrap_or(0.0);
-            next = (node.right > 0).then(|| if value <= node.threshold { place + 1 } else { node.right as usize });
-            Some(node)
-        })
-    }
-
     /// What it adds to the score of a row.
     fn value(&self, row: &[f64]) -> f64 {
         let mut place = 0;
@@ -231,14 +219,18 @@ impl Trees {
 
 /// Adds what each column changes along the way of a row.
 fn credit(tree: &Tree, row: ArrayView1<'_, f64>, slots: &mut ArrayViewMut1<'_, f64>) {
-    let mut before: Option<&Node> = None;
-    for node in tree.path(row) {
-        if let Some(before) = before
-            && let Some(slot) = slots.get_mut(before.column as usize)
-        {
-            *slot += node.value - before.value;
+    let mut place = 0;
+    while let Some(node) = tree.0.get(place) {
+        let column = node.column as usize;
+        let value = row.get(column).copied().unwrap_or(0.0);
+        place = match node.right {
+            0 => return,
+            _ if value <= node.threshold => place + 1,
+            right => right as usize,
+        };
+        if let (Some(slot), Some(next)) = (slots.get_mut(column), tree.0.get(place)) {
+            *slot += next.value - node.value;
         }
-        before = Some(node);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::metrics::classification::{BinaryMeasure, Confusion, Predictions, Rank
 use crate::metrics::evaluation::{Better, Chart, Curve, Evaluation, Fact, Measure, Slice};
 use crate::metrics::intervals::{self, RESAMPLES};
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::prediction::options::Threshold;
 use crate::stages::prediction::task::Target;
 use crate::stages::watch;
 
@@ -83,7 +84,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
         measures,
         facts,
         charts,
-        slices: slices(&ranking, &decisions, threshold),
+        slices: slices(&ranking, &decisions, judged.options.threshold),
         finds: String::new(),
         watch: vec![],
     };
@@ -225,7 +226,7 @@ fn confusion(target: &str, found: Confusion, threshold: f64) -> Chart {
 }
 
 /// Lift and gain by tenth, and what deciding at the threshold reaches.
-fn slices(model: &Ranking, decided: &Confusion, threshold: f64) -> Vec<Slice> {
+fn slices(model: &Ranking, decided: &Confusion, threshold: Threshold) -> Vec<Slice> {
     let of_tenth = |slice: &crate::metrics::classification::Slice| {
         let name = format!("tenth {}", slice.slice);
         let lift = slice.lift.map(|lift| Slice { baseline: Some(1.0), ..Slice::new(&name, "lift", lift) });
@@ -240,7 +241,11 @@ fn slices(model: &Ranking, decided: &Confusion, threshold: f64) -> Vec<Slice> {
         ("balanced_accuracy", decided.balanced_accuracy()),
         ("mcc", decided.mcc()),
     ];
-    let name = format!("threshold {}", format::number(threshold));
+    // What is chosen is another number every night, and is to be compared all the same.
+    let name = match threshold {
+        Threshold::At(at) => format!("threshold {at}"),
+        _ => "threshold".to_owned(),
+    };
     let at_threshold = at_threshold.into_iter().filter_map(|(measure, value)| Some(Slice::new(&name, measure, value?)));
     model.slices(TENTHS).iter().flat_map(of_tenth).chain(at_threshold).collect()
 }
