@@ -280,7 +280,7 @@ impl Compare {
         }
         let task = self.task(&schema).ok_or_else(|| Failure::bug("the target is of another type"))?;
         let horizon = horizon_days(&schema, &self.target).filter(|_| !schema.snapshots.is_empty());
-        let material = Material::read(table, &read)?;
+        let material = Material::read(table, &read, context.run_date)?;
         let first = stages.first().ok_or_else(|| Failure::bug("there is no candidate"))?;
         let entity = first.entity(&schema)?;
         let folds = first.folds(&material, task, &entity, horizon, context)?;
@@ -342,6 +342,11 @@ impl Compare {
         }
         let held = before.and_then(|before| Some((before, self.named(&before.champion)?)));
         let Some((before, champion)) = held else {
+            if let Some(before) = before {
+                let why =
+                    format!("the best by {measure}; `{}`, champion before, is no candidate any more", before.champion);
+                return (best, why, context.run_date);
+            }
             return (best, format!("the best by {measure}, and none was served before"), context.run_date);
         };
         if champion == best {

@@ -27,10 +27,10 @@ predictor! {
     /// snapshots rows whose target is null are scored. The baseline is the training rows' mean.
     ///
     /// What is missing in a number becomes the median of the training rows, with a column that says so. Text becomes one
-    /// column for each level that enough training rows have, and one for all others.
+    /// column for each level that enough training rows have, and one for the others where enough have one.
     ///
-    /// The output `predictions` has one row an entity: `prediction`, `percentile` (the share of rows with a lower one,
-    /// times 100), `reason_1` to `reason_3` (the features that moved it most from the mean, with the sign of the move) and
+    /// The output `predictions` has one row an entity: `prediction`, `percentile` (the share of rows with a lower one and half
+    /// of those with the same, times 100), `reason_1` to `reason_3` (the features that moved it most from the mean, with the sign of the move) and
     /// `model_version`.
     pub struct Linear {
         /// What keeps coefficients small; nothing unless it is given.

@@ -26,9 +26,9 @@ predictor! {
     /// snapshots rows whose target is null are scored. The baseline is the training rows' share of each class.
     ///
     /// What is missing in a number becomes the median of the training rows, with a column that says so. Text becomes one
-    /// column for each level that enough training rows have, and one for all others.
+    /// column for each level that enough training rows have, and one for the others where enough have one.
     ///
-    /// The output `predictions` has one row an entity: `probability`, `percentile` (the share of rows with a lower one,
+    /// The output `predictions` has one row an entity: `probability`, `percentile` (the share of rows with a lower one and half of those with the same,
     /// times 100) and `decision` for a target that is true or false, else `prediction` (a class) and its `probability`;
     /// `reason_1` to `reason_3` (the features that moved the log-odds most from the mean, with the sign of the move) and
     /// `model_version`. The output `probabilities` has one row an entity and `class`.

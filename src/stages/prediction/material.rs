@@ -1,9 +1,9 @@
 //! The rows of a stage: which train, which judge, which are scored.
 
 use chrono::NaiveDate;
-use polars::prelude::{BooleanChunked, DataFrame, DataType, NewChunkedArray, SortMultipleOptions, TimeUnit, col};
+use polars::prelude::{BooleanChunked, DataFrame, DataType, NewChunkedArray, SortMultipleOptions, TimeUnit, col, lit};
 
-use super::design::PORT;
+use super::design::{MOMENT, PORT};
 use super::options::{Options, Validate};
 use super::parts;
 use super::task::{Target, Task, rows_at};
@@ -45,7 +45,7 @@ pub struct Folds {
 
 impl Material {
     /// Reads the key and these columns.
-    pub fn read(table: Table, columns: &[impl AsRef<str>]) -> Result<Material, Failure> {
+    pub fn read(table: Table, columns: &[impl AsRef<str>], run_date: NaiveDate) -> Result<Material, Failure> {
         let Table { frame, schema, watermark } = table;
         let time = schema.event_time.as_deref().filter(|_| schema.snapshots.is_empty());
         let keys = schema.key.iter().map(String::as_str);
@@ -61,7 +61,14 @@ impl Material {
             order.insert(0, AS_OF);
         }
         let selected: Vec<_> = names.iter().copied().map(col).collect();
-        let frame = frame.select(selected).sort(order, SortMultipleOptions::default()).collect()?;
+        // What ages count from.
+        let moment = match (schema.snapshots.is_empty(), time) {
+            (false, _) => col(AS_OF),
+            (true, Some(time)) => col(time),
+            (true, None) => lit(run_date),
+        };
+        let frame = frame.select(selected).with_column(moment.cast(DataType::Date).alias(MOMENT));
+        let frame = frame.sort(order, SortMultipleOptions::default()).collect()?;
         let days = match schema.snapshots.is_empty() {
             true => None,
             false => {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use polars::prelude::DataType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::design::{Choice, Prepare, Scale};
+use super::task::Task;
 use crate::problem::{Code, Problem};
 use crate::stages::model::Mode;
 
@@ -156,6 +158,39 @@ pub struct Options<'a> {
     pub class_weight: ClassWeight,
 }
 
+/// What is predicted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Predicts {
+    /// What the type of the target says: numbers with a fraction are predicted, all else are classes.
+    #[default]
+    ByType,
+    /// Classes.
+    Classes,
+    /// A number.
+    Number,
+}
+
+impl Predicts {
+    /// What a target of this type asks for.
+    pub fn task(self, dtype: &DataType) -> Option<Task> {
+        match self {
+            Predicts::Classes => Task::of_classes(dtype),
+            Predicts::Number => Task::of_numbers(dtype),
+            Predicts::ByType => Task::of_classes(dtype).or_else(|| Task::of_numbers(dtype)),
+        }
+    }
+
+    /// The targets in words, and what else would do.
+    pub fn takes(self) -> (&'static str, &'static str) {
+        match self {
+            Predicts::Classes => ("true or false, text or a whole number", "`predicts: number` takes numbers"),
+            Predicts::Number => ("a number", "`predicts: classes` tells classes apart"),
+            Predicts::ByType => ("true or false, text or a number", "make it one of these"),
+        }
+    }
+}
+
 /// What a training row of a class weighs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -292,7 +327,8 @@ pub struct Validate {
     #[schemars(range(min = 2, max = 20))]
     pub folds: Option<u32>,
     /// Of a table of snapshots: so many of the newest whose labels are known, each of which judges a model that was
-    /// fitted on those whose label windows end before it; 1 by default.
+    /// fitted on those whose label windows end before it; 1 by default. Of another table that tells its event time: so
+    /// many parts of the same size, each of which judges a model of all rows before it.
     #[schemars(range(min = 1, max = 60))]
     pub time_folds: Option<u32>,
 }
@@ -363,6 +399,10 @@ impl Tune {
             if FIXED.contains(&first) {
                 problems.push(bad(format!("`{name}` says what is predicted or judged, so it cannot be tuned")));
             }
+            if COLUMNS.contains(&first) {
+                let message = format!("`{name}` names columns, which are not tuned; a `compare` stage may try several");
+                problems.push(bad(message));
+            }
         }
         let trials = self.grid.values().map(Vec::len).fold(1, usize::saturating_mul);
         if trials > TRIALS_MAX {
@@ -386,6 +426,9 @@ impl Tune {
         trials
     }
 }
+
+/// Parameters whose columns a plan must know.
+const COLUMNS: [&str; 3] = ["features", "prepare", "weight"];
 
 /// Parameters that are not tuned.
 const FIXED: [&str; 8] =

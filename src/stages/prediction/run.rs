@@ -61,7 +61,7 @@ impl<P: Predictor> Stage for P {
         let (options, features) = (self.options(), inputs.one(PORT)?);
         let chosen = options.features.columns(features, &left_out(&options));
         let mut problems = chosen.as_ref().err().cloned().unwrap_or_default();
-        problems.extend(options.prepare.problems(features, chosen.as_deref().unwrap_or_default()));
+        problems.extend(options.prepare.problems(features, chosen.as_deref().unwrap_or_default(), &left_out(&options)));
         problems.extend(column_problems(&options, features));
         let label = features.column(options.target).filter(|_| options.mode != Mode::Apply);
         let task = label.and_then(|label| self.task(&label.dtype));
@@ -151,11 +151,21 @@ fn column_problems(options: &Options<'_>, features: &TableSchema) -> Vec<Problem
     ];
     for (option, names) in lists {
         for (index, name) in names.iter().enumerate() {
-            missing(name, vec!["with".into(), option.into(), index.into()]);
+            let is_product = options.prepare.products.iter().any(|pair| pair.join(" × ") == *name);
+            if !(option == "allow_leaks" && is_product) {
+                missing(name, vec!["with".into(), option.into(), index.into()]);
+            }
         }
     }
     if let Some(weight) = options.weight {
         missing(weight, vec!["with".into(), "weight".into()]);
+    }
+    if let Some(weight) = options.weight {
+        let dtype = features.column(weight).map(|column| &column.dtype);
+        if let Some(dtype) = dtype.filter(|dtype| Task::of_numbers(dtype).is_none()) {
+            let message = format!("`{weight}` is {}, and a weight is a number", crate::table::type_name(dtype));
+            problems.push(Problem::new(Code::WrongColumnType, message).at(["with", "weight"]));
+        }
     }
     let is_snapshots = !features.snapshots.is_empty();
     let bad = |message: &str| Problem::new(Code::BadValue, message).at(["with", "validate"]);
@@ -233,7 +243,7 @@ fn fit_and_apply<P: Predictor>(stage: &P, table: Table, context: &StageContext) 
     let schema = table.schema.clone();
     let first = subject(stage, &schema, None)?;
     let read = columns_read(&stage.options(), &first.features);
-    let material = Material::read(table, &read)?;
+    let material = Material::read(table, &read, context.run_date)?;
     let options = stage.options();
     let folds =
         material.folds(&options, first.task, &first.entity, first.horizon_days, context.run_date, context.seed)?;
@@ -437,7 +447,8 @@ pub fn tables_of<P: Predictor>(
     if has_target {
         present.push(&target);
     }
-    let rows = Material::read(table, &present)?.scored(has_target.then_some(target.as_str()), context.run_date)?;
+    let rows = Material::read(table, &present, context.run_date)?
+        .scored(has_target.then_some(target.as_str()), context.run_date)?;
     output::tables::<P>(trained, &rows, version, is_probability(stage), P::TELLS_CLASSES, context)
 }
 

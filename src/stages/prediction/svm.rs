@@ -8,9 +8,9 @@ use polars::prelude::DataType;
 use serde::{Deserialize, Serialize};
 
 use self::fit::{Surface, Trainer};
-use self::options::{Approximate, Gamma, KernelName, MultiClass, Predicts};
+use self::options::{Approximate, Gamma, KernelName, MultiClass};
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Calibrate, Threshold};
+use super::options::{Calibrate, Predicts, Threshold};
 use super::task::{Target, Task};
 use crate::algorithms::svm::features::Map;
 use crate::algorithms::svm::many::{self, OneAgainstOne, OneAgainstRest};
@@ -31,8 +31,8 @@ predictor! {
     /// each pair has a machine, or each class one against the rest.
     ///
     /// The time of a kernel grows with the square of the rows: from `exact_rows_max` training rows on it is approximated
-    /// by `approximation_features` features that Nyström's method chooses, which the report says; `approximate` decides
-    /// otherwise.
+    /// by `approximation_features` features that Nyström's method chooses, in which a linear machine is fitted (with the
+    /// squares of the errors), which the report says; `approximate` decides otherwise.
     ///
     /// Scores are distances from the border and no probabilities, unless `calibrate` makes such of them. The output
     /// `predictions` has `score` then in place of `probability`, and decisions are made from a score of 0 on.
@@ -135,19 +135,11 @@ impl Predictor for Svm {
     const TELLS_CLASSES: bool = true;
 
     fn task(&self, dtype: &DataType) -> Option<Task> {
-        match self.predicts {
-            Predicts::Classes => Task::of_classes(dtype),
-            Predicts::Number => Task::of_numbers(dtype),
-            Predicts::ByType => Task::of_classes(dtype).or_else(|| Task::of_numbers(dtype)),
-        }
+        self.predicts.task(dtype)
     }
 
     fn takes(&self) -> (&'static str, &'static str) {
-        match self.predicts {
-            Predicts::Classes => ("true or false, text or a whole number", "`predicts: number` takes numbers"),
-            Predicts::Number => ("a number", "`predicts: classes` tells classes apart"),
-            Predicts::ByType => ("true or false, text or a number", "make it one of these"),
-        }
+        self.predicts.takes()
     }
 
     fn own_problems(&self) -> Vec<Problem> {

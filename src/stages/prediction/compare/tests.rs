@@ -57,6 +57,12 @@ fn a_champion_stays_until_a_challenger_clearly_wins() {
     let held = run(&stage(json!({"champion": "margin"})), None);
     let (name, _) = champion(&run(&stage(json!({"margin": 0.05})), held.model));
     assert_eq!(name, "margin", "it cannot be told apart from the best");
+    let others = stage(json!({"candidates": [
+        {"id": "all", "stage": "logistic"},
+        {"id": "margin", "stage": "svm", "with": {"kernel": "linear", "calibrate": "platt"}}
+    ]}));
+    let (_, told) = champion(&run(&others, first.model));
+    assert!(told.contains("`one`, champion before, is no candidate any more"), "{told}");
     let gone: Fitted =
         Fitted { champion: "gone".into(), kind: "svm".into(), since: context().run_date, measure: "roc_auc".into() };
     let told = stage(json!({})).champion_of(&gone).err().unwrap().to_string();

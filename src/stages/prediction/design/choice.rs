@@ -118,7 +118,8 @@ impl Choice {
         };
         let problem = |(index, name): (usize, &String)| {
             if unavailable.contains(&name.as_str()) {
-                let message = format!("`{name}` is what is predicted, or declared not to be known when it is");
+                let message =
+                    format!("`{name}` is what is predicted, what weighs rows, or declared not to be known then");
                 return Some(Problem::new(Code::Leak, message).at(place(index)));
             }
             Some(problem(schema, name, &usable)?.at(place(index)))

@@ -7,10 +7,11 @@ use ndarray::ArrayViewMut1;
 use polars::prelude::{DataFrame, DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use super::MOMENT;
 use super::prepare::Prepare;
 use crate::stages::contract::Failure;
 use crate::stages::model::Field;
-use crate::table::{AS_OF, floats, type_name};
+use crate::table::{floats, type_name};
 
 /// The most numbers that a quantile transform keeps.
 const KNOTS_MAX: usize = 1_001;
@@ -242,11 +243,8 @@ impl Encoding {
 /// Age in days, month and weekday of each row's date.
 fn date_parts(frame: &DataFrame, name: &str) -> Result<Vec<Option<[f64; 3]>>, Failure> {
     let times = frame.column(name)?.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?.cast(&DataType::Int64)?;
-    let moments: Vec<Option<i32>> = match frame.column(AS_OF) {
-        Ok(column) => column.cast(&DataType::Date)?.cast(&DataType::Int32)?.i32()?.iter().collect(),
-        // Without a moment the age is that since 1970, the other way around.
-        Err(_) => vec![Some(0); frame.height()],
-    };
+    let moments = frame.column(MOMENT)?.cast(&DataType::Date)?.cast(&DataType::Int32)?;
+    let moments = moments.i32()?.iter();
     let of = |(time, moment): (Option<i64>, Option<i32>)| -> Option<[f64; 3]> {
         let day = DateTime::from_timestamp_micros(time?)?.date_naive();
         let age = f64::from(moment?) - time? as f64 / 86_400e6;

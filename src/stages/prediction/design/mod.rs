@@ -13,5 +13,9 @@ pub use encoding::Encoding;
 pub use matrix::{Design, Term};
 pub use prepare::Prepare;
 
+/// The column of each row's moment, which ages count from: of a table of snapshots `as_of`, of others the event time, or
+/// the run date.
+pub const MOMENT: &str = "__moment";
+
 /// The input port of every stage that predicts.
 pub const PORT: &str = "features";

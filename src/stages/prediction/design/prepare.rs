@@ -48,8 +48,17 @@ impl Prepare {
     }
 
     /// What is wrong with it for a table whose features are these, placed under `with.prepare`.
-    pub fn problems(&self, schema: &TableSchema, features: &[String]) -> Vec<Problem> {
+    /// `unavailable` are the target and what is not known when rows are scored.
+    pub fn problems(&self, schema: &TableSchema, features: &[String], unavailable: &[&str]) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let check = |name: &str, expected: &str, fits: fn(&DataType) -> bool| {
+            if unavailable.contains(&name) {
+                let message =
+                    format!("`{name}` is what is predicted, what weighs rows, or declared not to be known then");
+                return Some(Problem::new(Code::Leak, message));
+            }
+            column_problem(schema, name, expected, fits)
+        };
         let place = |option: &str, index: usize| [Step::from("with"), "prepare".into(), option.into(), index.into()];
         for (option, names) in [("log", &self.log), ("quantile", &self.quantile)] {
             for (index, name) in names.iter().enumerate() {
@@ -68,13 +77,13 @@ impl Prepare {
             }
         }
         for (index, name) in self.dates.iter().enumerate() {
-            let fits = |dtype: &DataType| matches!(dtype, DataType::Date | DataType::Datetime(..));
-            problems
-                .extend(column_problem(schema, name, "a date or a time", fits).map(|p| p.at(place("dates", index))));
+            let problem =
+                check(name, "a date or a time", |dtype| matches!(dtype, DataType::Date | DataType::Datetime(..)));
+            problems.extend(problem.map(|problem| problem.at(place("dates", index))));
         }
         for (index, pair) in self.products.iter().enumerate() {
             for name in pair {
-                let problem = column_problem(schema, name, "a number", is_number);
+                let problem = check(name, "a number", is_number);
                 problems.extend(problem.map(|problem| problem.at(place("products", index))));
             }
         }
@@ -97,6 +106,10 @@ fn column_problem(
         let problem = Problem::new(Code::UnknownColumn, format!("the table has no column `{name}`"));
         return Some(problem.nearest(name, schema.names()));
     };
+    if schema.key.contains(&column.name) || column.class.names_one() {
+        let message = format!("`{name}` names who a row is of, and says nothing that carries over to another one");
+        return Some(Problem::new(Code::BadValue, message));
+    }
     if column.role != crate::table::Role::Plain {
         let message = format!("`{name}` is a label: it looks past the snapshot's moment");
         return Some(Problem::new(Code::Leak, message).help("use features only"));

@@ -174,7 +174,7 @@ fn features_are_prepared_as_asked() {
     let day = |day: u32| chrono::NaiveDate::from_ymd_opt(2024, 1, day).unwrap();
     let rows = 12_u32;
     let train = df!(
-        "as_of" => vec![day(31); rows as usize],
+        "__moment" => vec![day(31); rows as usize],
         "spend" => (0..rows).map(|row| (row < 11).then(|| f64::from(row) - 1.0)).collect::<Vec<_>>(),
         "size" => (0..rows).map(f64::from).collect::<Vec<_>>(),
         "country" => (0..rows).map(|row| [Some("a"), Some("b"), Some("c"), None][(row / 3) as usize]).collect::<Vec<_>>(),
@@ -209,7 +209,7 @@ fn features_are_prepared_as_asked() {
         ]
     );
     let new = df!(
-        "as_of" => [day(31), day(31)],
+        "__moment" => [day(31), day(31)],
         "spend" => [Some(-1.0), None],
         "size" => [5.5, 99.0],
         "country" => [Some("z"), None],
@@ -239,10 +239,10 @@ fn what_cannot_be_prepared_is_told_at_its_place() {
         log: names(&["country", "spnd"]),
         quantile: names(&["spend"]),
         dates: names(&["spend"]),
-        products: vec![["spend".to_owned(), "buys".to_owned()]],
+        products: vec![["spend".to_owned(), "buys".to_owned()], ["price".to_owned(), "customer".to_owned()]],
         ..Prepare::default()
     };
-    let problems = prepare.problems(&schema(), &names(&["spend", "country"]));
+    let problems = prepare.problems(&schema(), &names(&["spend", "country"]), &["price"]);
     let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         told,
@@ -251,6 +251,8 @@ fn what_cannot_be_prepared_is_told_at_its_place() {
             "`spnd` is none of the features",
             "`spend` is float64, not a date or a time",
             "`buys` is a label: it looks past the snapshot's moment",
+            "`price` is what is predicted, what weighs rows, or declared not to be known then",
+            "`customer` names who a row is of, and says nothing that carries over to another one",
         ]
     );
 }

@@ -8,7 +8,7 @@ use polars::prelude::DataType;
 use super::{Judged, measure_of, measures_of};
 use crate::format;
 use crate::metrics::disclosure::TOLD_MIN;
-use crate::metrics::evaluation::{Chart, Evaluation, Slice};
+use crate::metrics::evaluation::{Chart, Evaluation, Fact, Slice};
 use crate::stages::contract::Failure;
 use crate::stages::prediction::task::{Target, Task};
 
@@ -47,6 +47,10 @@ pub fn add(judged: &Judged<'_>, evaluation: &mut Evaluation) -> Result<(), Failu
                 .extend(stated.map(|value| Slice { baseline: happened, ..Slice::new(&slice, "mean", value) }));
             let text = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), format::number);
             rows.push(vec![group, format::thousands(places.len() as u64), text(found), text(stated), text(happened)]);
+        }
+        if rows.is_empty() {
+            let value = format!("no value of `{name}` has {TOLD_MIN} rows, so nothing is told apart by it");
+            evaluation.facts.push(Fact::new(format!("slice {name}"), value));
         }
         if !rows.is_empty() {
             let columns = [name, "rows", measure, "mean prediction", "mean of what happened"];

@@ -318,6 +318,7 @@ fn a_grid_is_tried_on_training_rows_and_the_best_is_served() {
     assert!(told(json!({"penalti.l2": [1.0]})).contains("unknown field `penalti`"));
     assert!(told(json!({"penalty.l2": [-1.0]})).contains("expected a number of at least 0"));
     assert!(told(json!({"target": ["x"]})).contains("cannot be tuned"));
+    assert!(told(json!({"features": [["x"]]})).contains("names columns, which are not tuned"));
     assert!(told(json!({})).contains("the grid is empty"));
 }
 

@@ -5,19 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Code, Problem};
 
-/// What is predicted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Predicts {
-    /// What the type of the target says: numbers with a fraction are predicted, all else are classes.
-    #[default]
-    ByType,
-    /// Classes.
-    Classes,
-    /// A number.
-    Number,
-}
-
 /// How alike two rows are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
