@@ -107,7 +107,13 @@ fn known_rows(schema: &TableSchema, port: &str, target: &str) -> Vec<Problem> {
         let problem = Problem::new(Code::UnknownColumn, format!("the table has no column `{target}`"));
         problems.push(problem.nearest(target, schema.names()).at(["with", "target"]));
     }
-    problems.extend(untimed(port, port, schema));
+    if !schema.fixed && schema.event_time.is_none() {
+        let message = format!(
+            "the table at `{port}` does not say when its rows were known, so the evaluation could see the future in it"
+        );
+        let help = "feed it the output of a `features` stage, or declare the source or the query `static: true` if it never changes";
+        problems.push(Problem::new(Code::Leak, message).help(help).at(["inputs", port]));
+    }
     problems
 }
 

@@ -91,14 +91,12 @@ impl<P: Predictor> Stage for P {
         };
         // A model of an earlier night may be of any task that the kind has: the table must say which.
         let task = task.or_else(|| features.column(options.target).and_then(|column| self.task(&column.dtype)));
+        // That the target is there is for the protocol to check, but not where a model is only applied.
         let Some(task) = task else {
-            let message =
-                format!("the table at `{PORT}` has no column `{}`, whose type says what is predicted", options.target);
-            return Err(vec![
-                Problem::new(Code::UnknownColumn, message)
-                    .nearest(options.target, features.names())
-                    .at(["with", "target"]),
-            ]);
+            let message = format!("the table has no column `{}`, whose type says what is predicted", options.target);
+            let problem = Problem::new(Code::UnknownColumn, message).nearest(options.target, features.names());
+            let problem = problem.at(["with", "target"]);
+            return Err((options.mode == Mode::Apply).then_some(problem).into_iter().collect());
         };
         let class = features.column(options.target).map(|column| column.class).unwrap_or_default();
         let snapshots: Vec<NaiveDate> = if features.snapshots.is_empty() { vec![] } else { vec![run_date] };
