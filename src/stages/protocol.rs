@@ -107,6 +107,11 @@ fn known_rows(schema: &TableSchema, port: &str, target: &str) -> Vec<Problem> {
         let problem = Problem::new(Code::UnknownColumn, format!("the table has no column `{target}`"));
         problems.push(problem.nearest(target, schema.names()).at(["with", "target"]));
     }
+    if schema.column(target).is_some_and(|column| column.role != Role::Plain) {
+        let message = format!("`{target}` is a label of snapshots, of which the table at `{port}` has none");
+        let help = "keep `as_of` and the key, so that rows are judged by what was known at their moment";
+        problems.push(Problem::new(Code::Leak, message).help(help).at(["with", "target"]));
+    }
     if !schema.fixed && schema.event_time.is_none() {
         let message = format!(
             "the table at `{port}` does not say when its rows were known, so the evaluation could see the future in it"

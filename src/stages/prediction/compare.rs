@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::candidate::{Candidate, Contender, Contends};
 use super::design::PORT;
 use super::judge::contest::{interval, more_is_better};
-use super::judge::measures_of;
+use super::judge::{default_measure, measures_of};
 use super::material::{Material, horizon_days};
 use super::options::Validate;
 use super::output;
@@ -190,7 +190,7 @@ impl Stage for Compare {
         let earlier = inputs.earlier.take();
         let table = inputs.one(PORT)?;
         if self.mode == Mode::Apply {
-            let model = Model::to_apply(earlier, self, &["slice", "margin", "by", "champion"])?;
+            let model = Model::to_apply(earlier, self, &["slice"])?;
             let fitted: Fitted = model.main()?;
             let stage = self.champion_of(&fitted)?;
             let json = model.files.get(CHAMPION).map(Vec::as_slice).unwrap_or_default();
@@ -289,8 +289,8 @@ impl Compare {
             context.cancel.check()?;
             contenders.push(stage.contend(&schema, &folds, context)?);
         }
-        let measure =
-            self.by.clone().unwrap_or_else(|| measures_of(task).first().copied().unwrap_or_default().to_owned());
+        let default = default_measure(task, first.is_probability());
+        let measure = self.by.clone().unwrap_or_else(|| default.to_owned());
         let standings = standings(&measure, &contenders, context)?;
         let (champion, why, since) = self.decide(&measure, &contenders, &standings, before.as_ref(), context);
         let rows = material.scored(Some(&self.target), context.run_date)?;

@@ -9,7 +9,7 @@ use super::calibration::Calibration;
 use super::design::Design;
 use super::options::{Calibrate, ClassWeight, HasOptions, Options, Threshold};
 use super::parts;
-use super::task::{Target, Task, rows_at};
+use super::task::{CLASS_ROWS_MIN, Target, Task, rows_at};
 use super::threshold;
 use crate::format;
 use crate::metrics::evaluation::{Chart, Fact};
@@ -127,11 +127,12 @@ fn plain<P: Predictor>(
     stage: &P,
     subject: &Subject,
     rows: &DataFrame,
+    least: usize,
     context: &StageContext,
 ) -> Result<Trained<P::Learned>, Failure> {
     let options = stage.options();
     let target = subject.target_of(rows)?;
-    target.check_enough(&subject.target)?;
+    target.check_enough(&subject.target, least)?;
     let design = Design::fit(rows, &subject.features, options.prepare, options.scale)?;
     let x = design.matrix(rows)?;
     let means = x.mean_axis(Axis(0)).map(|means| means.to_vec()).unwrap_or_default();
@@ -163,7 +164,7 @@ pub fn train<P: Predictor>(
     context: &StageContext,
 ) -> Result<Trained<P::Learned>, Failure> {
     let options = stage.options();
-    let mut trained = plain(stage, subject, rows, context)?;
+    let mut trained = plain(stage, subject, rows, CLASS_ROWS_MIN, context)?;
     if subject.task == Task::Number {
         return Ok(trained);
     }
@@ -190,6 +191,8 @@ pub fn train<P: Predictor>(
 
 /// Parts of the entities, of which each is scored by a model that was fitted on the others.
 const CROSS_FOLDS: u32 = 3;
+/// Rows of a class that a part's model needs; that all have enough is checked before.
+const CROSS_ROWS_MIN: usize = 2;
 
 /// The scores that models give rows which they were not fitted on: the entities are parted, and each part is scored by a
 /// model of the others.
@@ -211,7 +214,7 @@ pub fn cross_fit<P: Predictor>(
         if held.is_empty() {
             continue;
         }
-        let trained = plain(stage, subject, &rows_at(rows, &places(false))?, context)?;
+        let trained = plain(stage, subject, &rows_at(rows, &places(false))?, CROSS_ROWS_MIN, context)?;
         let found = P::scores(&trained.learned, trained.design.matrix(&rows_at(rows, &held)?)?.view())?;
         for (row, values) in held.into_iter().zip(found.rows()) {
             scores.row_mut(row).assign(&values);

@@ -356,7 +356,7 @@ fn default_folds() -> u32 {
 }
 
 /// Combinations above which a grid is refused.
-const TRIALS_MAX: usize = 500;
+pub const TRIALS_MAX: usize = 500;
 
 impl Options<'_> {
     /// Everything wrong with them whatever the table, placed under `with`.
@@ -431,5 +431,15 @@ impl Tune {
 const COLUMNS: [&str; 3] = ["features", "prepare", "weight"];
 
 /// Parameters that are not tuned.
-const FIXED: [&str; 8] =
-    ["target", "validate", "tune", "slice", "mode", "allow_leaks", "unavailable_at_prediction", "threshold"];
+const FIXED: [&str; 10] = [
+    "target",
+    "validate",
+    "tune",
+    "slice",
+    "mode",
+    "allow_leaks",
+    "unavailable_at_prediction",
+    "threshold",
+    "calibrate",
+    "predicts",
+];

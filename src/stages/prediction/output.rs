@@ -88,8 +88,9 @@ pub fn tables<P: Predictor>(
     let reasons = reasons::of_rows::<P>(trained, x.view(), &expected, context)?;
     let height = rows.height();
     let mut first = vec![rows.column(&subject.entity)?.clone()];
-    if let Ok(as_of) = rows.column(AS_OF) {
-        first.push(as_of.cast(&DataType::Date)?);
+    // Other tables may have a column of that name.
+    if subject.horizon_days.is_some() {
+        first.push(rows.column(AS_OF)?.cast(&DataType::Date)?);
     }
     let score = if is_probability { PROBABILITY } else { SCORE };
     let own = expected.column(0).to_vec();

@@ -141,24 +141,40 @@ pub fn alone(design: &Design, x: ArrayView2<'_, f64>, target: &super::task::Targ
     };
     let features = design.features();
     let of = |(name, columns): &(&str, std::ops::Range<usize>)| {
-        let reached = columns.clone().map(|column| {
-            let values: Vec<f64> = x.column(column).to_vec();
-            match (task, target) {
-                (_, super::task::Target::Number(truth)) => squared_correlation(&values, truth),
-                _ => {
-                    let classes = target.class_of();
-                    let first = u32::from(target.class_count() == 2);
-                    let each = (first..target.class_count() as u32).map(|class| {
-                        let truth: Vec<bool> = classes.iter().map(|own| *own == class).collect();
-                        auc(&values, &truth)
-                    });
-                    each.fold(0.0, f64::max)
-                }
+        let each = columns.clone().map(|column| x.column(column).to_vec());
+        let reached = outcomes(target).into_iter().map(|outcome| {
+            let reach = |values: &[f64]| match task {
+                Task::Number => squared_correlation(values, &outcome),
+                _ => auc(values, &outcome.iter().map(|value| *value > 0.5).collect::<Vec<_>>()),
+            };
+            let alone = each.clone().map(|values| reach(&values)).fold(0.0, f64::max);
+            // Of a text all levels together: a level is worth the mean outcome of its rows.
+            let mut together = vec![0.0; x.nrows()];
+            for values in each.clone() {
+                let (mut rows, mut sum) = (0.0, 0.0);
+                values
+                    .iter()
+                    .zip(&outcome)
+                    .for_each(|(value, outcome)| (rows, sum) = (rows + value, sum + value * outcome));
+                let worth = if rows > 0.0 { sum / rows } else { 0.0 };
+                together.iter_mut().zip(&values).for_each(|(slot, value)| *slot += worth * value);
             }
+            if columns.len() > 1 { alone.max(reach(&together)) } else { alone }
         });
         ((*name).to_owned(), reached.fold(0.0, f64::max))
     };
     features.par_iter().map(of).collect()
+}
+
+/// What may be told alone: a number, whether something is true, or each of the classes.
+fn outcomes(target: &super::task::Target) -> Vec<Vec<f64>> {
+    if let super::task::Target::Number(values) = target {
+        return vec![values.clone()];
+    }
+    let classes = target.class_of();
+    let first = u32::from(target.class_count() == 2);
+    let of = |class: u32| classes.iter().map(|own| f64::from(u8::from(*own == class))).collect();
+    (first..target.class_count() as u32).map(of).collect()
 }
 
 /// The ROC AUC of a value, whichever way it points.

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use polars::prelude::{DataFrame, LazyFrame};
 
 use super::design::{self, PORT};
-use super::judge::{self, Judged, measure_of, measures_of};
+use super::judge::{self, Judged, default_measure, measure_of, measures_of};
 use super::learner::{Predictor, Subject, Trained, train};
 use super::material::{Folds, Material, horizon_days};
 use super::options::Options;
@@ -73,7 +73,7 @@ impl<P: Predictor> Stage for P {
             problems.extend(idle(&options, task));
         }
         if let (Some(tune), Some(task)) = (options.tune, task)
-            && tune::deciding(tune, task).is_none()
+            && tune::deciding(tune, task, is_probability(self)).is_none()
         {
             let known = measures_of(task);
             let name = tune.by.clone().unwrap_or_default();
@@ -300,14 +300,15 @@ pub fn judge<P: Predictor>(
     context: &StageContext,
 ) -> Result<Judgement<P>, Failure> {
     let newest = folds.folds.last().ok_or_else(|| Failure::bug("there is no fold"))?;
-    let tuned = tune::tune(stage, subject, &newest.train, context)?;
-    let stage = tuned.as_ref().map_or(stage, |tuned| &tuned.stage);
-    let options = stage.options();
+    let mut tuned: Option<Tuned<P>> = None;
     let mut trained: Option<Trained<P::Learned>> = None;
     let (mut expected, mut before, mut decided): (Vec<Array2<f64>>, Vec<Array2<f64>>, Vec<bool>) = Default::default();
     let mut held: Option<DataFrame> = None;
     for fold in &folds.folds {
         context.cancel.check()?;
+        // Anew for each fold: what one judges may be what another trains on.
+        tuned = tune::tune(stage, subject, &fold.train, context)?;
+        let stage = tuned.as_ref().map_or(stage, |tuned| &tuned.stage);
         let fitted = train(stage, subject, &fold.train, context)?;
         let x = fitted.design.matrix(&fold.held)?;
         let found = fitted.expected_of::<P>(x.view())?;
@@ -324,6 +325,8 @@ pub fn judge<P: Predictor>(
         trained = Some(fitted);
     }
     let (Some(trained), Some(held)) = (trained, held) else { return Err(Failure::bug("there is no fold")) };
+    let stage = tuned.as_ref().map_or(stage, |tuned| &tuned.stage);
+    let options = stage.options();
     let joined = |parts: &[Array2<f64>]| -> Result<Array2<f64>, Failure> {
         let views: Vec<_> = parts.iter().map(Array2::view).collect();
         concatenate(Axis(0), &views).map_err(|error| Failure::bug(error.to_string()))
@@ -356,7 +359,8 @@ pub fn judge<P: Predictor>(
         evaluation.facts.push(Fact::new("tuned", chosen.join(", ")));
         evaluation.charts.push(tuned.trials.clone());
     }
-    important::<P>(&trained, newest, subject, &mut evaluation, context)?;
+    let measure = default_measure(subject.task, is_probability(stage));
+    important::<P>(&trained, newest, measure, &mut evaluation, context)?;
     let Judged { truth, expected, .. } = judged;
     Ok(Judgement { evaluation, tuned, truth, expected })
 }
@@ -365,15 +369,15 @@ pub fn judge<P: Predictor>(
 fn important<P: Predictor>(
     trained: &Trained<P::Learned>,
     newest: &super::material::Fold,
-    subject: &Subject,
+    measure: &str,
     evaluation: &mut Evaluation,
     context: &StageContext,
 ) -> Result<(), Failure> {
     let rows = newest.held.height();
     let step = rows.div_ceil(IMPORTANCE_ROWS_MAX).max(1);
     let held = rows_at(&newest.held, &(0..rows).step_by(step).collect::<Vec<_>>())?;
+    let subject = &trained.subject;
     let truth = subject.target_of(&held)?;
-    let measure = measures_of(subject.task).first().copied().unwrap_or_default();
     let x = trained.design.matrix(&held)?;
     let found = reasons::importance::<P>(trained, x.view(), |expected| measure_of(measure, &truth, expected), context)?;
     if subject.task == Task::Binary

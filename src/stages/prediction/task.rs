@@ -137,7 +137,7 @@ impl Target {
     }
 
     /// Refuses what nothing lasting can be learned from.
-    pub fn check_enough(&self, target: &str) -> Result<(), Failure> {
+    pub fn check_enough(&self, target: &str, class_rows_min: usize) -> Result<(), Failure> {
         let rows = format::thousands(self.len() as u64);
         match self {
             Target::Number(values) if values.len() < ROWS_MIN => Err(Failure::data(format!(
@@ -151,13 +151,13 @@ impl Target {
             _ => {
                 let mut counts = vec![0_usize; self.class_count()];
                 self.class_of().iter().filter_map(|class| counts.get_mut(*class as usize).map(|c| *c += 1)).count();
-                let few = counts.iter().enumerate().find(|(_, rows)| **rows < CLASS_ROWS_MIN);
+                let few = counts.iter().enumerate().find(|(_, rows)| **rows < class_rows_min);
                 match (few, counts.len()) {
                     (_, 0 | 1) => Err(Failure::data(format!(
                         "`{target}` has one class only in {rows} training rows, so there is nothing to tell apart"
                     ))),
                     (Some((class, found)), _) => Err(Failure::data(format!(
-                        "`{target}` is {} in {} of {rows} training rows, and at least {CLASS_ROWS_MIN} are needed to \
+                        "`{target}` is {} in {} of {rows} training rows, and at least {class_rows_min} are needed to \
                          learn from: add rows, or snapshots (`count`), or change the target so that it is so more often",
                         self.class_name(class),
                         format::thousands(*found as u64),

@@ -4,9 +4,9 @@ use ndarray::Axis;
 use polars::prelude::DataFrame;
 use serde_json::Value;
 
-use super::judge::{measure_of, measures_of};
+use super::judge::{default_measure, measure_of, measures_of};
 use super::learner::{Predictor, Subject, train};
-use super::options::Tune;
+use super::options::{Calibrate, Tune};
 use super::parts;
 use super::task::{Task, rows_at};
 use crate::format;
@@ -41,28 +41,28 @@ fn with<P: Predictor>(stage: &P, trial: &[(&str, &Value)]) -> Result<P, String> 
 /// What is wrong with a grid, placed under `with.tune`.
 pub fn problems<P: Predictor>(stage: &P, tune: &Tune) -> Vec<Problem> {
     let place = || ["with", "tune", "grid"];
-    // One parameter at a time, so that each mistake is told once.
-    let mut problems = Vec::new();
-    for (name, values) in &tune.grid {
-        for value in values {
-            match with(stage, &[(name.as_str(), value)]) {
-                Err(message) => problems.push(Problem::new(Code::BadValue, message).at(place())),
-                Ok(other) => {
-                    let before: Vec<String> = stage.own_problems().into_iter().map(|problem| problem.message).collect();
-                    let new = other.own_problems().into_iter().filter(|problem| !before.contains(&problem.message));
-                    problems.extend(new.map(|problem| Problem::new(problem.code, problem.message).at(place())));
-                }
-            }
+    let before: Vec<String> = stage.own_problems().into_iter().map(|problem| problem.message).collect();
+    let mut problems: Vec<Problem> = Vec::new();
+    // Each combination, since values may go together with some others only; each mistake is told once.
+    let mut tell = |code: Code, message: String| {
+        if !before.contains(&message) && problems.iter().all(|told| told.message != message) {
+            problems.push(Problem::new(code, message).at(place()));
+        }
+    };
+    for trial in tune.trials().iter().take(super::options::TRIALS_MAX) {
+        match with(stage, trial) {
+            Err(message) => tell(Code::BadValue, message),
+            Ok(other) => other.own_problems().into_iter().for_each(|problem| tell(problem.code, problem.message)),
         }
     }
     problems
 }
 
 /// The measure that decides; `None` where the task has none of that name.
-pub fn deciding(tune: &Tune, task: Task) -> Option<&'static str> {
+pub fn deciding(tune: &Tune, task: Task, is_probability: bool) -> Option<&'static str> {
     let known = measures_of(task);
     match &tune.by {
-        None => known.first().copied(),
+        None => Some(default_measure(task, is_probability)),
         Some(name) => known.iter().copied().find(|known| known == name),
     }
 }
@@ -76,7 +76,8 @@ pub fn tune<P: Predictor>(
 ) -> Result<Option<Tuned<P>>, Failure> {
     let options = stage.options();
     let Some(tune) = options.tune else { return Ok(None) };
-    let Some(measure) = deciding(tune, subject.task) else {
+    let is_probability = stage.gives_probabilities() || options.calibrate != Calibrate::None;
+    let Some(measure) = deciding(tune, subject.task, is_probability) else {
         return Err(Failure::bug("the measure of the grid is none of the task's"));
     };
     let target = subject.target_of(rows)?;

@@ -112,6 +112,9 @@ pub struct Contender {
 pub trait Contends: Stage {
     fn task_of(&self, dtype: &DataType) -> Option<Task>;
 
+    /// Whether its scores are probabilities.
+    fn is_probability(&self) -> bool;
+
     fn entity(&self, schema: &TableSchema) -> Result<String, Failure>;
 
     /// The columns that it reads.
@@ -141,6 +144,10 @@ pub trait Contends: Stage {
 impl<P: Predictor> Contends for P {
     fn task_of(&self, dtype: &DataType) -> Option<Task> {
         self.task(dtype)
+    }
+
+    fn is_probability(&self) -> bool {
+        run::is_probability(self)
     }
 
     fn entity(&self, schema: &TableSchema) -> Result<String, Failure> {

@@ -25,7 +25,12 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
     let prior = judged.prior.first().copied().unwrap_or(share);
     let threshold = judged.threshold.unwrap_or(0.5);
     let mut measures: Vec<Measure> = Vec::new();
-    let found = ranking.intervals(&BinaryMeasure::ALL, threshold, RESAMPLES, &mut rng);
+    // Of the order, and of the decisions: each fold has a threshold of its own.
+    let decisions: Vec<f64> = judged.decided.iter().map(|decided| f64::from(u8::from(*decided))).collect();
+    let decided = Ranking::new(truth, &decisions).map_err(data)?;
+    let (of_order, of_decisions) = BinaryMeasure::ALL.split_at(3);
+    let mut found = ranking.intervals(of_order, threshold, RESAMPLES, &mut rng);
+    found.extend(decided.intervals(of_decisions, 0.5, RESAMPLES, &mut rng));
     context.cancel.check()?;
     let probabilities = judged.is_probability.then(|| Predictions::new(truth.to_vec(), scores.clone())).transpose();
     let probabilities = probabilities.map_err(data)?;
@@ -84,7 +89,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
         measures,
         facts,
         charts,
-        slices: slices(&ranking, &decisions, judged.options.threshold),
+        slices: slices(&ranking, &decisions, judged),
         finds: String::new(),
         watch: vec![],
     };
@@ -214,7 +219,10 @@ fn confusion(target: &str, found: Confusion, threshold: f64) -> Chart {
     let (positive_values, positive_texts) = row([found.true_positive, found.false_negative]);
     let (negative_values, negative_texts) = row([found.false_positive, found.true_negative]);
     Chart::Grid {
-        title: format!("Decisions from {} on", format::number(threshold)),
+        title: match threshold < f64::MAX {
+            true => format!("Decisions from {} on", format::number(threshold)),
+            false => "Decisions: for nobody".to_owned(),
+        },
         rows_title: "what happened".to_owned(),
         columns_title: "what was decided".to_owned(),
         rows: vec![target.to_owned(), format!("not {target}")],
@@ -226,7 +234,7 @@ fn confusion(target: &str, found: Confusion, threshold: f64) -> Chart {
 }
 
 /// Lift and gain by tenth, and what deciding at the threshold reaches.
-fn slices(model: &Ranking, decided: &Confusion, threshold: Threshold) -> Vec<Slice> {
+fn slices(model: &Ranking, decided: &Confusion, judged: &Judged<'_>) -> Vec<Slice> {
     let of_tenth = |slice: &crate::metrics::classification::Slice| {
         let name = format!("tenth {}", slice.slice);
         let lift = slice.lift.map(|lift| Slice { baseline: Some(1.0), ..Slice::new(&name, "lift", lift) });
@@ -242,7 +250,8 @@ fn slices(model: &Ranking, decided: &Confusion, threshold: Threshold) -> Vec<Sli
         ("mcc", decided.mcc()),
     ];
     // What is chosen is another number every night, and is to be compared all the same.
-    let name = match threshold {
+    let name = match judged.options.threshold {
+        Threshold::At(_) if !judged.is_probability => "threshold 0".to_owned(),
         Threshold::At(at) => format!("threshold {at}"),
         _ => "threshold".to_owned(),
     };

@@ -81,7 +81,17 @@ fn confusion(model: &ClassPredictions, names: &[String]) -> Option<Chart> {
                 row.iter().map(|count| *count as f64 / all).collect()
             })
             .collect();
-        let texts = shares.iter().map(|row| row.iter().map(|share| format::percent(*share)).collect()).collect();
+        // What happened to a few is not told.
+        let is_told = |row: &[u64]| row.iter().sum::<u64>() >= TOLD_MIN;
+        let told: Vec<bool> = counts.iter().map(|row| is_told(row)).collect();
+        let shares: Vec<Vec<f64>> = shares
+            .into_iter()
+            .zip(&told)
+            .map(|(row, told)| row.into_iter().map(|s| if *told { s } else { 0.0 }).collect())
+            .collect();
+        let text = |share: &f64, told: bool| if told { format::percent(*share) } else { "few".to_owned() };
+        let texts =
+            shares.iter().zip(&told).map(|(row, told)| row.iter().map(|share| text(share, *told)).collect()).collect();
         Chart::Grid {
             title: "What happened and what was predicted".to_owned(),
             rows_title: "what happened".to_owned(),

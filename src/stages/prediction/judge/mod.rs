@@ -142,6 +142,15 @@ pub fn measures_of(task: super::task::Task) -> &'static [&'static str] {
     }
 }
 
+/// The measure that decides where nothing else is said: of classes whose scores are no probabilities, the share of right
+/// answers.
+pub fn default_measure(task: super::task::Task, is_probability: bool) -> &'static str {
+    match (task, is_probability) {
+        (super::task::Task::Classes, false) => "accuracy",
+        _ => measures_of(task).first().copied().unwrap_or_default(),
+    }
+}
+
 /// Scores that are no probabilities as such that have the same greatest one, for measures of what is chosen.
 fn as_probabilities(expected: &Array2<f64>) -> Array2<f64> {
     let is_one = |row: ndarray::ArrayView1<'_, f64>| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Axis;
 use polars::prelude::DataType;
 
-use super::{Judged, measure_of, measures_of};
+use super::{Judged, default_measure, measure_of};
 use crate::format;
 use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Evaluation, Fact, Slice};
@@ -21,7 +21,7 @@ pub fn add(judged: &Judged<'_>, evaluation: &mut Evaluation) -> Result<(), Failu
         Target::Classes { .. } => Task::Classes,
         Target::Number(_) => Task::Number,
     };
-    let measure = measures_of(task).first().copied().unwrap_or_default();
+    let measure = default_measure(task, judged.is_probability);
     let whole = measure_of(measure, &judged.truth, &judged.expected);
     for name in judged.options.slice {
         let values = judged.held.column(name)?.cast(&DataType::String)?;

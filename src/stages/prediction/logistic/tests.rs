@@ -292,6 +292,18 @@ fn a_feature_that_knows_the_outcome_is_refused_by_name() {
     let refused = run(&stage(json!({"target": "buys"})), leaking.clone()).err().unwrap().to_string();
     assert!(refused.starts_with("`paid` (ROC AUC 1.000) alone tells `buys` almost without error"), "{refused}");
     assert!(run(&stage(json!({"target": "buys", "allow_leaks": ["paid"]})), leaking.clone()).is_ok());
+    // Levels of a text that decide the outcome together, though none of them alone.
+    let mut told = table(as_it_is);
+    let of = |happened: &str| {
+        let place = polars::prelude::col("id") % polars::prelude::lit(5);
+        polars::prelude::lit(happened.to_owned()) + place.cast(DataType::String)
+    };
+    let buys = polars::prelude::col("buys").fill_null(polars::prelude::lit(false));
+    let status = polars::prelude::when(buys).then(of("paid ")).otherwise(of("open "));
+    told.frame = told.frame.with_column(status.alias("status"));
+    told.schema.columns.push(crate::table::Column::new("status", DataType::String));
+    let refused = run(&stage(json!({"target": "buys"})), told).err().unwrap().to_string();
+    assert!(refused.starts_with("`status` (ROC AUC 1.000) alone tells"), "{refused}");
     let left = stage(json!({"target": "buys", "unavailable_at_prediction": ["paid"]}));
     let evaluation = run(&left, leaking).unwrap().evaluation.unwrap();
     assert!(!fact(&evaluation, "columns").contains("paid"));
@@ -318,6 +330,9 @@ fn a_grid_is_tried_on_training_rows_and_the_best_is_served() {
     assert!(told(json!({"penalti.l2": [1.0]})).contains("unknown field `penalti`"));
     assert!(told(json!({"penalty.l2": [-1.0]})).contains("expected a number of at least 0"));
     assert!(told(json!({"target": ["x"]})).contains("cannot be tuned"));
+    assert!(told(json!({"calibrate": ["platt"]})).contains("cannot be tuned"));
+    let together = told(json!({"engine": ["native", "linfa"], "penalty.l1": [0.0, 1.0]}));
+    assert!(together.contains("the linfa engine ignores a penalty of l1"), "{together}");
     assert!(told(json!({"features": [["x"]]})).contains("names columns, which are not tuned"));
     assert!(told(json!({})).contains("the grid is empty"));
 }
