@@ -20,6 +20,9 @@ for model in json.load(open(sys.argv[1]))["models"]:
     evaluation = model["evaluation"]
     print(f"\n{model['stage']}: ", end="")
     print(", ".join(f"{s['slice']} {s['value']:.4f}" for s in evaluation["slices"] if s["measure"].startswith("ndcg")))
+    for fact in evaluation["facts"]:
+        if fact["name"] in ("best part", "served weights", "weights"):
+            print("   ", fact["name"], fact["value"])
     for chart in evaluation["charts"]:
         if chart["kind"] == "table" and model["stage"] in ("next_products", "best_sellers"):
             for row in chart["rows"]:
