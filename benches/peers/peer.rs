@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
 use ndarray::ArrayView2;
 use serde_json::Value;
@@ -53,6 +54,26 @@ impl Peer {
         (answer["seconds"].as_f64().unwrap(), answer)
     }
 
+    /// Does the same as the peer is asked for, taking turns with it.
+    pub fn take_turns<T>(&mut self, turns: usize, asked: &Value, mut ours: impl FnMut() -> T) -> Turns<T> {
+        let (mut own, mut theirs, mut more_bytes) = (vec![], vec![], 0);
+        let mut last = None;
+        for _ in 0..turns.max(1) {
+            drop(last.take());
+            let before = resident_bytes_max(true);
+            let start = Instant::now();
+            let found = ours();
+            own.push(start.elapsed().as_secs_f64());
+            // Later turns find memory that the first one left.
+            more_bytes = more_bytes.max(resident_bytes_max(false).saturating_sub(before));
+            let (seconds, answer) = self.ask(asked);
+            theirs.push(seconds);
+            last = Some((found, answer));
+        }
+        let (found, answer) = last.unwrap();
+        Turns { own: median(own), theirs: median(theirs), more_bytes, found, answer }
+    }
+
     fn answer(&mut self) -> Value {
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
@@ -67,8 +88,49 @@ impl Drop for Peer {
     }
 }
 
+/// Medians in seconds, the memory that ours took beside what was there, and what both found last.
+pub struct Turns<T> {
+    own: f64,
+    theirs: f64,
+    more_bytes: u64,
+    pub found: T,
+    pub answer: Value,
+}
+
+impl<T> Turns<T> {
+    /// A line of the table.
+    pub fn tell(&self, name: &str, said: &str) {
+        let (own, theirs, ratio) = (self.own, self.theirs, self.theirs / self.own);
+        let megabytes = self.more_bytes as f64 / 1e6;
+        println!("{name:<44} {own:>8.3} s {theirs:>9.3} s {ratio:>7.2} times  {megabytes:>6.0} MB  {said}");
+    }
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// Which cases the command line asks for: those whose names contain one of its words, or all.
+pub struct Wanted(pub Vec<String>);
+
+impl Wanted {
+    pub fn of_arguments() -> Wanted {
+        Wanted(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|wanted| name.contains(wanted.as_str()))
+    }
+}
+
+/// How often each has its turn.
+pub fn turns(default: usize) -> usize {
+    std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(default)
+}
+
 /// The most memory that this process has held, since it was last reset; 0 where the system does not say.
-pub fn resident_bytes_max(reset: bool) -> u64 {
+fn resident_bytes_max(reset: bool) -> u64 {
     if reset {
         let _ = std::fs::write("/proc/self/clear_refs", "5");
     }

@@ -10,13 +10,11 @@
 #[path = "../peers/peer.rs"]
 mod peer;
 
-use std::time::Instant;
-
 use ndarray::{Array2, ArrayView2, s};
 use patronage::algorithms::softmax;
 use patronage::algorithms::svm::{self, Kernel};
 use patronage::algorithms::{elastic, linear};
-use peer::{Peer, resident_bytes_max};
+use peer::{Peer, Wanted};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -50,46 +48,27 @@ fn table() -> Array2<f64> {
 struct Bench {
     peer: Peer,
     turns: usize,
-    wanted: Vec<String>,
+    wanted: Wanted,
 }
 
 impl Bench {
-    fn case(&mut self, name: &str, peer: &Value, mut ours: impl FnMut() -> Vec<f64>) {
-        if !self.wanted.is_empty() && !self.wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+    /// Tells how far the numbers found are apart, against the greatest of them.
+    fn case(&mut self, name: &str, asked: &Value, ours: impl FnMut() -> Vec<f64>) {
+        if !self.wanted.has(name) {
             return;
         }
-        let (mut own, mut theirs) = (vec![], vec![]);
-        let (mut more, mut apart) = (0, 0.0_f64);
-        for _ in 0..self.turns {
-            let before = resident_bytes_max(true);
-            let start = Instant::now();
-            let found = ours();
-            own.push(start.elapsed().as_secs_f64());
-            more = more.max(resident_bytes_max(false).saturating_sub(before));
-            let (seconds, answer) = self.peer.ask(peer);
-            theirs.push(seconds);
-            let other: Vec<f64> = serde_json::from_value(answer["found"].clone()).unwrap();
-            assert_eq!(found.len(), other.len(), "{name}");
-            let size = other.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
-            apart = found.iter().zip(&other).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs())) / size.max(1e-300);
-        }
-        let median = |seconds: &mut Vec<f64>| {
-            seconds.sort_by(f64::total_cmp);
-            seconds[seconds.len() / 2]
-        };
-        let (own, theirs) = (median(&mut own), median(&mut theirs));
-        println!(
-            "{name:<44} {own:>8.3} s {theirs:>9.3} s {:>7.2} times  {:>6.0} MB more, {apart:.1e} apart",
-            theirs / own,
-            more as f64 / 1e6
-        );
+        let turns = self.peer.take_turns(self.turns, asked, ours);
+        let other: Vec<f64> = serde_json::from_value(turns.answer["found"].clone()).unwrap();
+        assert_eq!(turns.found.len(), other.len(), "{name}");
+        let size = other.iter().fold(1e-300_f64, |most, value| most.max(value.abs()));
+        let apart = turns.found.iter().zip(&other).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs())) / size;
+        turns.tell(name, &format!("{apart:.1e} apart"));
     }
 }
 
 fn main() {
-    let wanted = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let turns = std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(3);
-    let mut bench = Bench { peer: Peer::start("prediction.py"), turns, wanted };
+    let peer = Peer::start("prediction.py");
+    let mut bench = Bench { peer, turns: peer::turns(3), wanted: Wanted::of_arguments() };
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
     let all = table();
     bench.peer.give("table", all.view());

@@ -13,15 +13,13 @@
 mod peer;
 mod quality;
 
-use std::time::Instant;
-
 use ndarray::Array2;
 use patronage::algorithms::neighbors::{self, Similarity};
 use patronage::algorithms::sparse::{Csr, Duplicates};
 use patronage::algorithms::wanted::Wanted;
 use patronage::algorithms::weighting::{Documents, Weighting, Weights};
 use patronage::algorithms::{als, content, inner_product};
-use peer::{Peer, resident_bytes_max};
+use peer::Peer;
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, LogNormal, StandardNormal, Zipf};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -46,56 +44,26 @@ fn interactions() -> Csr {
 struct Bench {
     peer: Peer,
     turns: usize,
-    wanted: Vec<String>,
+    wanted: peer::Wanted,
 }
 
 impl Bench {
-    fn asks(&self, name: &str) -> bool {
-        self.wanted.is_empty() || self.wanted.iter().any(|wanted| name.contains(wanted.as_str()))
-    }
-
     /// Lets both take turns; `compare` says how the last results differ.
     fn case<T>(
         &mut self,
         name: &str,
-        peer: &Value,
-        mut ours: impl FnMut() -> T,
+        asked: &Value,
+        ours: impl FnMut() -> T,
         compare: impl Fn(&T, &Value) -> String,
     ) -> Option<T> {
-        if !self.asks(name) {
+        if !self.wanted.has(name) {
             return None;
         }
-        let (mut own, mut theirs) = (vec![], vec![]);
-        let mut last = None;
-        let mut more = 0;
-        let mut said = String::new();
-        for _ in 0..self.turns {
-            drop(last.take());
-            let before = resident_bytes_max(true);
-            let start = Instant::now();
-            let found = ours();
-            own.push(start.elapsed().as_secs_f64());
-            more = more.max(resident_bytes_max(false).saturating_sub(before));
-            let (seconds, answer) = self.peer.ask(peer);
-            theirs.push(seconds);
-            said = format!(
-                "{} (the peer more than its data: {:.0} MB)",
-                compare(&found, &answer),
-                answer["more_bytes"].as_f64().unwrap_or(0.0) / 1e6
-            );
-            last = Some(found);
-        }
-        let median = |seconds: &mut Vec<f64>| {
-            seconds.sort_by(f64::total_cmp);
-            seconds[seconds.len() / 2]
-        };
-        let (own, theirs) = (median(&mut own), median(&mut theirs));
-        println!(
-            "{name:<40} {own:>8.2} s {theirs:>9.2} s {:>7.2} times  {:>6.0} MB  {said}",
-            theirs / own,
-            more as f64 / 1e6
-        );
-        last
+        let turns = self.peer.take_turns(self.turns, asked, ours);
+        let said = compare(&turns.found, &turns.answer);
+        let theirs = turns.answer["more_bytes"].as_f64().unwrap_or(0.0) / 1e6;
+        turns.tell(name, &format!("{said} (the peer more than its data: {theirs:.0} MB)"));
+        Some(turns.found)
     }
 }
 
@@ -127,7 +95,7 @@ fn by_items(bench: &mut Bench, x: &Csr) {
         let asked = json!({"do": "items_fit", "kind": name});
         let model =
             bench.case(&format!("items {name} fit"), &asked, fit, |model, _| format!("{} neighbors", model.entries()));
-        if !bench.asks(&format!("items {name} top 10")) {
+        if !bench.wanted.has(&format!("items {name} top 10")) {
             continue;
         }
         let model = model.unwrap_or_else(fit);
@@ -149,7 +117,7 @@ fn by_factors(bench: &mut Bench, x: &Csr) {
     let factors = bench.case("als 64 factors, 15 iterations, fit", &asked, fit, |factors, _| {
         format!("loss {:.4e}", factors.loss.last().unwrap())
     });
-    if bench.asks("als top 10") {
+    if bench.wanted.has("als top 10") {
         let factors = factors.unwrap_or_else(fit);
         let top = || inner_product::top(factors.users.view(), &factors.items, 10, &Wanted::unseen(x));
         bench.case("als top 10", &json!({"do": "als_top"}), top, |lists, answer| shared(lists, answer));
@@ -160,7 +128,7 @@ fn by_factors(bench: &mut Bench, x: &Csr) {
 fn by_vectors(bench: &mut Bench) {
     const DESCRIBED: usize = 100_000;
     let name = "vectors 100,000 x 384, 2,000 users";
-    if !bench.asks(name) {
+    if !bench.wanted.has(name) {
         return;
     }
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
@@ -180,15 +148,14 @@ fn by_vectors(bench: &mut Bench) {
 }
 
 fn main() {
-    let wanted = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let turns = std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(3);
-    let mut bench = Bench { peer: Peer::start("recommendation.py"), turns, wanted };
+    let peer = Peer::start("recommendation.py");
+    let mut bench = Bench { peer, turns: peer::turns(3), wanted: peer::Wanted::of_arguments() };
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
-    if bench.asks("quality") {
+    if bench.wanted.has("quality") {
         quality::run(&mut bench.peer);
         println!();
     }
-    if bench.wanted == ["quality"] {
+    if bench.wanted.0 == ["quality"] {
         return;
     }
     let x = interactions();

@@ -9,12 +9,11 @@
 mod peer;
 
 use std::cell::RefCell;
-use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2};
 use patronage::algorithms::{dbscan, kmeans};
 use patronage::metrics::clustering::silhouette;
-use peer::{Peer, resident_bytes_max};
+use peer::{Peer, Wanted};
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -46,9 +45,6 @@ fn digest(numbers: impl Iterator<Item = i64>) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What one turn took, in seconds, and found.
-type Turn = (f64, Value);
-
 /// One thing that both do.
 struct Case<'a> {
     name: String,
@@ -58,38 +54,10 @@ struct Case<'a> {
     compare: fn(&Value, &Value) -> String,
 }
 
-fn timed(work: &mut dyn FnMut() -> Value) -> Turn {
-    let start = Instant::now();
-    let found = work();
-    (start.elapsed().as_secs_f64(), found)
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
-
 fn run(case: &mut Case<'_>, peer: &mut Peer, turns: usize) {
-    let (mut ours, mut theirs) = (vec![], vec![]);
-    let mut said = String::new();
-    let mut more = 0_u64;
-    for _ in 0..turns {
-        let before = resident_bytes_max(true);
-        let own = timed(&mut case.ours);
-        // Later turns find memory that the first one left.
-        more = more.max(resident_bytes_max(false).saturating_sub(before));
-        let other = peer.ask(&case.peer);
-        said = (case.compare)(&own.1, &other.1);
-        ours.push(own.0);
-        theirs.push(other.0);
-    }
-    let (ours, theirs) = (median(ours), median(theirs));
-    let ratio = theirs / ours;
-    println!(
-        "{:<44} {ours:>8.3} s {theirs:>9.3} s {ratio:>7.2} times  {:>6.1} MB  {said}",
-        case.name,
-        more as f64 / 1e6
-    );
+    let turns = peer.take_turns(turns, &case.peer, &mut case.ours);
+    let said = (case.compare)(&turns.found, &turns.answer);
+    turns.tell(&case.name, &said);
 }
 
 fn inertias(ours: &Value, theirs: &Value) -> String {
@@ -192,8 +160,7 @@ fn silhouette_case<'a>(x: ArrayView2<'a, f64>, file: &str) -> Case<'a> {
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let turns = std::env::var("PATRONAGE_TURNS").ok().and_then(|turns| turns.parse().ok()).unwrap_or(5);
+    let (wanted, turns) = (Wanted::of_arguments(), peer::turns(5));
     let mut peer = Peer::start("segmentation.py");
     println!("{:<44} {:>10} {:>11} {:>13}  {:>9}", "", "ours", peer.name, "faster", "more MB");
     let sizes = [
@@ -209,7 +176,6 @@ fn main() {
     ];
     for (rows, columns) in sizes {
         let file = format!("{rows}x{columns}");
-        let titles = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
         let x = clouds(rows, columns, if columns == 16 { 8 } else { 20 });
         let radius = [0.0, 0.0, 0.05, 0.15, 0.3][columns.min(4)] * (1e6 / rows as f64).powf(1.0 / columns as f64);
         let radius = if columns == 16 { 2.0 } else { (radius * 1e3).round() / 1e3 };
@@ -219,7 +185,7 @@ fn main() {
             (10_000, 16) => vec![silhouette_case(x.view(), &file)],
             _ => vec![dbscan_case(x.view(), radius, &file)],
         };
-        for mut case in cases.into_iter().filter(|case| titles(&case.name)) {
+        for mut case in cases.into_iter().filter(|case| wanted.has(&case.name)) {
             peer.give(&file, x.view());
             run(&mut case, &mut peer, turns);
         }

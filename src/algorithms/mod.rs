@@ -13,6 +13,7 @@ pub mod content;
 pub mod dbscan;
 pub mod ease;
 pub mod elastic;
+mod exponential;
 pub mod inner_product;
 pub mod input;
 pub mod kmeans;

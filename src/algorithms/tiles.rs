@@ -122,6 +122,20 @@ fn transpose(values: &mut [f64], rows: usize, columns: usize) {
     });
 }
 
+/// Squared distances of the rows of one tile to one point, from differences: nothing cancels where rows lie far from the
+/// origin.
+#[inline(always)]
+pub(super) fn squared_distances(tile: &[f64], point: &[f64]) -> [f64; LANES] {
+    let mut sums = [0.0; LANES];
+    for (values, &coordinate) in tile.as_chunks::<LANES>().0.iter().zip(point) {
+        for lane in 0..LANES {
+            let difference = values[lane] - coordinate;
+            sums[lane] += difference * difference;
+        }
+    }
+    sums
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

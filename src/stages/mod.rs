@@ -55,6 +55,7 @@ pub mod recommendation {
     mod interactions;
     pub mod item_cf;
     mod judge;
+    mod limits;
     mod lists;
     mod neighbors;
     #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Compiled per vector width and chosen at run time. Distances are summed from differences, not
 //! from |x|² − 2x·c + |c|², which loses digits when a cluster is far from the origin.
 
-use crate::algorithms::tiles::LANES;
+use crate::algorithms::tiles::{LANES, squared_distances};
 
 vectorized! {
     /// For every row of a block, the nearest centroid and the squared distance to it; of equally near
@@ -23,7 +23,7 @@ vectorized! {
             let mut best = [f64::INFINITY; LANES];
             let mut label = [0_u64; LANES];
             for (index, centroid) in (0_u64..).zip(centroids.chunks_exact(columns)) {
-                let found = squared(tile, centroid);
+                let found = squared_distances(tile, centroid);
                 for lane in 0..LANES {
                     let nearer = found[lane] < best[lane];
                     best[lane] = if nearer { found[lane] } else { best[lane] };
@@ -45,7 +45,7 @@ vectorized! {
         let mut total = 0.0;
         let tiles = block.chunks_exact(LANES * columns);
         for (tile, closest) in tiles.zip(closest.chunks_mut(LANES)) {
-            let found = squared(tile, point);
+            let found = squared_distances(tile, point);
             for (slot, found) in closest.iter_mut().zip(found) {
                 *slot = slot.min(found);
             }
@@ -67,7 +67,7 @@ vectorized! {
         let tiles = block.chunks_exact(LANES * columns);
         for (tile, closest) in tiles.zip(closest.chunks(LANES)) {
             for (point, total) in points.chunks_exact(columns).zip(totals.iter_mut()) {
-                let found = squared(tile, point);
+                let found = squared_distances(tile, point);
                 *total += closest
                     .iter()
                     .zip(found)
@@ -76,17 +76,4 @@ vectorized! {
             }
         }
     }
-}
-
-/// Squared distances of the rows of one tile to one point.
-#[inline(always)]
-fn squared(tile: &[f64], point: &[f64]) -> [f64; LANES] {
-    let mut sums = [0.0; LANES];
-    for (values, &coordinate) in tile.as_chunks::<LANES>().0.iter().zip(point) {
-        for lane in 0..LANES {
-            let difference = values[lane] - coordinate;
-            sums[lane] += difference * difference;
-        }
-    }
-    sums
 }

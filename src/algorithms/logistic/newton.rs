@@ -4,8 +4,7 @@ use super::Params;
 use super::block::Part;
 use super::model::Logistic;
 use super::objective::Objective;
-use crate::algorithms::linalg::solve_positive_definite;
-use ndarray::{Array1, Array2};
+use crate::algorithms::linalg::newton_step;
 
 /// Share of the decrease promised by the slope that a step must achieve.
 pub(super) const SUFFICIENT: f64 = 1e-4;
@@ -18,7 +17,7 @@ pub(super) fn minimize(objective: &Objective, start: Vec<f64>, params: &Params) 
     let mut parameters = start;
     let mut here = objective.at(&parameters, true);
     for iteration in 0..params.max_iterations {
-        let Some(step) = newton_step(&here) else {
+        let Some(step) = newton_step(&here.gradient, &here.curvature) else {
             return Logistic::new(parameters, here.loss, iteration, false);
         };
         let slope: f64 = step.iter().zip(&here.gradient).map(|(s, g)| s * g).sum();
@@ -40,7 +39,7 @@ pub(super) fn minimize(objective: &Objective, start: Vec<f64>, params: &Params) 
 fn search(
     objective: &Objective,
     parameters: &[f64],
-    step: &Array1<f64>,
+    step: &[f64],
     here: &Part,
     slope: f64,
 ) -> Option<(Vec<f64>, Part)> {
@@ -56,34 +55,6 @@ fn search(
     None
 }
 
-fn moved(parameters: &[f64], step: &Array1<f64>, length: f64) -> Vec<f64> {
+fn moved(parameters: &[f64], step: &[f64], length: f64) -> Vec<f64> {
     parameters.iter().zip(step).map(|(p, s)| p + length * s).collect()
-}
-
-/// −H⁻¹ g. Where H is singular (columns that repeat each other, without a penalty) its diagonal is
-/// raised until it is not.
-fn newton_step(here: &Part) -> Option<Array1<f64>> {
-    let size = here.gradient.len();
-    let mut hessian = Array2::zeros((size, size));
-    let mut entries = here.curvature.iter();
-    for row in 0..size {
-        for (slot, &entry) in hessian.row_mut(row).iter_mut().take(row + 1).zip(&mut entries) {
-            *slot = entry;
-        }
-    }
-    let target = Array1::from_iter(here.gradient.iter().map(|g| -g));
-    let diagonal = hessian.diag().to_owned();
-    let floor = diagonal.iter().fold(0.0_f64, |a, &b| a.max(b)) * f64::EPSILON;
-    let mut raise = 0.0;
-    for _ in 0..20 {
-        let raised = diagonal.mapv(|entry| entry + raise * entry.max(floor));
-        hessian.diag_mut().assign(&raised);
-        if let Some(step) = solve_positive_definite(&hessian, &target)
-            && step.iter().all(|s| s.is_finite())
-        {
-            return Some(step);
-        }
-        raise = if raise == 0.0 { 1e-12 } else { raise * 10.0 };
-    }
-    None
 }

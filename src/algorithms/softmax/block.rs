@@ -1,5 +1,6 @@
 //! The inner loops: loss and gradient of a block of rows.
 
+use crate::algorithms::exponential::exponential;
 use crate::algorithms::tiles::LANES;
 
 /// Tiles whose residuals are held at once: 64 rows.
@@ -209,43 +210,4 @@ fn add_gradient<const N: usize>(tiles: &[f64], values: &[f64], stride: usize, su
             }
         }
     }
-}
-
-/// Rounds to a whole number when added, which then stands in the lowest bits.
-const ROUNDING: f64 = 6_755_399_441_055_744.0;
-
-/// ln 2 as a number whose multiples by whole numbers up to 2,048 are exact, and what is left of it.
-const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
-const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-
-/// Reciprocals of factorials, from 13! down to 2!.
-const FACTORIALS: [f64; 12] = [
-    1.0 / 6_227_020_800.0,
-    1.0 / 479_001_600.0,
-    1.0 / 39_916_800.0,
-    1.0 / 3_628_800.0,
-    1.0 / 362_880.0,
-    1.0 / 40_320.0,
-    1.0 / 5_040.0,
-    1.0 / 720.0,
-    1.0 / 120.0,
-    1.0 / 24.0,
-    1.0 / 6.0,
-    0.5,
-];
-
-/// eˣ for x up to zero, to some units in the last place; zero below −708. Without branches or calls, so that it
-/// vectorizes: 2ⁿ times the Taylor series of what is left.
-#[inline(always)]
-pub(super) fn exponential(x: f64) -> f64 {
-    let shifted = x * std::f64::consts::LOG2_E + ROUNDING;
-    let whole = shifted - ROUNDING;
-    let rest = (x - whole * LN_2_HIGH) - whole * LN_2_LOW;
-    let mut series = FACTORIALS[0];
-    for factor in &FACTORIALS[1..] {
-        series = series * rest + factor;
-    }
-    series = (series * rest + 1.0) * rest + 1.0;
-    let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-    if x < -708.0 { 0.0 } else { series * power }
 }

@@ -1,6 +1,6 @@
 //! A fitted logistic regression of two or more classes.
 
-use super::block::exponential;
+use crate::algorithms::exponential::exponential;
 use crate::algorithms::input::{InputError, check_finite, check_width};
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;

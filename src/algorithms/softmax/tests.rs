@@ -1,4 +1,3 @@
-use super::block::exponential;
 use super::*;
 use ndarray::{Axis, array, concatenate};
 use proptest::prelude::*;
@@ -406,11 +405,6 @@ fn threads_do_not_matter_and_json_keeps_every_bit() {
 }
 
 proptest! {
-    #[test]
-    fn exponentials_are_those_of_the_standard_library(x in -708.0..=0.0_f64) {
-        prop_assert!((exponential(x) - x.exp()).abs() <= 4.0 * f64::EPSILON * x.exp());
-    }
-
     /// At the minimum the slope of each coefficient is its share of the penalty, or where it is zero no more than l1;
     /// and of two classes it does not matter which is called the first.
     #[test]

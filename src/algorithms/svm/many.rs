@@ -2,7 +2,7 @@
 
 use super::{SvmError, check_pairs, kernelized, linear};
 use crate::algorithms::input::InputError;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use serde::{Deserialize, Serialize};
 
 /// A machine for two classes.
@@ -108,55 +108,40 @@ fn decisions<M: Decide>(machines: &[M], x: ArrayView2<'_, f64>) -> Result<Array2
     Ok(all)
 }
 
-/// The position of the greatest, of equal ones the first.
-fn first_greatest<T: PartialOrd>(values: impl IntoIterator<Item = T>) -> usize {
-    let mut best: Option<(usize, T)> = None;
-    for (position, value) in values.into_iter().enumerate() {
-        if best.as_ref().is_none_or(|(_, greatest)| value > *greatest) {
-            best = Some((position, value));
-        }
-    }
-    best.map_or(0, |(position, _)| position)
-}
-
 impl<M: Decide> OneAgainstOne<M> {
     /// Rows × pairs, above zero where the lower class is likelier.
     pub fn decisions(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
         decisions(&self.machines, x)
     }
 
-    /// The class with the most votes of every row; of equally many that with the greater sum of decisions in its
-    /// favor, then the lower class. Errors as [`Decide::decision`].
-    pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<u32>, InputError> {
-        let decisions = self.decisions(x)?;
-        let class = |row| self.classes.get(vote(row, self.classes.len())).copied().unwrap_or(0);
-        Ok(decisions.rows().into_iter().map(class).collect())
+    /// Rows × classes: the votes of each class and, by less than a vote, how clear they were. Errors as
+    /// [`Decide::decision`].
+    pub fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
+        let mut scores = Array2::zeros((x.nrows(), self.classes.len()));
+        for (decisions, mut scores) in self.decisions(x)?.rows().into_iter().zip(scores.rows_mut()) {
+            count_votes(decisions, scores.view_mut());
+        }
+        Ok(scores)
     }
 }
 
-/// The position of the class that the pairs elect.
-fn vote(decisions: ArrayView1<'_, f64>, classes: usize) -> usize {
-    let mut scores = vec![(0_u32, 0.0); classes];
-    for ((lower, upper), decision) in pairs(classes).zip(decisions) {
+/// Scores of classes, which are zero, by the decisions of the pairs of a row.
+fn count_votes(decisions: ArrayView1<'_, f64>, mut scores: ArrayViewMut1<'_, f64>) {
+    let mut sums = Array1::<f64>::zeros(scores.len());
+    for ((lower, upper), decision) in pairs(scores.len()).zip(decisions) {
         let winner = if *decision >= 0.0 { lower } else { upper };
-        scores[winner].0 += 1;
-        scores[lower].1 += decision;
-        scores[upper].1 -= decision;
+        scores[winner] += 1.0;
+        sums[lower] += decision;
+        sums[upper] -= decision;
     }
-    first_greatest(scores)
+    // At most a third to either side, so that no vote is outweighed.
+    scores += &sums.mapv(|sum| sum / (3.0 * (sum.abs() + 1.0)));
 }
 
 impl<M: Decide> OneAgainstRest<M> {
     /// Rows × classes.
     pub fn decisions(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
         decisions(&self.machines, x)
-    }
-
-    /// The class of the greatest decision of every row, of equal ones the lower. Errors as [`Decide::decision`].
-    pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Vec<u32>, InputError> {
-        let decisions = self.decisions(x)?;
-        let class = |row: ArrayView1<'_, f64>| self.classes.get(first_greatest(row)).copied().unwrap_or(0);
-        Ok(decisions.rows().into_iter().map(class).collect())
     }
 }
 
@@ -195,8 +180,11 @@ mod tests {
         for (row, expected) in REST.iter().enumerate() {
             assert!(found.row(row).iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-5), "{}", found.row(row));
         }
-        let right = |found: Vec<u32>| found.iter().zip(&labels).filter(|(f, l)| f == l).count();
-        assert_eq!((right(one.predict(x.view()).unwrap()), right(rest.predict(x.view()).unwrap())), RIGHT);
+        let right = |scores: Array2<f64>| {
+            let found = scores.rows().into_iter().map(|row| one.classes[greatest(row)]).collect::<Vec<_>>();
+            found.iter().zip(&labels).filter(|(f, l)| f == l).count()
+        };
+        assert_eq!((right(one.scores(x.view()).unwrap()), right(found)), RIGHT);
     }
 
     /// scikit-learn 1.9.1, SVC(gamma=0.5, tol=1e-10, decision_function_shape="ovo"): decision_function of the first rows.
@@ -237,15 +225,27 @@ mod tests {
     /// Rows of which each predicts the class.
     const RIGHT: (usize, usize) = (76, 74);
 
+    /// Of equal ones the first.
+    fn greatest(row: ArrayView1<'_, f64>) -> usize {
+        (0..row.len()).rev().max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap()
+    }
+
     #[test]
     fn ties_go_to_the_greater_sum_and_then_to_the_lower_class() {
+        let of = |decisions: [f64; 3]| {
+            let mut scores = Array1::zeros(3);
+            count_votes(ArrayView1::from(&decisions), scores.view_mut());
+            scores
+        };
         // Every class has one vote.
-        assert_eq!(vote(array![1.0, -1.0, 1.0].view(), 3), 0);
-        assert_eq!(vote(array![1.0, -2.0, 1.0].view(), 3), 2);
-        assert_eq!(vote(array![1.0, -2.0, 4.0].view(), 3), 1);
-        assert_eq!(vote(array![0.0, 0.0, 0.0].view(), 3), 0);
-        assert_eq!(vote(array![-1.0, 5.0, 0.1].view(), 3), 1);
-        assert_eq!(first_greatest([1.0, 3.0, 3.0]), 1);
+        assert_eq!(of([1.0, -1.0, 1.0]), array![1.0, 1.0, 1.0]);
+        assert_eq!(greatest(of([1.0, -2.0, 1.0]).view()), 2);
+        assert_eq!(greatest(of([1.0, -2.0, 4.0]).view()), 1);
+        assert_eq!(greatest(of([0.0, 0.0, 0.0]).view()), 0);
+        assert_eq!(greatest(of([-1.0, 5.0, 0.1]).view()), 1);
+        // A second vote outweighs any clearness.
+        assert_eq!(greatest(of([1e-9, 1e-9, 1e9]).view()), 0);
+        assert_eq!(greatest(array![1.0, 3.0, 3.0].view()), 1);
     }
 
     #[test]
@@ -257,12 +257,14 @@ mod tests {
             linear::classify(x, positive, Some(&weights), &linear::Params::default(), &|| true)
         };
         let one = one_against_one(x.view(), &labels, plane).unwrap();
-        assert_eq!(one.predict(x.view()).unwrap(), labels);
+        let scores = one.scores(x.view()).unwrap();
+        let found: Vec<u32> = scores.rows().into_iter().map(|row| one.classes[greatest(row)]).collect();
+        assert_eq!(found, labels);
         let text = serde_json::to_string(&one).unwrap();
         assert_eq!(serde_json::from_str::<OneAgainstOne<linear::Plane>>(&text).unwrap(), one);
         assert_eq!(one_against_rest(x.view(), &[1; 6], plane).unwrap_err(), SvmError::OneClass { rows: 6 });
         let short = InputError::Length { rows: 6, targets: 1 };
         assert_eq!(one_against_one(x.view(), &[1], plane).unwrap_err(), short.into());
-        assert!(one.predict(Array2::zeros((1, 3)).view()).is_err());
+        assert!(one.scores(Array2::zeros((1, 3)).view()).is_err());
     }
 }

@@ -79,22 +79,11 @@ impl Ranking {
         self.measure(BinaryMeasure::RocAuc, f64::NAN)
     }
 
-    /// [`Ranking::roc_auc`] of a table in which each row occurs as often as `times` says, without
-    /// sorting again.
-    pub fn roc_auc_of(&self, times: impl Fn(usize) -> u32) -> Option<f64> {
-        sweep(&self.repeated(times), 0).get(BinaryMeasure::RocAuc)
-    }
-
     /// Average precision, the area under the steps of the precision–recall curve:
     /// Σ (recallₙ − recallₙ₋₁) precisionₙ over the distinct scores from the highest. `None` without
     /// positive outcomes.
     pub fn average_precision(&self) -> Option<f64> {
         self.measure(BinaryMeasure::AveragePrecision, f64::NAN)
-    }
-
-    /// [`Ranking::average_precision`] with rows repeated, as [`Ranking::roc_auc_of`].
-    pub fn average_precision_of(&self, times: impl Fn(usize) -> u32) -> Option<f64> {
-        sweep(&self.repeated(times), 0).get(BinaryMeasure::AveragePrecision)
     }
 
     /// The two-sample Kolmogorov–Smirnov statistic: the largest |true positive rate − false positive
@@ -158,17 +147,6 @@ impl Ranking {
     /// The number of levels at or above a threshold.
     fn cut(&self, threshold: f64) -> usize {
         self.scores.partition_point(|&score| score >= threshold)
-    }
-
-    /// Rows by slot when each occurs as often as `times` says (together less than 2³² times).
-    fn repeated(&self, times: impl Fn(usize) -> u32) -> Vec<u32> {
-        let mut counts = vec![0_u32; self.counts.len()];
-        for (row, &slot) in self.slots.iter().enumerate() {
-            if let Some(count) = counts.get_mut(slot as usize) {
-                *count = count.saturating_add(times(row));
-            }
-        }
-        counts
     }
 
     /// The slots of all rows, ascending: resampling does not care for the order of rows, and this

@@ -102,19 +102,6 @@ fn scores_may_be_anything_but_nan() {
 }
 
 #[test]
-fn calibration_of_equal_parts_keeps_equals_together() {
-    let truth = vec![false, true, true, false, true, true];
-    let p = vec![0.1, 0.1, 0.1, 0.1, 0.6, 0.8];
-    let all = Predictions::new(truth, p).unwrap();
-    let found = all.calibration_by_rows(3);
-    let bins: Vec<(f64, f64, usize)> = found.bins.iter().map(|b| (b.low, b.high, b.rows)).collect();
-    assert_eq!(bins, [(0.1, 0.1, 4), (0.6, 0.8, 2)]);
-    assert_near(found.bins[1].mean_probability, 0.7);
-    assert_near(found.expected_error, (4.0 * 0.4 + 2.0 * 0.3) / 6.0);
-    assert_eq!(all.calibration_by_rows(0).bins.len(), 1);
-}
-
-#[test]
 fn intervals_are_those_of_the_plain_bootstrap() {
     let rows = 9000_u64;
     let truth: Vec<bool> = (0..rows).map(|i| (i * 7919) % 997 < 300).collect();
@@ -127,7 +114,7 @@ fn intervals_are_those_of_the_plain_bootstrap() {
         assert!((a.estimate - b.estimate).abs() < 1e-12, "{a:?} {b:?}");
         assert!((a.low - b.low).abs() < 0.1 * width && (a.high - b.high).abs() < 0.1 * width, "{a:?} {b:?}");
     };
-    let at = |times: &[u32], model: &Ranking| model.roc_auc_of(|row| times[row]);
+    let at = |times: &[u32], model: &Ranking| model.repeated(BinaryMeasure::RocAuc, |row| times[row]);
     let measures = [BinaryMeasure::RocAuc];
     let found = own.intervals(&measures, 0.5, 2000, &mut rng(1))[0].unwrap();
     near(&found, &bootstrap(9000, 2000, &mut rng(2), |times| at(times, &own)).unwrap());
@@ -205,17 +192,5 @@ proptest! {
         order.iter().take(capacity.rows).for_each(|&row| chosen[row] = true);
         prop_assert_eq!(&capacity.chosen, &chosen);
         prop_assert_eq!(capacity.rows, (share * truth.len() as f64) as usize);
-    }
-
-    #[test]
-    fn calibration_errors_agree(rows in proptest::collection::vec((any::<bool>(), 0.0..=1.0f64), 1..80)) {
-        let (truth, p): (Vec<bool>, Vec<f64>) = rows.into_iter().unzip();
-        let all = Predictions::new(truth, p).unwrap();
-        let error = all.calibration_error_of(10, |_| 3).unwrap();
-        prop_assert!((error - all.calibration(10).expected_error).abs() < 1e-12);
-        let parts = all.calibration_by_rows(7);
-        prop_assert_eq!(parts.bins.iter().map(|bin| bin.rows).sum::<usize>(), all.rows());
-        prop_assert!(parts.bins.windows(2).all(|pair| pair[0].high < pair[1].low));
-        prop_assert!(all.calibration_error_of(10, |_| 0).is_none());
     }
 }

@@ -46,23 +46,6 @@ impl ClassPredictions {
         interval(self.roc_auc()?, self.resampled_roc_auc(&seeds).into_iter().flatten().collect())
     }
 
-    /// The interval of this model's ROC AUC minus that of `other` on the same rows; `None` when the
-    /// rows or their classes differ.
-    pub fn roc_auc_difference_interval(
-        &self,
-        other: &ClassPredictions,
-        resamples: usize,
-        rng: &mut impl Rng,
-    ) -> Option<Interval> {
-        if self.classes != other.classes {
-            return None;
-        }
-        let seeds = seeds(resamples, rng);
-        let own = self.resampled_roc_auc(&seeds);
-        let differences = own.into_iter().zip(other.resampled_roc_auc(&seeds)).filter_map(|(a, b)| Some(a? - b?));
-        interval(self.roc_auc()? - other.roc_auc()?, differences.collect())
-    }
-
     /// By seed: the mean over the classes that have a ROC AUC on all rows. The same seed draws the
     /// same rows for each class, so that classes can be handled one after the other, each in little
     /// memory.

@@ -29,11 +29,12 @@ fn scale(scores: ndarray::ArrayView1<'_, f64>, of_log_odds: bool) -> Vec<f64> {
 }
 
 impl Calibration {
-    /// Learns from the scores of rows that the model did not see (rows × scores).
+    /// Learns from the scores of rows that the model did not see (rows × scores), which count as their weights say.
     pub fn learn(
         wanted: Calibrate,
         scores: ArrayView2<'_, f64>,
         target: &Target,
+        weights: Option<&[f64]>,
         of_log_odds: bool,
     ) -> Result<Option<Calibration>, Failure> {
         let method = match wanted {
@@ -45,7 +46,7 @@ impl Calibration {
         let first = if scores.ncols() == 1 { 1 } else { 0 };
         let of_class = |(column, scores): (usize, ndarray::ArrayView1<'_, f64>)| {
             let positive: Vec<bool> = classes.iter().map(|class| *class as usize == column + first).collect();
-            calibrate::fit(method, &scale(scores, of_log_odds), &positive, None)
+            calibrate::fit(method, &scale(scores, of_log_odds), &positive, weights)
                 .map_err(|error| Failure::data(format!("failed to {error}")))
         };
         let of = scores.columns().into_iter().enumerate().map(of_class).collect::<Result<_, _>>()?;

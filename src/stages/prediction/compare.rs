@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use self::candidate::{Candidate, Contender, Contends};
 use super::design::PORT;
-use super::judge::contest::{interval, more_is_better};
+use super::judge::contest::{interval, sign};
 use super::judge::{default_measure, measures_of};
 use super::material::{Material, horizon_days};
 use super::options::Validate;
 use super::output;
+use super::run::unknown_measure;
 use super::task::Task;
 use crate::format;
 use crate::metrics::evaluation::{Chart, Fact};
@@ -163,11 +164,13 @@ impl Stage for Compare {
             }
         }
         let features = inputs.one(PORT)?;
+        let is_probability =
+            self.candidates.first().and_then(|one| self.built(one).ok()).is_some_and(|one| one.is_probability());
         if let Some(task) = self.task(features)
-            && let Some(name) = self.by.as_ref().filter(|name| !measures_of(task).contains(&name.as_str()))
+            && let Some(name) = &self.by
+            && !measures_of(task, is_probability).contains(&name.as_str())
         {
-            let message = format!("`{name}` is no measure of such a target: {}", measures_of(task).join(", "));
-            problems.push(Problem::new(Code::BadValue, message).at(["with", "by"]));
+            problems.push(unknown_measure(name, task, is_probability).at(["with", "by"]));
         }
         match first {
             Some(mut schemas) if problems.is_empty() => {
@@ -293,7 +296,7 @@ impl Compare {
         let measure = self.by.clone().unwrap_or_else(|| default.to_owned());
         let standings = standings(&measure, &contenders, context)?;
         let (champion, why, since) = self.decide(&measure, &contenders, &standings, before.as_ref(), context);
-        let rows = material.scored(Some(&self.target), context.run_date)?;
+        let rows = material.scored(&self.target, context.run_date)?;
         let rows = if self.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
         let name = self.candidates.get(champion).map(|one| one.id.clone()).unwrap_or_default();
         let mut contender = contenders.swap_remove(champion);
@@ -347,7 +350,11 @@ impl Compare {
                     format!("the best by {measure}; `{}`, champion before, is no candidate any more", before.champion);
                 return (best, why, context.run_date);
             }
-            return (best, format!("the best by {measure}, and none was served before"), context.run_date);
+            return (
+                best,
+                format!("the best by {measure}; no champion of an earlier night is known"),
+                context.run_date,
+            );
         };
         if champion == best {
             return (best, format!("the best by {measure}, champion since {}", before.since), before.since);
@@ -357,7 +364,7 @@ impl Compare {
         };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
         let lead = interval(measure, &own.truth, &own.expected, Some(&other.expected), &mut rng);
-        let sign = if more_is_better(measure) { 1.0 } else { -1.0 };
+        let sign = sign(measure);
         let name = self.candidates.get(best).map(|one| one.id.as_str()).unwrap_or_default();
         match lead {
             Some(lead) => {
@@ -418,7 +425,7 @@ fn standings(measure: &str, contenders: &[Contender], context: &StageContext) ->
         let own = own.ok_or_else(|| Failure::data(format!("`{measure}` does not exist on the rows that judge")))?;
         found.push(Standing { place, found: own, behind: None });
     }
-    let sign = if more_is_better(measure) { 1.0 } else { -1.0 };
+    let sign = sign(measure);
     found.sort_by(|a, b| (sign * b.found.estimate).total_cmp(&(sign * a.found.estimate)).then(a.place.cmp(&b.place)));
     let Some(best) = found.first().and_then(|best| contenders.get(best.place)) else { return Ok(found) };
     for standing in found.iter_mut().skip(1) {

@@ -2,7 +2,7 @@
 //! the run date, so that the labels of the first four are known.
 
 use chrono::{Days, NaiveDate};
-use polars::prelude::{DataType, IntoLazy, df};
+use polars::prelude::{DataType, IntoLazy, NamedFrom, Series, df, lit};
 
 use super::design::PORT;
 use crate::metrics::evaluation::{Evaluation, Measure};
@@ -45,7 +45,7 @@ pub fn schema() -> TableSchema {
 
 /// The table, in an order that is not that of the key; the two say what the labels are where they are known.
 pub fn table(buys: impl Fn(i64, i64) -> bool, spend: impl Fn(i64, i64) -> f64) -> Table {
-    let keys: Vec<(i64, i64)> = (0..5).flat_map(|s| (1..=80).rev().map(move |e| (e, s))).collect();
+    let keys = keys();
     let rows: Vec<_> = keys.iter().map(|(e, s)| customer(*e, *s)).collect();
     let frame = df!(
         "id" => keys.iter().map(|(e, _)| *e).collect::<Vec<_>>(),
@@ -57,6 +57,33 @@ pub fn table(buys: impl Fn(i64, i64) -> bool, spend: impl Fn(i64, i64) -> f64) -
         "spend_next" => keys.iter().map(|(e, s)| (*s < 4).then(|| spend(*e, *s))).collect::<Vec<_>>()
     );
     Table { frame: frame.unwrap().lazy(), schema: schema(), watermark: None }
+}
+
+/// Entities and snapshots, as the rows of the table stand.
+fn keys() -> Vec<(i64, i64)> {
+    (0..5).flat_map(|s| (1..=80).rev().map(move |e| (e, s))).collect()
+}
+
+/// The table with a label `band` of three classes by what customers are.
+pub fn bands(mut table: Table) -> Table {
+    let band = |amount: i64| match amount {
+        ..30 => "low",
+        30..60 => "middle",
+        _ => "top",
+    };
+    let values: Vec<Option<&str>> = keys().iter().map(|(e, s)| (*s < 4).then(|| band(customer(*e, *s).3))).collect();
+    table.frame = table.frame.with_column(lit(Series::new("band".into(), values)));
+    let role = Role::Label { horizon_days: 90 };
+    table.schema.columns.push(Column { role, ..Column::new("band", DataType::String) });
+    table
+}
+
+/// The table with a column `counts` of what each row weighs.
+pub fn counting(mut table: Table, of: impl Fn(i64, i64) -> f64) -> Table {
+    let values: Vec<f64> = keys().iter().map(|(e, s)| of(*e, *s)).collect();
+    table.frame = table.frame.with_column(lit(Series::new("counts".into(), values)));
+    table.schema.columns.push(Column::new("counts", DataType::Float64));
+    table
 }
 
 pub fn context() -> StageContext {

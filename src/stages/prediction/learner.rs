@@ -45,6 +45,11 @@ pub trait Predictor: StageConfig + Serialize + HasOptions + Clone {
         vec![]
     }
 
+    /// Parameters of its own that such a target does not go with, placed under `with`.
+    fn idle(&self, _task: Task) -> Vec<Problem> {
+        vec![]
+    }
+
     /// Whether its scores are probabilities, before `calibrate`.
     fn gives_probabilities(&self) -> bool {
         true
@@ -148,7 +153,7 @@ fn plain<P: Predictor>(
             // Duan 1983: the mean of exp(error) makes of the median the mean.
             let found = P::scores(&learned, x.view())?;
             let errors = values.iter().zip(found.column(0)).map(|(value, found)| (value - found).exp());
-            Some(errors.sum::<f64>() / values.len().max(1) as f64)
+            Some(mean(errors, weights.as_deref()))
         }
         _ => None,
     };
@@ -156,35 +161,52 @@ fn plain<P: Predictor>(
     Ok(Trained { subject, design, means, learned, calibration: None, threshold: None, smearing, tuned: vec![] })
 }
 
-/// Fits on rows whose target is known, calibrates, and chooses the threshold.
+/// A model, and scores of its training rows by models that were not fitted on them.
+pub type Calibrated<L> = (Trained<L>, Option<Array2<f64>>);
+
+/// Fits on rows whose target is known and calibrates; gives also what is expected of these rows by models that were not
+/// fitted on them, where that was needed.
+pub fn calibrated<P: Predictor>(
+    stage: &P,
+    subject: &Subject,
+    rows: &DataFrame,
+    context: &StageContext,
+) -> Result<Calibrated<P::Learned>, Failure> {
+    let mut trained = plain(stage, subject, rows, CLASS_ROWS_MIN, context)?;
+    let method = stage.options().calibrate;
+    if subject.task == Task::Number || method == Calibrate::None {
+        return Ok((trained, None));
+    }
+    let unseen = cross_fit(stage, subject, rows, context)?;
+    let target = subject.target_of(rows)?;
+    // Not those of classes, which `class_weight` changes and calibration mends.
+    let weights = stage.options().weight.map(|name| own_weights(rows, name)).transpose()?;
+    let of_log_odds = stage.gives_probabilities();
+    trained.calibration = Calibration::learn(method, unseen.view(), &target, weights.as_deref(), of_log_odds)?;
+    let expected = match &trained.calibration {
+        Some(calibration) => calibration.apply(unseen.view()),
+        None => unseen,
+    };
+    Ok((trained, Some(expected)))
+}
+
+/// As [`calibrated`], with the threshold of decisions.
 pub fn train<P: Predictor>(
     stage: &P,
     subject: &Subject,
     rows: &DataFrame,
     context: &StageContext,
 ) -> Result<Trained<P::Learned>, Failure> {
-    let options = stage.options();
-    let mut trained = plain(stage, subject, rows, CLASS_ROWS_MIN, context)?;
-    if subject.task == Task::Number {
-        return Ok(trained);
-    }
-    let is_chosen = subject.task == Task::Binary && !matches!(options.threshold, Threshold::At(_));
-    if options.calibrate != Calibrate::None || is_chosen {
-        let unseen = cross_fit(stage, subject, rows, context)?;
-        let target = subject.target_of(rows)?;
-        trained.calibration =
-            Calibration::learn(options.calibrate, unseen.view(), &target, stage.gives_probabilities())?;
-        if is_chosen {
-            let scores = match &trained.calibration {
-                Some(calibration) => calibration.apply(unseen.view()),
-                None => unseen,
-            };
-            trained.threshold = Some(threshold::choose(options.threshold, &scores.column(0).to_vec(), &target)?);
-        }
-    }
-    if let (Task::Binary, Threshold::At(at)) = (subject.task, options.threshold) {
-        let is_probability = stage.gives_probabilities() || trained.calibration.is_some();
-        trained.threshold = Some(if is_probability { at } else { 0.0 });
+    let (mut trained, unseen) = calibrated(stage, subject, rows, context)?;
+    if subject.task == Task::Binary {
+        trained.threshold = Some(match stage.options().threshold {
+            Threshold::At(at) if stage.gives_probabilities() || trained.calibration.is_some() => at,
+            Threshold::At(_) => 0.0,
+            chosen => {
+                let unseen = unseen.map_or_else(|| cross_fit(stage, subject, rows, context), Ok)?;
+                threshold::choose(chosen, &unseen.column(0).to_vec(), &subject.target_of(rows)?)?
+            }
+        });
     }
     Ok(trained)
 }
@@ -241,6 +263,13 @@ impl<L> Trained<L> {
             None => scores,
         })
     }
+}
+
+/// The mean of values that count as often as their weights say.
+fn mean(values: impl Iterator<Item = f64>, weights: Option<&[f64]>) -> f64 {
+    let weights = weights.into_iter().flatten().copied().chain(std::iter::repeat(1.0));
+    let (sum, total) = values.zip(weights).fold((0.0, 0.0), |(sum, total), (v, w)| (sum + w * v, total + w));
+    sum / total
 }
 
 /// ln(1 + y) of numbers at or above zero.

@@ -109,6 +109,12 @@ impl Predictor for Logistic {
         problems
     }
 
+    fn idle(&self, task: Task) -> Vec<Problem> {
+        let is_wrong = self.engine == Engine::Linfa && task == Task::Classes;
+        let problem = Problem::new(Code::BadValue, "the linfa engine takes targets that are true or false only");
+        is_wrong.then(|| problem.help("use `engine: native`").at(["with", "engine"])).into_iter().collect()
+    }
+
     fn name(&self, task: Task) -> String {
         match task {
             Task::Classes => "multinomial logistic regression".to_owned(),
@@ -119,7 +125,7 @@ impl Predictor for Logistic {
     fn fit(&self, lesson: &Lesson<'_>, context: &StageContext) -> Result<Learned, Failure> {
         if self.engine == Engine::Linfa {
             let Target::Binary(truth) = lesson.target else {
-                return Err(Failure::data("the linfa engine tells two classes apart only; use `engine: native`"));
+                return Err(Failure::bug("the linfa engine takes targets that are true or false only"));
             };
             let params = logistic::Params {
                 l2: self.penalty.l2,

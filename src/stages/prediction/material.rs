@@ -81,18 +81,13 @@ impl Material {
     }
 
     /// The rows that are scored: those of the run date's snapshot, or, of another table, those without a target.
-    pub fn scored(&self, target: Option<&str>, run_date: NaiveDate) -> Result<DataFrame, Failure> {
-        match (&self.days, target) {
-            (Some(days), _) => {
-                let wanted = days_of(run_date);
-                self.rows(days.iter().map(|days| *days == Some(wanted)))
-            }
-            (None, Some(target)) => {
-                let unknown = self.frame.column(target)?.is_null();
-                self.rows(unknown.iter().map(|unknown| unknown == Some(true)))
-            }
-            (None, None) => Ok(self.frame.clone()),
+    pub fn scored(&self, target: &str, run_date: NaiveDate) -> Result<DataFrame, Failure> {
+        if let Some(days) = &self.days {
+            let wanted = days_of(run_date);
+            return self.rows(days.iter().map(|days| *days == Some(wanted)));
         }
+        let unknown = self.frame.column(target)?.is_null();
+        self.rows(unknown.iter().map(|unknown| unknown == Some(true)))
     }
 
     /// All rows whose target is known, of these moments where there are any.

@@ -82,7 +82,8 @@ macro_rules! predictor {
             /// themselves on the training rows: they mostly know the outcome.
             #[serde(default)]
             allow_leaks: Vec<String>,
-            /// The column that says what a training row weighs, a number at or above zero.
+            /// The column that says how often a training row counts in the fit and in calibration, a number at or above zero.
+            /// Thresholds and measures count each row once.
             #[serde(default)]
             weight: Option<String>,
             /// How features become the columns that are learned from.
@@ -410,6 +411,10 @@ impl Tune {
         }
         if self.grid.is_empty() {
             problems.push(bad("the grid is empty".to_owned()));
+        }
+        if !(2..=20).contains(&self.folds) {
+            let message = format!("expected 2 to 20 folds, found {}", self.folds);
+            problems.push(Problem::new(Code::BadValue, message).at(["with", "tune", "folds"]));
         }
         problems
     }

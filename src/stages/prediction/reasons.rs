@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::design::Design;
 use super::learner::{Predictor, Trained};
 use super::task::Task;
+use crate::metrics::classification::Ranking;
 use crate::stages::contract::{Failure, StageContext};
 
 /// Reasons that are given for a row.
@@ -179,17 +180,7 @@ fn outcomes(target: &super::task::Target) -> Vec<Vec<f64>> {
 
 /// The ROC AUC of a value, whichever way it points.
 fn auc(values: &[f64], truth: &[bool]) -> f64 {
-    let mut order: Vec<(f64, bool)> = values.iter().copied().zip(truth.iter().copied()).collect();
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut area, mut negatives, mut positives) = (0.0, 0.0, 0.0);
-    for level in order.chunk_by(|a, b| a.0 == b.0) {
-        let own = level.iter().filter(|(_, truth)| *truth).count() as f64;
-        let other = level.len() as f64 - own;
-        area += own * (negatives + other / 2.0);
-        negatives += other;
-        positives += own;
-    }
-    let auc = if negatives * positives > 0.0 { area / (negatives * positives) } else { 0.5 };
+    let auc = Ranking::new(truth, values).ok().and_then(|ranking| ranking.roc_auc()).unwrap_or(0.5);
     auc.max(1.0 - auc)
 }
 

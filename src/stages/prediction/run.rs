@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use polars::prelude::{DataFrame, LazyFrame};
 
 use super::design::{self, PORT};
+use super::judge::contest::sign;
 use super::judge::{self, Judged, default_measure, measure_of, measures_of};
 use super::learner::{Predictor, Subject, Trained, train};
 use super::material::{Folds, Material, horizon_days};
@@ -71,15 +72,14 @@ impl<P: Predictor> Stage for P {
         }
         if let Some(task) = task {
             problems.extend(idle(&options, task));
+            problems.extend(self.idle(task));
+            problems.extend(options.tune.map(|tune| tune::idle(self, tune, task)).unwrap_or_default());
         }
         if let (Some(tune), Some(task)) = (options.tune, task)
             && tune::deciding(tune, task, is_probability(self)).is_none()
         {
-            let known = measures_of(task);
             let name = tune.by.clone().unwrap_or_default();
-            let message = format!("`{name}` is no measure of such a target: {}", known.join(", "));
-            let problem = Problem::new(Code::BadValue, message).nearest(&name, known.iter().copied());
-            problems.push(problem.at(["with", "tune", "by"]));
+            problems.push(unknown_measure(&name, task, is_probability(self)).at(["with", "tune", "by"]));
         }
         let entity = match design::entity(features, &output::NAMES) {
             Ok(entity) if problems.is_empty() => entity,
@@ -203,6 +203,17 @@ fn idle(options: &Options<'_>, task: Task) -> Vec<Problem> {
     problems
 }
 
+/// That a measure does not exist.
+pub fn unknown_measure(name: &str, task: Task, is_probability: bool) -> Problem {
+    let known = measures_of(task, is_probability);
+    let message = if measures_of(task, true).contains(&name) {
+        format!("`{name}` is a measure of probabilities, which there are none without `calibrate`")
+    } else {
+        format!("`{name}` is no measure of such a target: {}", known.join(", "))
+    };
+    Problem::new(Code::BadValue, message).nearest(name, known.iter().copied())
+}
+
 /// All columns that a run reads.
 pub fn columns_read(options: &Options<'_>, features: &[String]) -> Vec<String> {
     let mut names: Vec<String> = features.to_vec();
@@ -248,7 +259,7 @@ fn fit_and_apply<P: Predictor>(stage: &P, table: Table, context: &StageContext) 
     let subject = subject(stage, &schema, Some(&folds.refit))?;
     let judgement = judge(stage, &subject, &folds, context)?;
     context.cancel.check()?;
-    let rows = material.scored(Some(options.target), context.run_date)?;
+    let rows = material.scored(options.target, context.run_date)?;
     let rows = if options.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
     let Served { trained, picture, stage: served } = serve(stage, &subject, judgement.tuned, &folds.refit, context)?;
     let mut evaluation = judgement.evaluation;
@@ -379,7 +390,8 @@ fn important<P: Predictor>(
     let subject = &trained.subject;
     let truth = subject.target_of(&held)?;
     let x = trained.design.matrix(&held)?;
-    let found = reasons::importance::<P>(trained, x.view(), |expected| measure_of(measure, &truth, expected), context)?;
+    let worth = |expected: &_| measure_of(measure, &truth, expected).map(|found| sign(measure) * found);
+    let found = reasons::importance::<P>(trained, x.view(), worth, context)?;
     if subject.task == Task::Binary
         && let Some((name, lost)) = found.first().filter(|(_, lost)| *lost >= COSTLY)
     {
@@ -441,16 +453,12 @@ pub fn tables_of<P: Predictor>(
     table: Table,
     context: &StageContext,
 ) -> Result<Vec<LazyFrame>, Failure> {
-    let target = stage.options().target.to_owned();
-    let has_target = table.schema.column(&target).is_some();
+    let target = stage.options().target;
     let fields = trained.design.fields();
     let needed = fields.iter().map(|field| field.name.as_str());
     let mut present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
-    if has_target {
-        present.push(&target);
-    }
-    let rows = Material::read(table, &present, context.run_date)?
-        .scored(has_target.then_some(target.as_str()), context.run_date)?;
+    present.push(target);
+    let rows = Material::read(table, &present, context.run_date)?.scored(target, context.run_date)?;
     output::tables::<P>(trained, &rows, version, is_probability(stage), P::TELLS_CLASSES, context)
 }
 

@@ -53,48 +53,79 @@ predictor! {
         #[serde(default = "options::default_c")]
         #[schemars(range(min = 0.000_000_001))]
         c: f64,
-        /// How far a kernel reaches: a number above zero, `scale` for 1 / (columns · variance), or `auto` for 1 / columns.
+        /// How far a kernel other than `linear` reaches: a number above zero, `scale` for 1 / (columns · variance), which
+        /// it is unless given, or `auto` for 1 / columns.
         #[serde(default)]
-        gamma: Gamma,
-        /// With `kernel: polynomial`.
-        #[serde(default = "options::default_degree")]
+        gamma: Option<Gamma>,
+        /// Of `kernel: polynomial`; 3 unless given.
+        #[serde(default)]
         #[schemars(range(min = 1, max = 20))]
-        degree: u32,
-        /// With `kernel: polynomial` and `sigmoid`.
+        degree: Option<u32>,
+        /// Of `kernel: polynomial` and `sigmoid`; 0 unless given.
         #[serde(default)]
-        coef0: f64,
-        /// Of numbers: errors up to this, in deviations of the target, cost nothing.
-        #[serde(default = "options::default_epsilon")]
+        coef0: Option<f64>,
+        /// Of a number: errors up to this, in deviations of the target, cost nothing; 0.1 unless given.
+        #[serde(default)]
         #[schemars(range(min = 0))]
-        epsilon: f64,
-        /// How several classes are told apart.
+        epsilon: Option<f64>,
+        /// How several classes are told apart; `one_against_one` unless given.
         #[serde(default)]
-        multi_class: MultiClass,
-        /// When the optimization of a kernel ends: scikit-learn's `tol`.
-        #[serde(default = "options::default_tolerance")]
+        multi_class: Option<MultiClass>,
+        /// When the optimization of an exact kernel ends: scikit-learn's `tol`; 0.001 unless given.
+        #[serde(default)]
         #[schemars(range(min = 0.000_000_001, max = 1))]
-        tolerance: f64,
-        /// The memory for rows of the kernel, in megabytes.
-        #[serde(default = "options::default_cache_megabytes")]
+        tolerance: Option<f64>,
+        /// The memory for rows of an exact kernel, in megabytes; 200 unless given.
+        #[serde(default)]
         #[schemars(range(min = 1, max = 1_000_000))]
-        cache_megabytes: u64,
-        /// Whether a kernel is approximated.
+        cache_megabytes: Option<u64>,
+        /// Whether a kernel other than `linear` is approximated.
         #[serde(default)]
         approximate: Approximate,
-        /// With `approximate: auto`: up to so many training rows a kernel is exact.
-        #[serde(default = "options::default_exact_rows_max")]
+        /// Of `approximate: auto`: up to so many training rows a kernel is exact; 20,000 unless given.
+        #[serde(default)]
         #[schemars(range(min = 1, max = 10_000_000))]
-        exact_rows_max: usize,
-        /// Of how many features an approximation is made.
-        #[serde(default = "options::default_approximation_features")]
+        exact_rows_max: Option<usize>,
+        /// Of how many features an approximation is made; 500 unless given.
+        #[serde(default)]
         #[schemars(range(min = 1, max = 4096))]
-        approximation_features: usize,
+        approximation_features: Option<usize>,
     }
 }
 
 impl StageConfig for Svm {
     const KIND: &'static str = "svm";
     const FAMILY: &'static str = "prediction";
+}
+
+impl Svm {
+    fn degree(&self) -> u32 {
+        self.degree.unwrap_or(3)
+    }
+
+    fn coef0(&self) -> f64 {
+        self.coef0.unwrap_or(0.0)
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.epsilon.unwrap_or(0.1)
+    }
+
+    fn tolerance(&self) -> f64 {
+        self.tolerance.unwrap_or(0.001)
+    }
+
+    fn cache_bytes(&self) -> usize {
+        usize::try_from(self.cache_megabytes.unwrap_or(200).saturating_mul(1_000_000)).unwrap_or(usize::MAX)
+    }
+
+    fn exact_rows_max(&self) -> usize {
+        self.exact_rows_max.unwrap_or(20_000)
+    }
+
+    fn approximation_features(&self) -> usize {
+        self.approximation_features.unwrap_or(500)
+    }
 }
 
 /// What is learned.
@@ -143,14 +174,18 @@ impl Predictor for Svm {
     }
 
     fn own_problems(&self) -> Vec<Problem> {
-        let mut problems = self.gamma.problems();
+        let mut problems = self.gamma.unwrap_or_default().problems();
         let mut bad = |wrong: bool, message: &str, option: &'static str| {
             problems.extend(wrong.then(|| Problem::new(Code::BadValue, message).at(["with", option])));
         };
         bad(!(self.c > 0.0 && self.c.is_finite()), "c is a number above zero", "c");
-        bad(!(self.epsilon >= 0.0 && self.epsilon.is_finite()), "epsilon is a number at or above zero", "epsilon");
-        bad(!self.coef0.is_finite(), "coef0 is a number", "coef0");
-        bad(!(self.tolerance > 0.0 && self.tolerance.is_finite()), "the tolerance is a number above zero", "tolerance");
+        bad(!(self.epsilon() >= 0.0 && self.epsilon().is_finite()), "epsilon is a number at or above zero", "epsilon");
+        bad(!self.coef0().is_finite(), "coef0 is a number", "coef0");
+        bad(!(1..=20).contains(&self.degree()), "the degree is a number from 1 to 20", "degree");
+        let tolerance = self.tolerance();
+        bad(!(tolerance > 0.0 && tolerance <= 1.0), "the tolerance is a number above zero, at most 1", "tolerance");
+        let features = self.approximation_features();
+        bad(!(1..=4096).contains(&features), "an approximation has 1 to 4096 features", "approximation_features");
         let is_linear = self.kernel == KernelName::Linear;
         let is_approximated = matches!(self.approximate, Approximate::Nystroem | Approximate::Fourier);
         bad(is_linear && is_approximated, "the linear kernel is exact at any number of rows", "approximate");
@@ -162,6 +197,38 @@ impl Predictor for Svm {
             "scores are no probabilities without `calibrate`; decisions are made from a score of 0 on",
             "threshold",
         );
+        let mut idle = |is_given: bool, is_used: bool, option: &'static str, of: &str| {
+            bad(is_given && !is_used, &format!("`{option}` goes with {of}, and has no effect here"), option);
+        };
+        let is_polynomial = self.kernel == KernelName::Polynomial;
+        let has_offset = is_polynomial || self.kernel == KernelName::Sigmoid;
+        let may_be_exact = !is_linear && !is_approximated;
+        let may_be_approximated = !is_linear && self.approximate != Approximate::None;
+        let is_auto = !is_linear && self.approximate == Approximate::Auto;
+        idle(self.gamma.is_some(), !is_linear, "gamma", "other kernels than `linear`");
+        idle(self.degree.is_some(), is_polynomial, "degree", "`kernel: polynomial`");
+        idle(self.coef0.is_some(), has_offset, "coef0", "`kernel: polynomial` and `sigmoid`");
+        idle(self.tolerance.is_some(), may_be_exact, "tolerance", "exact kernels other than `linear`");
+        idle(self.cache_megabytes.is_some(), may_be_exact, "cache_megabytes", "exact kernels other than `linear`");
+        idle(
+            self.exact_rows_max.is_some(),
+            is_auto,
+            "exact_rows_max",
+            "`approximate: auto` with other kernels than `linear`",
+        );
+        let of = "approximated kernels";
+        idle(self.approximation_features.is_some(), may_be_approximated, "approximation_features", of);
+        problems
+    }
+
+    fn idle(&self, task: Task) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut told = |is_idle: bool, message: &str, option: &'static str| {
+            problems.extend(is_idle.then(|| Problem::new(Code::BadValue, message).at(["with", option])));
+        };
+        told(self.epsilon.is_some() && task != Task::Number, "`epsilon` is for numbers, not for classes", "epsilon");
+        let is_of_classes = "`multi_class` is for targets of several classes";
+        told(self.multi_class.is_some() && task != Task::Classes, is_of_classes, "multi_class");
         problems
     }
 
@@ -175,7 +242,7 @@ impl Predictor for Svm {
     }
 
     fn fit(&self, lesson: &Lesson<'_>, context: &StageContext) -> Result<Learned, Failure> {
-        let trainer = Trainer::new(self, lesson.x, lesson.weights, context)?;
+        let trainer = Trainer::new(self, lesson, context)?;
         let x = trainer.x();
         let (mut center, mut scale) = (0.0, 1.0);
         let machines = match lesson.target {
@@ -186,13 +253,13 @@ impl Predictor for Svm {
                     values.iter().map(|value| (value - center).powi(2)).sum::<f64>() / values.len().max(1) as f64;
                 scale = if spread > 0.0 { spread.sqrt() } else { 1.0 };
                 let scaled: Vec<f64> = values.iter().map(|value| (value - center) / scale).collect();
-                Machines::One(trainer.regress(&scaled, self.epsilon)?)
+                Machines::One(trainer.regress(&scaled, self.epsilon())?)
             }
             Target::Classes { of, .. } => {
                 let train = |x: ArrayView2<'_, f64>, positive: &[bool], rows: &[usize]| {
                     trainer.classify(x, positive, Some(rows))
                 };
-                match self.multi_class {
+                match self.multi_class.unwrap_or_default() {
                     MultiClass::OneAgainstOne => Machines::OneAgainstOne(many::one_against_one(x, of, train)?),
                     MultiClass::OneAgainstRest => Machines::OneAgainstRest(many::one_against_rest(x, of, train)?),
                 }
@@ -272,7 +339,7 @@ impl Predictor for Svm {
     }
 }
 
-/// The decisions of rows: of several classes one each, by votes and, among equal ones, by how clear they were.
+/// The decisions of rows: of several classes one each.
 fn decisions(learned: &Learned, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, Failure> {
     let data = |error: crate::algorithms::InputError| Failure::data(format!("failed to {error}"));
     match &learned.machines {
@@ -282,22 +349,6 @@ fn decisions(learned: &Learned, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, F
             Array2::from_shape_vec((x.nrows(), 1), found).map_err(|error| Failure::bug(error.to_string()))
         }
         Machines::OneAgainstRest(all) => all.decisions(x).map_err(data),
-        Machines::OneAgainstOne(all) => {
-            let found = all.decisions(x).map_err(data)?;
-            let count = all.classes.len();
-            let mut votes = Array2::zeros((x.nrows(), count));
-            let mut sums = Array2::<f64>::zeros((x.nrows(), count));
-            for (pair, (low, high)) in many::pairs(count).enumerate() {
-                for (row, decision) in found.column(pair).iter().enumerate() {
-                    // At or above zero it speaks for the lower class.
-                    let winner = if *decision >= 0.0 { low } else { high };
-                    votes[[row, winner]] += 1.0;
-                    sums[[row, low]] += decision;
-                    sums[[row, high]] -= decision;
-                }
-            }
-            // Never so much that a vote is outweighed.
-            Ok(votes + sums.mapv(|sum| sum / (3.0 * (sum.abs() + 1.0))))
-        }
+        Machines::OneAgainstOne(all) => all.scores(x).map_err(data),
     }
 }

@@ -136,6 +136,17 @@ impl Target {
         }
     }
 
+    /// The rows of each class.
+    pub fn class_rows(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.class_count()];
+        for class in self.class_of() {
+            if let Some(count) = counts.get_mut(class as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Refuses what nothing lasting can be learned from.
     pub fn check_enough(&self, target: &str, class_rows_min: usize) -> Result<(), Failure> {
         let rows = format::thousands(self.len() as u64);
@@ -149,8 +160,7 @@ impl Target {
             )),
             Target::Number(_) => Ok(()),
             _ => {
-                let mut counts = vec![0_usize; self.class_count()];
-                self.class_of().iter().filter_map(|class| counts.get_mut(*class as usize).map(|c| *c += 1)).count();
+                let counts = self.class_rows();
                 let few = counts.iter().enumerate().find(|(_, rows)| **rows < class_rows_min);
                 match (few, counts.len()) {
                     (_, 0 | 1) => Err(Failure::data(format!(

@@ -4,8 +4,9 @@ use ndarray::Axis;
 use polars::prelude::DataFrame;
 use serde_json::Value;
 
-use super::judge::{default_measure, measure_of, measures_of};
-use super::learner::{Predictor, Subject, train};
+use super::judge::contest::sign;
+use super::judge::{measure_of, measures_of};
+use super::learner::{Predictor, Subject, calibrated};
 use super::options::{Calibrate, Tune};
 use super::parts;
 use super::task::{Task, rows_at};
@@ -38,31 +39,39 @@ fn with<P: Predictor>(stage: &P, trial: &[(&str, &Value)]) -> Result<P, String> 
     serde_json::from_value(all).map_err(|error| format!("`{}`: {error}", words(trial)))
 }
 
-/// What is wrong with a grid, placed under `with.tune`.
+/// What is wrong with a grid whatever the target, placed under `with.tune`.
 pub fn problems<P: Predictor>(stage: &P, tune: &Tune) -> Vec<Problem> {
-    let place = || ["with", "tune", "grid"];
-    let before: Vec<String> = stage.own_problems().into_iter().map(|problem| problem.message).collect();
-    let mut problems: Vec<Problem> = Vec::new();
-    // Each combination, since values may go together with some others only; each mistake is told once.
-    let mut tell = |code: Code, message: String| {
-        if !before.contains(&message) && problems.iter().all(|told| told.message != message) {
-            problems.push(Problem::new(code, message).at(place()));
-        }
+    let of = |trial: &[(&str, &Value)]| match with(stage, trial) {
+        Err(message) => vec![Problem::new(Code::BadValue, message)],
+        Ok(other) => other.own_problems(),
     };
+    each_once(tune, &stage.own_problems(), of)
+}
+
+/// Parameters of a grid that such a target does not go with, placed under `with.tune`.
+pub fn idle<P: Predictor>(stage: &P, tune: &Tune, task: Task) -> Vec<Problem> {
+    each_once(tune, &stage.idle(task), |trial| with(stage, trial).map(|other| other.idle(task)).unwrap_or_default())
+}
+
+/// The problems of each combination, since values may go together with some others only; each mistake is told once, and
+/// not those that the stage has without the grid.
+fn each_once(tune: &Tune, before: &[Problem], of: impl Fn(&[(&str, &Value)]) -> Vec<Problem>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
     for trial in tune.trials().iter().take(super::options::TRIALS_MAX) {
-        match with(stage, trial) {
-            Err(message) => tell(Code::BadValue, message),
-            Ok(other) => other.own_problems().into_iter().for_each(|problem| tell(problem.code, problem.message)),
+        for problem in of(trial) {
+            if before.iter().chain(&problems).all(|told| told.message != problem.message) {
+                problems.push(Problem::new(problem.code, problem.message).at(["with", "tune", "grid"]));
+            }
         }
     }
     problems
 }
 
-/// The measure that decides; `None` where the task has none of that name.
+/// The measure that decides; `None` where there is none of that name.
 pub fn deciding(tune: &Tune, task: Task, is_probability: bool) -> Option<&'static str> {
-    let known = measures_of(task);
+    let known = measures_of(task, is_probability);
     match &tune.by {
-        None => Some(default_measure(task, is_probability)),
+        None => known.first().copied(),
         Some(name) => known.iter().copied().find(|known| known == name),
     }
 }
@@ -92,19 +101,19 @@ pub fn tune<P: Predictor>(
             context.cancel.check()?;
             let (held, known): (Vec<usize>, Vec<usize>) =
                 (0..folds.len()).partition(|row| folds.get(*row) == Some(&fold));
-            let trained = train(&other, subject, &rows_at(rows, &known)?, context)?;
+            let (trained, _) = calibrated(&other, subject, &rows_at(rows, &known)?, context)?;
             let held_rows = rows_at(rows, &held)?;
             let expected = trained.expected::<P>(&held_rows)?;
             debug_assert_eq!(expected.len_of(Axis(0)), held.len());
             found.extend(measure_of(measure, &target.at(&held), &expected));
         }
         let mean = found.iter().sum::<f64>() / found.len().max(1) as f64;
-        if !found.is_empty() && best.is_none_or(|(most, _)| mean > most) {
-            best = Some((mean, place));
+        let worth = sign(measure) * mean;
+        if !found.is_empty() && best.is_none_or(|(most, _)| worth > most) {
+            best = Some((worth, place));
         }
         let spread = found.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / found.len().max(1) as f64;
-        let sign = if matches!(measure, "rmse" | "mae" | "log_loss" | "brier") { -1.0 } else { 1.0 };
-        table.push((mean, vec![words(trial), format!("{:.4}", sign * mean), format!("{:.4}", spread.sqrt())]));
+        table.push((worth, vec![words(trial), format!("{mean:.4}"), format!("{:.4}", spread.sqrt())]));
     }
     let Some((_, place)) = best else {
         return Err(Failure::data(format!("the grid was tried and `{measure}` exists for none of its settings")));

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
-use super::recommender::{Recommender, Scene, Scored, affordable};
+use super::limits::affordable;
+use super::recommender::{Recommender, Scene, Scored};
 use super::weights::{Plain, Weighting};
 use super::{files, neighbors};
 use crate::algorithms::neighbors::{self as kernel, ItemNeighbors};

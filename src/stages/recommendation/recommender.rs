@@ -10,13 +10,13 @@ use super::beside::{self, AsOf, Beside};
 use super::history::History;
 use super::interactions::{Columns, Interactions};
 use super::judge::{self, Judged};
+use super::limits::within_memory;
 use super::lists::{self, Layout, Lists};
 use super::options::{Evaluate, HasOptions, Options, SERVING};
 use super::probability::{self, Chances};
 use super::serve;
 use super::trial::{self, Split, Trial};
 use crate::algorithms::wanted::Wanted;
-use crate::format;
 use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::metrics::profile::ColumnProfile;
 use crate::problem::{Code, Problem};
@@ -198,30 +198,6 @@ fn weight_problem(schema: &TableSchema, name: &str) -> Option<Problem> {
         }
     };
     Some(problem.at(["with", "weight"]))
-}
-
-/// What a row of the interactions takes: as it is read, as it is kept, and in the matrices that are learned from.
-const BYTES_A_ROW: u64 = 64;
-
-pub fn memory_bytes_min(inputs: &Inputs) -> Option<u64> {
-    inputs.sized(PORT).map(|(rows, _)| rows.saturating_mul(BYTES_A_ROW))
-}
-
-/// Refuses beforehand a fit that would take more than is left of the run's memory.
-fn within_memory<R: Recommender>(stage: &R, interactions: &Interactions, left: Option<u64>) -> Result<(), Failure> {
-    let (users, items, rows) = (interactions.users.len(), interactions.items.len(), interactions.len());
-    let needed = stage.fit_bytes(users, items, rows).saturating_add((rows as u64).saturating_mul(BYTES_A_ROW));
-    match left {
-        Some(left) if needed > left => Err(Failure::TooLarge(format!(
-            "{} and {} take {} with what is learned of them, more than the {} that are left of the memory limit: raise \
-             it, or let less be learned",
-            format::count(users as u64, "user", "users"),
-            format::count(items as u64, "item", "items"),
-            format::bytes(needed),
-            format::bytes(left)
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// All that a run works with.
@@ -444,18 +420,6 @@ fn dtypes(schema: &TableSchema, options: &Options<'_>) -> [String; 3] {
     [of(options.user), of(options.item), options.time.map(of).unwrap_or_default()]
 }
 
-/// Refuses beforehand what would take too long.
-pub fn affordable(cost: u64, cost_max: u64, what: &str, help: &str) -> Result<(), Failure> {
-    if cost <= cost_max {
-        return Ok(());
-    }
-    Err(Failure::TooLarge(format!(
-        "{what} takes {} multiplications, more than the {} allowed: {help}",
-        format::thousands(cost),
-        format::thousands(cost_max),
-    )))
-}
-
 /// The stage of a recommender's parameters. Two traits cannot both have a blanket `impl Stage`.
 macro_rules! recommender_stage {
     ($name:ident, requires: [$($port:expr),*], outputs: [$($output:literal),*]) => {
@@ -490,7 +454,7 @@ macro_rules! recommender_stage {
             }
 
             fn memory_bytes_min(&self, inputs: &$crate::stages::contract::Inputs) -> Option<u64> {
-                super::recommender::memory_bytes_min(inputs)
+                super::limits::memory_bytes_min(inputs)
             }
 
             fn run(

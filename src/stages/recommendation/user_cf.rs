@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
-use super::recommender::{Recommender, Scene, Scored, affordable};
+use super::limits::affordable;
+use super::recommender::{Recommender, Scene, Scored};
 use super::weights::{Weighting, apply};
 use crate::algorithms::neighbors::{self as kernel, Neighborhood, Postings};
 use crate::algorithms::sparse::Csr;

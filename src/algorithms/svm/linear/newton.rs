@@ -3,8 +3,7 @@
 use super::SvmError;
 use super::block::{Curvature, Part};
 use super::objective::Objective;
-use crate::algorithms::linalg::solve_positive_definite;
-use ndarray::{Array1, Array2};
+use crate::algorithms::linalg::newton_step;
 
 /// Share of the decrease promised by the slope that a step must achieve.
 const SUFFICIENT: f64 = 1e-4;
@@ -54,7 +53,7 @@ pub(super) fn minimize(
             return Err(SvmError::Stopped);
         }
         let step = match wanted {
-            Curvature::Triangle => newton_step(&here),
+            Curvature::Triangle => newton_step(&here.gradient, &here.curvature),
             Curvature::Diagonal => conjugate_step(objective, &here, &bends, (0.1 * left).sqrt().min(0.1)),
         };
         let Some(step) = step else { return Ok(end(parameters, left <= ROUNDED)) };
@@ -100,34 +99,6 @@ fn search(
             return Some((there, found));
         }
         length /= 2.0;
-    }
-    None
-}
-
-/// −H⁻¹ g. Where H is singular (no row errs, so that nothing holds the intercept) its diagonal is raised until it is
-/// not.
-fn newton_step(here: &Part) -> Option<Vec<f64>> {
-    let size = here.gradient.len();
-    let mut hessian = Array2::zeros((size, size));
-    let mut entries = here.curvature.iter();
-    for row in 0..size {
-        for (slot, &entry) in hessian.row_mut(row).iter_mut().take(row + 1).zip(&mut entries) {
-            *slot = entry;
-        }
-    }
-    let target = Array1::from_iter(here.gradient.iter().map(|g| -g));
-    let diagonal = hessian.diag().to_owned();
-    let floor = diagonal.iter().fold(0.0_f64, |a, &b| a.max(b)) * f64::EPSILON;
-    let mut raise = 0.0;
-    for _ in 0..20 {
-        let raised = diagonal.mapv(|entry| entry + raise * entry.max(floor));
-        hessian.diag_mut().assign(&raised);
-        if let Some(step) = solve_positive_definite(&hessian, &target)
-            && step.iter().all(|s| s.is_finite())
-        {
-            return Some(step.to_vec());
-        }
-        raise = if raise == 0.0 { 1e-12 } else { raise * 10.0 };
     }
     None
 }

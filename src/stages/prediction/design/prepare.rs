@@ -20,7 +20,7 @@ pub struct Prepare {
     pub level_rows_min: usize,
     /// Numbers that enter as their logarithm: sign(x) · ln(1 + |x|).
     pub log: Vec<String>,
-    /// Numbers that enter as the share of training rows that have less, from 0 to 1.
+    /// Numbers that enter as the share of training rows that have less, and half of those that have the same, from 0 to 1.
     pub quantile: Vec<String>,
     /// Dates and times of which age (days before the row's moment), month (1 to 12) and weekday (1 is Monday) enter.
     pub dates: Vec<String>,

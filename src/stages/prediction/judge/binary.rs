@@ -18,45 +18,14 @@ const POINT_ROWS_MIN: usize = 10;
 
 pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -> Result<Evaluation, Failure> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
-    let data = |error: crate::metrics::MetricError| Failure::data(error.to_string());
     let scores = judged.expected.column(0).to_vec();
     let ranking = Ranking::new(truth, &scores).map_err(data)?;
     let share = ranking.positives() as f64 / ranking.rows().max(1) as f64;
-    let prior = judged.prior.first().copied().unwrap_or(share);
-    let threshold = judged.threshold.unwrap_or(0.5);
-    let mut measures: Vec<Measure> = Vec::new();
-    // Of the order, and of the decisions: each fold has a threshold of its own.
-    let decisions: Vec<f64> = judged.decided.iter().map(|decided| f64::from(u8::from(*decided))).collect();
-    let decided = Ranking::new(truth, &decisions).map_err(data)?;
-    let (of_order, of_decisions) = BinaryMeasure::ALL.split_at(3);
-    let mut found = ranking.intervals(of_order, threshold, RESAMPLES, &mut rng);
-    found.extend(decided.intervals(of_decisions, 0.5, RESAMPLES, &mut rng));
-    context.cancel.check()?;
     let probabilities = judged.is_probability.then(|| Predictions::new(truth.to_vec(), scores.clone())).transpose();
     let probabilities = probabilities.map_err(data)?;
-    let of = |measure: BinaryMeasure| {
-        BinaryMeasure::ALL.iter().position(|own| *own == measure).and_then(|place| found.get(place).copied().flatten())
-    };
-    measures.extend(against("roc_auc", Better::Higher, of(BinaryMeasure::RocAuc), Some(0.5)));
-    let mut calibration = None;
-    if let Some(model) = &probabilities {
-        let flat = Predictions::new(truth.to_vec(), vec![prior.clamp(0.0, 1.0); truth.len()]).map_err(data)?;
-        for (name, model, flat) in
-            [("log_loss", model.log_losses(), flat.log_losses()), ("brier", model.brier_losses(), flat.brier_losses())]
-        {
-            measures.extend(compared(name, &model, &flat, &mut rng));
-        }
-        calibration = Some(model.calibration(TENTHS));
-    }
-    measures.extend(against("average_precision", Better::Higher, of(BinaryMeasure::AveragePrecision), Some(share)));
-    let first = TopDecile::new(truth, &scores);
-    let lift = intervals::bootstrap(truth.len(), RESAMPLES, &mut rng, |times| first.lift(times));
-    measures.extend(against("lift@10%", Better::Higher, lift, Some(1.0)));
-    measures.extend(against("ks", Better::Higher, of(BinaryMeasure::Ks), Some(0.0)));
-    measures.extend(calibration.as_ref().map(|found| point("ece", Better::Lower, found.expected_error, None)));
-    for measure in BinaryMeasure::ALL.into_iter().skip(3) {
-        measures.extend(against(measure.name(), Better::Higher, of(measure), None));
-    }
+    let calibration = probabilities.as_ref().map(|model| model.calibration(TENTHS));
+    let expected_error = calibration.as_ref().map(|found| found.expected_error);
+    let measures = measures(judged, truth, &ranking, probabilities.as_ref(), expected_error, &mut rng, context)?;
     let best = single::best(judged, truth)?;
     let advantage = best.as_ref().and_then(|best| best.advantage(&ranking, &mut rng));
     let headline = measures.first().map(|first| first.name.clone()).unwrap_or_default();
@@ -80,7 +49,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
     let decisions = Confusion::of(truth.iter().copied().zip(judged.decided.iter().copied()));
     let mut charts = curves(&ranking, best.as_ref(), share);
     charts.extend(probabilities.as_ref().and_then(|model| reliability(judged, truth, model)));
-    charts.push(confusion(judged.options.target, decisions, threshold));
+    charts.push(confusion(judged.options.target, decisions, judged.threshold.unwrap_or(0.5)));
     let mut evaluation = Evaluation {
         target: judged.options.target.to_owned(),
         model: judged.model.clone(),
@@ -103,10 +72,59 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
             .zip(roc_auc)
             .and_then(|((best, lead), model)| watch::single_feature(&best.name, best.roc_auc, model, lead.low)),
         roc_auc.and_then(watch::too_good),
-        calibration.and_then(|found| watch::miscalibrated(found.expected_error, mean, share)),
+        expected_error.and_then(|error| watch::miscalibrated(error, mean, share)),
     ];
     evaluation.watch = rules.into_iter().flatten().collect();
     Ok(evaluation)
+}
+
+fn data(error: crate::metrics::MetricError) -> Failure {
+    Failure::data(error.to_string())
+}
+
+/// All measures beside those of the share of positive training rows, the headline first.
+fn measures(
+    judged: &Judged<'_>,
+    truth: &[bool],
+    ranking: &Ranking,
+    probabilities: Option<&Predictions>,
+    calibration_error: Option<f64>,
+    rng: &mut Xoshiro256PlusPlus,
+    context: &StageContext,
+) -> Result<Vec<Measure>, Failure> {
+    let share = ranking.positives() as f64 / ranking.rows().max(1) as f64;
+    // Of the order, and of the decisions: each fold has a threshold of its own.
+    let decisions: Vec<f64> = judged.decided.iter().map(|decided| f64::from(u8::from(*decided))).collect();
+    let decided = Ranking::new(truth, &decisions).map_err(data)?;
+    let (of_order, of_decisions) = BinaryMeasure::ALL.split_at(3);
+    let mut found = ranking.intervals(of_order, f64::NAN, RESAMPLES, rng);
+    found.extend(decided.intervals(of_decisions, 0.5, RESAMPLES, rng));
+    context.cancel.check()?;
+    let of = |measure: BinaryMeasure| {
+        BinaryMeasure::ALL.iter().position(|own| *own == measure).and_then(|place| found.get(place).copied().flatten())
+    };
+    let mut measures: Vec<Measure> = Vec::new();
+    measures.extend(against("roc_auc", Better::Higher, of(BinaryMeasure::RocAuc), Some(0.5)));
+    if let Some(model) = probabilities {
+        let prior = judged.prior.first().copied().unwrap_or(share).clamp(0.0, 1.0);
+        let flat = Predictions::new(truth.to_vec(), vec![prior; truth.len()]).map_err(data)?;
+        for (name, model, flat) in
+            [("log_loss", model.log_losses(), flat.log_losses()), ("brier", model.brier_losses(), flat.brier_losses())]
+        {
+            measures.extend(compared(name, &model, &flat, rng));
+        }
+    }
+    measures.extend(against("average_precision", Better::Higher, of(BinaryMeasure::AveragePrecision), Some(share)));
+    let scores = judged.expected.column(0).to_vec();
+    let first = TopDecile::new(truth, &scores);
+    let lift = intervals::bootstrap(truth.len(), RESAMPLES, rng, |times| first.lift(times));
+    measures.extend(against("lift@10%", Better::Higher, lift, Some(1.0)));
+    measures.extend(against("ks", Better::Higher, of(BinaryMeasure::Ks), Some(0.0)));
+    measures.extend(calibration_error.map(|error| point("ece", Better::Lower, error, None)));
+    for measure in of_decisions {
+        measures.extend(against(measure.name(), Better::Higher, of(*measure), None));
+    }
+    Ok(measures)
 }
 
 /// Losses of rows beside those of the baseline.

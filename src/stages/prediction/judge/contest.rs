@@ -10,9 +10,9 @@ use crate::metrics::many_classes::{ClassMeasure, ClassPredictions};
 use crate::metrics::regression;
 use crate::stages::prediction::task::Target;
 
-/// Whether more of a measure is better.
-pub fn more_is_better(name: &str) -> bool {
-    !matches!(name, "log_loss" | "brier" | "rmse" | "mae")
+/// 1 for a measure of which more is better, −1 for one of which less is.
+pub fn sign(name: &str) -> f64 {
+    if matches!(name, "log_loss" | "brier" | "rmse" | "mae") { -1.0 } else { 1.0 }
 }
 
 /// The interval of a measure, or, with a second model, of how far the first is above it. In the units of the measure.

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use polars::prelude::DataFrame;
 
 use super::options::{Options, Threshold};
-use super::task::Target;
+use super::task::{Target, Task};
 use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Measure};
 use crate::metrics::intervals::Interval;
 use crate::stages::contract::{Failure, StageContext};
@@ -97,7 +97,7 @@ pub fn importance(found: &[(String, f64)], measure: &str) -> Option<Chart> {
     })
 }
 
-/// The measure that importance and grids go by, of expected values; more is better.
+/// A measure of expected values; whether more of it is better tells [`contest::sign`].
 pub fn measure_of(name: &str, truth: &Target, expected: &Array2<f64>) -> Option<f64> {
     use crate::metrics::classification::{Predictions, Ranking};
     use crate::metrics::many_classes::{ClassMeasure, ClassPredictions};
@@ -107,14 +107,14 @@ pub fn measure_of(name: &str, truth: &Target, expected: &Array2<f64>) -> Option<
         Target::Binary(truth) => match name {
             "roc_auc" => Ranking::new(truth, &first()).ok()?.roc_auc(),
             "average_precision" => Ranking::new(truth, &first()).ok()?.average_precision(),
-            "log_loss" => Some(-Predictions::new(truth.clone(), first()).ok()?.log_loss()),
-            "brier" => Some(-Predictions::new(truth.clone(), first()).ok()?.brier()),
+            "log_loss" => Some(Predictions::new(truth.clone(), first()).ok()?.log_loss()),
+            "brier" => Some(Predictions::new(truth.clone(), first()).ok()?.brier()),
             _ => None,
         },
         Target::Classes { of, .. } => {
             let predictions = ClassPredictions::new(of, as_probabilities(expected)).ok()?;
             match name {
-                "log_loss" => Some(-predictions.log_loss()),
+                "log_loss" => Some(predictions.log_loss()),
                 "accuracy" => predictions.confusion().measure(ClassMeasure::Accuracy),
                 "balanced_accuracy" => predictions.confusion().measure(ClassMeasure::BalancedAccuracy),
                 "macro_f1" => predictions.confusion().measure(ClassMeasure::MacroF1),
@@ -124,8 +124,8 @@ pub fn measure_of(name: &str, truth: &Target, expected: &Array2<f64>) -> Option<
         Target::Number(truth) => {
             let (predicted, once) = (first(), vec![1; truth.len()]);
             match name {
-                "rmse" => regression::rmse(truth, &predicted, &once).map(|found| -found),
-                "mae" => regression::mae(truth, &predicted, &once).map(|found| -found),
+                "rmse" => regression::rmse(truth, &predicted, &once),
+                "mae" => regression::mae(truth, &predicted, &once),
                 "r2" => regression::r2(truth, &predicted, &once),
                 _ => None,
             }
@@ -133,22 +133,20 @@ pub fn measure_of(name: &str, truth: &Target, expected: &Array2<f64>) -> Option<
     }
 }
 
-/// The names that [`measure_of`] knows for a task, the default first.
-pub fn measures_of(task: super::task::Task) -> &'static [&'static str] {
-    match task {
-        super::task::Task::Binary => &["roc_auc", "average_precision", "log_loss", "brier"],
-        super::task::Task::Classes => &["log_loss", "accuracy", "balanced_accuracy", "macro_f1"],
-        super::task::Task::Number => &["rmse", "mae", "r2"],
+/// The names that [`measure_of`] knows of a task, the default first.
+pub fn measures_of(task: Task, is_probability: bool) -> &'static [&'static str] {
+    match (task, is_probability) {
+        (Task::Binary, true) => &["roc_auc", "average_precision", "log_loss", "brier"],
+        (Task::Binary, false) => &["roc_auc", "average_precision"],
+        (Task::Classes, true) => &["log_loss", "accuracy", "balanced_accuracy", "macro_f1"],
+        (Task::Classes, false) => &["accuracy", "balanced_accuracy", "macro_f1"],
+        (Task::Number, _) => &["rmse", "mae", "r2"],
     }
 }
 
-/// The measure that decides where nothing else is said: of classes whose scores are no probabilities, the share of right
-/// answers.
-pub fn default_measure(task: super::task::Task, is_probability: bool) -> &'static str {
-    match (task, is_probability) {
-        (super::task::Task::Classes, false) => "accuracy",
-        _ => measures_of(task).first().copied().unwrap_or_default(),
-    }
+/// What models are told apart by unless another measure is asked for.
+pub fn default_measure(task: Task, is_probability: bool) -> &'static str {
+    measures_of(task, is_probability).first().copied().unwrap_or_default()
 }
 
 /// Scores that are no probabilities as such that have the same greatest one, for measures of what is chosen.

@@ -1,11 +1,10 @@
 //! Predictions against what happened.
 
+use super::TENTHS;
 use crate::format;
 use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Curve};
 
-/// Parts that the rows are cut into, by prediction.
-const TENTHS: usize = 10;
 /// Fewer rows make no point.
 const POINT_ROWS_MIN: usize = 10;
 

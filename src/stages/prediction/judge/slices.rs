@@ -36,12 +36,12 @@ pub fn add(judged: &Judged<'_>, evaluation: &mut Evaluation) -> Result<(), Failu
         for (group, places) in groups.into_iter().take(GROUPS_MAX) {
             let expected = judged.expected.select(Axis(0), &places);
             let truth = judged.truth.at(&places);
-            let sign = if matches!(measure, "roc_auc" | "average_precision" | "r2") { 1.0 } else { -1.0 };
-            let found = measure_of(measure, &truth, &expected).map(|found| sign * found);
+            let found = measure_of(measure, &truth, &expected);
             let (stated, happened) = means(&truth, &expected);
             let slice = format!("{name} {group}");
-            let baseline = whole.map(|whole| sign * whole);
-            evaluation.slices.extend(found.map(|value| Slice { baseline, ..Slice::new(&slice, measure, value) }));
+            evaluation
+                .slices
+                .extend(found.map(|value| Slice { baseline: whole, ..Slice::new(&slice, measure, value) }));
             evaluation
                 .slices
                 .extend(stated.map(|value| Slice { baseline: happened, ..Slice::new(&slice, "mean", value) }));

@@ -2,7 +2,9 @@ use super::*;
 use crate::metrics::evaluation::Chart;
 use crate::problem::Code;
 use crate::stages::contract::{Outputs, Stage};
-use crate::stages::prediction::fixture::{context, customer, fact, inputs, measure, run, schema, schemas, scores};
+use crate::stages::prediction::fixture::{
+    context, counting, customer, fact, inputs, measure, run, schema, schemas, scores,
+};
 use crate::stages::protocol::Protocol;
 use crate::table::Table;
 use serde_json::{Value, json};
@@ -194,13 +196,7 @@ fn logarithms_are_learned_and_means_predicted() {
 #[test]
 fn rows_count_by_their_weight() {
     let weighted = |of: fn(i64) -> f64| {
-        let mut all = table(as_it_is);
-        let frame = all.frame.collect().unwrap();
-        let weights: Vec<f64> = frame.column("id").unwrap().i64().unwrap().iter().map(|id| of(id.unwrap())).collect();
-        let mut frame = frame;
-        frame.with_column(polars::prelude::Column::new("counts".into(), weights)).unwrap();
-        all.schema.columns.push(crate::table::Column::new("counts", polars::prelude::DataType::Float64));
-        all.frame = polars::prelude::IntoLazy::lazy(frame);
+        let all = counting(table(as_it_is), |e, _| of(e));
         run(&stage(json!({"target": "spend_next", "weight": "counts", "scale": "none"})), all)
     };
     let (half, whole) = (weighted(|id| f64::from(u8::from(id <= 40))).unwrap(), weighted(|_| 1.0).unwrap());
@@ -209,6 +205,15 @@ fn rows_count_by_their_weight() {
     let near = predictions_of(&whole).iter().zip(predictions_of(&plain)).all(|(a, b)| (a - b).abs() < 1e-9);
     assert!(near, "weights of one change nothing");
     assert!(!fact(half.evaluation.as_ref().unwrap(), "columns").contains("counts"));
+    // The mean of the errors of ln(1 + y) too.
+    let logged = |nothing: f64| {
+        let all = table(|e, s| if e <= 40 { as_it_is(e, s).max(0.0) } else { nothing });
+        let all = counting(all, |e, _| f64::from(u8::from(e <= 40)));
+        let with = json!({"target": "spend_next", "weight": "counts", "scale": "none", "log_target": true});
+        predictions_of(&run(&stage(with), all).unwrap())
+    };
+    let near = logged(0.0).iter().zip(logged(1e6)).all(|(a, b)| (a - b).abs() < 1e-6 * a.abs());
+    assert!(near, "{:?} {:?}", logged(0.0), logged(1e6));
     assert!(weighted(|_| 0.0).err().unwrap().to_string().contains("zero in all training rows"));
     assert!(weighted(|id| -(id as f64)).err().unwrap().to_string().contains("no number at or above zero"));
 }

@@ -2,7 +2,9 @@ use super::*;
 use crate::metrics::evaluation::Chart;
 use crate::problem::Code;
 use crate::stages::contract::{Outputs, Stage};
-use crate::stages::prediction::fixture::{context, customer, fact, inputs, measure, run, schema, schemas, scores};
+use crate::stages::prediction::fixture::{
+    bands, context, counting, customer, fact, inputs, measure, run, schema, schemas, scores,
+};
 use crate::stages::protocol::Protocol;
 use crate::table::{Table, TableSchema};
 use serde_json::{Value, json};
@@ -180,45 +182,18 @@ fn every_wrong_parameter_is_told_at_once() {
     let problems = schemas(&schema(), &stage(json!({"target": "spend_next", "features": ["y", "buys"]}))).unwrap_err();
     let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, [Code::UnknownColumn, Code::Leak, Code::WrongColumnType]);
+    // A text would have classes.
+    let told = schemas(&schema(), &stage(json!({"target": "country", "engine": "linfa"}))).unwrap_err();
+    assert!(told.iter().any(|problem| problem.message.contains("true or false only")), "{told:?}");
     let named = TableSchema { key: vec!["x".into()], ..schema() };
     assert_eq!(schemas(&named, &stage(json!({"target": "buys"}))).unwrap_err()[0].code, Code::NoSnapshots);
-}
-
-/// Every third value of the amount is a class of its own.
-fn bands() -> Table {
-    let mut table = table(as_it_is);
-    let band = |amount: i64| {
-        if amount < 30 {
-            "low"
-        } else if amount < 60 {
-            "middle"
-        } else {
-            "top"
-        }
-    };
-    let frame = table.frame.collect().unwrap();
-    let (ids, days) = (frame.column("id").unwrap().i64().unwrap().clone(), frame.column("buys").unwrap().clone());
-    let moments: Vec<i64> = (0..frame.height() as i64).map(|row| row / 80).collect();
-    let known = days.is_not_null();
-    let of = |(row, id): (usize, Option<i64>)| {
-        known.get(row).unwrap_or(false).then(|| band(customer(id.unwrap(), moments[row]).3))
-    };
-    let values: Vec<Option<&str>> = ids.iter().enumerate().map(of).collect();
-    let mut frame = frame;
-    let column = polars::prelude::Column::new("band".into(), values);
-    frame.with_column(column).unwrap();
-    let label = crate::table::Role::Label { horizon_days: 90 };
-    let column = crate::table::Column::new("band", DataType::String);
-    table.schema.columns.push(crate::table::Column { role: label, ..column });
-    table.frame = polars::prelude::IntoLazy::lazy(frame);
-    table
 }
 
 #[test]
 fn classes_are_told_apart() {
     for calibrate in ["none", "platt", "isotonic"] {
         let stage = stage(json!({"target": "band", "calibrate": calibrate, "class_weight": "balanced"}));
-        let outputs = run(&stage, bands()).unwrap();
+        let outputs = run(&stage, bands(table(as_it_is))).unwrap();
         let evaluation = outputs.evaluation.unwrap();
         assert_eq!(evaluation.headline, "log_loss");
         assert!(measure(&evaluation, "balanced_accuracy").model.value > 0.5, "{calibrate}");
@@ -408,4 +383,17 @@ fn a_table_without_snapshots_needs_a_target_only() {
     let again = stage(json!({"target": "churned", "mode": "apply"}));
     let applied = again.run(inputs(table(), outputs.model), &context()).unwrap();
     assert!(applied.tables[0].clone().collect().unwrap().equals_missing(&found));
+}
+
+/// Not those of classes, which calibration mends, but those of rows: what counts more is more frequent.
+#[test]
+fn calibration_counts_rows_by_their_weight() {
+    let mean = |weight: f64| {
+        let of = |e: i64, s: i64| if as_it_is(e, s) { weight } else { 1.0 };
+        let with = json!({"target": "buys", "weight": "counts", "calibrate": "platt"});
+        let (_, found) = predictions(&run(&stage(with), counting(table(as_it_is), of)).unwrap());
+        found.iter().sum::<f64>() / found.len() as f64
+    };
+    let (once, thrice) = (mean(1.0), mean(3.0));
+    assert!((once - 0.5).abs() < 0.2 && thrice > once + 0.1, "{once} {thrice}");
 }

@@ -6,15 +6,17 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
 use super::Svm;
-use super::options::{Approximate, Gamma, KernelName};
+use super::options::{Approximate, Gamma, KernelName, MultiClass};
 use crate::algorithms::InputError;
 use crate::algorithms::svm::features::{self, Map};
 use crate::algorithms::svm::kernelized::{self, Machine};
 use crate::algorithms::svm::linear::{self, Plane};
-use crate::algorithms::svm::many::Decide;
+use crate::algorithms::svm::many::{self, Decide};
 use crate::algorithms::svm::{Kernel, SvmError, gamma_auto, gamma_scale};
 use crate::format;
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::prediction::learner::Lesson;
+use crate::stages::prediction::task::Target;
 
 /// Multiplications above which a kernel is refused, and about how many there are in a second.
 const COST_MAX: f64 = 5e12;
@@ -101,14 +103,10 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Chooses the kernel, and maps the table where it is approximated.
-    pub fn new(
-        stage: &'a Svm,
-        x: ArrayView2<'_, f64>,
-        weights: Option<&'a [f64]>,
-        context: &'a StageContext,
-    ) -> Result<Trainer<'a>, Failure> {
+    pub fn new(stage: &'a Svm, lesson: &'a Lesson<'_>, context: &'a StageContext) -> Result<Trainer<'a>, Failure> {
+        let Lesson { x, target, weights } = *lesson;
         let data = |error: InputError| Failure::data(format!("failed to {error}"));
-        let gamma = match stage.gamma {
+        let gamma = match stage.gamma.unwrap_or_default() {
             Gamma::Scale => gamma_scale(x).map_err(data)?,
             Gamma::Auto => gamma_auto(x.ncols()),
             Gamma::Number(number) => number,
@@ -118,23 +116,23 @@ impl<'a> Trainer<'a> {
                 return Ok(Trainer { stage, x: x.to_owned(), map: None, kernel: None, weights, context });
             }
             KernelName::Rbf => Kernel::Rbf { gamma },
-            KernelName::Polynomial => Kernel::Polynomial { gamma, degree: stage.degree, coef0: stage.coef0 },
-            KernelName::Sigmoid => Kernel::Sigmoid { gamma, coef0: stage.coef0 },
+            KernelName::Polynomial => Kernel::Polynomial { gamma, degree: stage.degree(), coef0: stage.coef0() },
+            KernelName::Sigmoid => Kernel::Sigmoid { gamma, coef0: stage.coef0() },
         };
         let is_exact = match stage.approximate {
             Approximate::None => true,
-            Approximate::Auto => x.nrows() <= stage.exact_rows_max,
+            Approximate::Auto => x.nrows() <= stage.exact_rows_max(),
             Approximate::Nystroem | Approximate::Fourier => false,
         };
         if is_exact {
-            stage.affordable(x.nrows(), x.ncols())?;
+            stage.affordable(&stage.machine_rows(target), x.ncols())?;
             let x = x.to_owned();
             return Ok(Trainer { stage, x, map: None, kernel: Some(kernel), weights, context });
         }
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
         let map = match stage.approximate {
-            Approximate::Fourier => features::fourier(x.ncols(), gamma, stage.approximation_features, &mut rng)?,
-            _ => features::nystroem(x, kernel, stage.approximation_features.min(x.nrows()), &mut rng)?,
+            Approximate::Fourier => features::fourier(x.ncols(), gamma, stage.approximation_features(), &mut rng)?,
+            _ => features::nystroem(x, kernel, stage.approximation_features().min(x.nrows()), &mut rng)?,
         };
         if x.nrows().saturating_mul(map.features()) > CELLS_MAX {
             return Err(Failure::TooLarge(format!(
@@ -195,8 +193,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn params(&self, kernel: Kernel) -> kernelized::Params {
-        let cache_bytes = usize::try_from(self.stage.cache_megabytes.saturating_mul(1_000_000)).unwrap_or(usize::MAX);
-        let (c, tolerance) = (self.stage.c, self.stage.tolerance);
+        let (c, tolerance, cache_bytes) = (self.stage.c, self.stage.tolerance(), self.stage.cache_bytes());
         kernelized::Params { c, tolerance, cache_bytes, ..kernelized::Params::new(kernel) }
     }
 
@@ -209,19 +206,32 @@ impl<'a> Trainer<'a> {
 const CELLS_MAX: usize = 500_000_000;
 
 impl Svm {
-    /// Refuses beforehand what would take too long.
-    pub(super) fn affordable(&self, rows: usize, columns: usize) -> Result<(), Failure> {
-        let cost = kernelized::cost(rows, columns);
+    /// The rows of each machine that is fitted.
+    fn machine_rows(&self, target: &Target) -> Vec<usize> {
+        let Target::Classes { of, .. } = target else { return vec![target.len()] };
+        let counts = target.class_rows();
+        match self.multi_class.unwrap_or_default() {
+            MultiClass::OneAgainstRest => vec![of.len(); counts.len()],
+            MultiClass::OneAgainstOne => {
+                let rows = |class: usize| counts.get(class).copied().unwrap_or(0);
+                many::pairs(counts.len()).map(|(low, high)| rows(low) + rows(high)).collect()
+            }
+        }
+    }
+
+    /// Refuses beforehand exact machines of so many rows each that would take too long.
+    pub(super) fn affordable(&self, rows: &[usize], columns: usize) -> Result<(), Failure> {
+        let cost: f64 = rows.iter().map(|rows| kernelized::cost(*rows, columns)).sum();
         if cost <= COST_MAX {
             return Ok(());
         }
-        let cache = usize::try_from(self.cache_megabytes.saturating_mul(1_000_000)).unwrap_or(usize::MAX);
+        let most = rows.iter().copied().max().unwrap_or(0);
         Err(Failure::TooLarge(format!(
-            "the exact kernel of {} rows takes about {:.0} minutes or more and {}: leave out `approximate: none`, or use \
+            "exact kernels of {} rows take about {:.0} minutes or more and {}: leave out `approximate: none`, or use \
              `kernel: linear`",
-            format::thousands(rows as u64),
+            format::thousands(most as u64),
             cost / COST_A_SECOND / 60.0,
-            format::bytes(kernelized::bytes(rows, columns, cache) as u64)
+            format::bytes(kernelized::bytes(most, columns, self.cache_bytes()) as u64)
         )))
     }
 }

@@ -128,27 +128,3 @@ pub enum Approximate {
 pub fn default_c() -> f64 {
     1.0
 }
-
-pub fn default_degree() -> u32 {
-    3
-}
-
-pub fn default_epsilon() -> f64 {
-    0.1
-}
-
-pub fn default_tolerance() -> f64 {
-    0.001
-}
-
-pub fn default_cache_megabytes() -> u64 {
-    200
-}
-
-pub fn default_exact_rows_max() -> usize {
-    20_000
-}
-
-pub fn default_approximation_features() -> usize {
-    500
-}

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::stages::contract::{Outputs, Stage};
-use crate::stages::prediction::fixture::{customer, fact, measure, run};
+use crate::stages::prediction::fixture::{bands, customer, fact, measure, run, schema, schemas};
 use crate::table::Table;
 
 fn table() -> Table {
@@ -25,10 +25,18 @@ fn column(outputs: &Outputs, name: &str) -> Vec<f64> {
 fn every_kernel_orders_the_customers() {
     for kernel in ["linear", "rbf", "polynomial", "sigmoid"] {
         for approximate in ["auto", "nystroem", "fourier"] {
-            let with =
-                json!({"target": "buys", "kernel": kernel, "approximate": approximate, "approximation_features": 60});
+            let mut with = json!({"target": "buys", "kernel": kernel, "approximate": approximate});
+            if kernel != "linear" {
+                with["approximation_features"] = json!(60);
+            }
             let stage = stage(with);
-            if !stage.check().is_empty() {
+            let is_refused = match approximate {
+                "nystroem" => kernel == "linear",
+                "fourier" => kernel != "rbf",
+                _ => false,
+            };
+            assert_eq!(!stage.check().is_empty(), is_refused, "{kernel} {approximate}");
+            if is_refused {
                 continue;
             }
             let outputs = match run(&stage, table()) {
@@ -61,6 +69,22 @@ fn calibrated_scores_are_probabilities() {
     assert_eq!(fact(&evaluation, "threshold"), "0.500, as given");
 }
 
+/// Scores of classes are votes, and what is told of groups is in the measure's own units.
+#[test]
+fn classes_are_told_apart() {
+    for (multi_class, top) in [("one_against_one", 2.5), ("one_against_rest", 1e9)] {
+        let with = json!({"target": "band", "kernel": "linear", "multi_class": multi_class, "slice": ["country"]});
+        let outputs = run(&stage(with), bands(table())).unwrap();
+        let evaluation = outputs.evaluation.as_ref().unwrap();
+        assert_eq!(evaluation.headline, "accuracy");
+        let accuracy = measure(evaluation, "accuracy").model.value;
+        assert!(accuracy > 0.5, "{multi_class} {accuracy}");
+        let told = evaluation.slices.iter().find(|slice| slice.slice == "country GB").unwrap();
+        assert!(told.value > 0.4 && told.baseline == Some(accuracy), "{told:?} {accuracy}");
+        assert!(column(&outputs, "score").iter().all(|score| *score < top), "{multi_class}");
+    }
+}
+
 #[test]
 fn numbers_are_predicted_within_a_tube() {
     for kernel in ["linear", "rbf"] {
@@ -74,12 +98,9 @@ fn numbers_are_predicted_within_a_tube() {
 
 #[test]
 fn too_many_rows_are_refused_with_what_they_would_take() {
-    let refused = stage(json!({"target": "buys", "approximate": "none"})).affordable(2_000_000, 20).unwrap_err();
+    let refused = stage(json!({"target": "buys", "approximate": "none"})).affordable(&[2_000_000], 20).unwrap_err();
     let told = refused.to_string();
-    assert!(
-        told.contains("2,000,000 rows takes about") && told.contains("minutes") && told.contains(" GB: "),
-        "{told}"
-    );
+    assert!(told.contains("2,000,000 rows take about") && told.contains("minutes") && told.contains(" GB: "), "{told}");
 }
 
 #[test]
@@ -89,6 +110,31 @@ fn wrong_parameters_are_told_at_once() {
     }));
     let told: Vec<String> = wrong.check().into_iter().map(|problem| problem.message).collect();
     assert_eq!(told.len(), 4, "{told:?}");
+    let with = json!({
+        "target": "buys", "gamma": "auto", "degree": 2, "coef0": 1.0, "tolerance": 0.01, "cache_megabytes": 10,
+        "exact_rows_max": 5, "approximation_features": 9, "epsilon": 0.2, "multi_class": "one_against_rest"
+    });
+    let idle = |kernel: &str, approximate: &str| -> Vec<String> {
+        let mut with = with.clone();
+        (with["kernel"], with["approximate"]) = (kernel.into(), approximate.into());
+        let told = stage(with).check().into_iter().map(|problem| problem.message);
+        told.filter_map(|message| Some(message.strip_prefix('`')?.split_once('`')?.0.to_owned())).collect()
+    };
+    let of_kernels = ["tolerance", "cache_megabytes"];
+    let all = [&["gamma", "degree", "coef0"], &of_kernels[..], &["exact_rows_max", "approximation_features"]].concat();
+    assert_eq!(idle("linear", "auto"), all);
+    assert_eq!(idle("rbf", "auto"), ["degree", "coef0"]);
+    assert_eq!(idle("polynomial", "none"), ["exact_rows_max", "approximation_features"]);
+    assert_eq!(idle("sigmoid", "nystroem"), [&["degree"], &of_kernels[..], &["exact_rows_max"]].concat());
+    // What a target makes idle is known with the table, a grid's values too.
+    let told = |with: Value| -> Vec<String> {
+        let found = schemas(&schema(), &stage(with)).unwrap_err();
+        found.into_iter().map(|problem| problem.message).collect()
+    };
+    assert_eq!(told(json!({"target": "buys", "epsilon": 0.2, "multi_class": "one_against_rest"})).len(), 2);
+    let grid = json!({"grid": {"epsilon": [0.1, 0.2]}, "by": "brier"});
+    let found = told(json!({"target": "buys", "tune": grid}));
+    assert!(found[0].contains("`epsilon` is for numbers") && found[1].contains("a measure of probabilities"));
     assert!(serde_json::from_value::<Gamma>(json!("wide")).is_err());
 }
 
