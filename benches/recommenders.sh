@@ -24,7 +24,7 @@ for model in json.load(open(sys.argv[1]))["models"]:
         if fact["name"] in ("best part", "served weights", "weights"):
             print("   ", fact["name"], fact["value"])
     for chart in evaluation["charts"]:
-        if chart["kind"] == "table" and model["stage"] in ("next_products", "best_sellers"):
+        if chart["kind"] == "table" and model["stage"].startswith(("next_products", "best_sellers")):
             for row in chart["rows"]:
                 print("   ", row)
 PYTHON

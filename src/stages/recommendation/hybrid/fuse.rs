@@ -45,6 +45,14 @@ impl Fusion {
             }
     }
 
+    /// The most that a part of weight 1 can add.
+    pub fn share_max(&self) -> f64 {
+        match self.method {
+            Method::RankFusion => 1.0 / (self.constant + 1.0),
+            Method::Weighted => 1.0,
+        }
+    }
+
     /// The `count` best items of a user's lists (one a part) that are wanted, best first, of equal ones the lower index
     /// first. Parts of weight 0 recommend nothing.
     pub fn fuse(&self, parts: &[&[Candidate]], count: usize, wanted: impl Fn(usize, u32) -> bool) -> Vec<Fused> {

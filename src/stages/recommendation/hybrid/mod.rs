@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::candidates::{Names, Tables, common};
 use self::fuse::Fusion;
-use self::learn::{Learned, Lesson, Seen};
+use self::learn::{Learned, Lesson};
 use self::options::{Method, Weights, Word};
 use super::beside::{self, Beside};
 use super::interactions::{Columns, Interactions};
@@ -44,9 +44,9 @@ const PORT: &str = "candidates";
 /// more candidates than the hybrid shows (`top: 100`). Users, items, event time and hold-out are taken from them.
 ///
 /// It is judged on the newest hold-out beside the strongest of the simple lists, and the report has all parts beside
-/// it. With `weights: learned` the weights are those that would have been best at the hold-out before, which the parts
-/// emit too (`splits: 2`, their default); users with at most `few_orders` orders have weights of their own, where there
-/// are enough of them. What is served is then learned anew from all hold-outs.
+/// it. With `weights: learned` a logistic regression learns them from which candidates were met at the hold-out before,
+/// which the parts emit too (`splits: 2`, their default); a part that adds nothing counts nothing. What is served is
+/// then learned anew from all hold-outs. Let `popular` of the last days be one of the parts: it knows the season.
 ///
 /// `because` is that of the part that adds most to the score, and `source` names it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -58,8 +58,7 @@ pub struct Hybrid {
     /// What each part counts: `learned`, `equal`, or a number at or above zero for each part by its name.
     #[serde(default)]
     weights: Weights,
-    /// c in the reciprocal rank 1 / (c + rank): the greater, the less the first places count. Learned with the weights
-    /// where it is not given; 60 where these are.
+    /// c in the reciprocal rank 1 / (c + rank): the greater, the less the first places count; 60 by default.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1000))]
     constant: Option<f64>,
@@ -67,7 +66,7 @@ pub struct Hybrid {
     /// users have.
     #[serde(default)]
     cold_part: Option<String>,
-    /// With learned weights or `method: switching`: users with at most so many orders have few; 3 by default.
+    /// With `method: switching`: users with at most so many orders have few; 3 by default.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
     few_orders: Option<u32>,
@@ -110,6 +109,8 @@ pub struct Hybrid {
     diversity: Option<Diversity>,
 }
 
+/// c of Cormack et al. 2009.
+const CONSTANT: f64 = 60.0;
 const FEW_ORDERS: u32 = 3;
 const FEW_USERS: u32 = 5;
 const POOL: usize = 50;
@@ -118,12 +119,8 @@ const POOL: usize = 50;
 #[derive(Serialize, Deserialize)]
 struct Fitted {
     parts: Vec<String>,
-    /// For all users but those with few orders.
     weights: Vec<f64>,
     constant: f64,
-    /// For users with few orders.
-    weights_few_orders: Vec<f64>,
-    constant_few_orders: f64,
 }
 
 impl StageConfig for Hybrid {
@@ -166,9 +163,9 @@ impl Stage for Hybrid {
             (self.few_users.is_some() && !is_switching, "few_users", "only `method: switching` knows new items"),
             (self.pool.is_some() && self.method != Method::Cascade, "pool", "only `method: cascade` has a pool"),
             (
-                self.few_orders.is_some() && !is_switching && self.weights != Weights::Word(Word::Learned),
+                self.few_orders.is_some() && !is_switching,
                 "few_orders",
-                "only learned weights and `method: switching` tell users with few orders apart",
+                "only `method: switching` tells such users apart",
             ),
         ];
         problems.extend(asked.into_iter().filter(|(is_idle, ..)| *is_idle).map(|(_, option, what)| bad(what, option)));
@@ -241,10 +238,6 @@ impl Stage for Hybrid {
 }
 
 impl Hybrid {
-    fn few_orders(&self) -> u32 {
-        self.few_orders.unwrap_or(FEW_ORDERS)
-    }
-
     /// The options that every recommender has, with what the parts say.
     fn options<'a>(&'a self, names: &'a Names, time: Option<&'a str>) -> Options<'a> {
         let holdout = holdout(names);
@@ -331,27 +324,28 @@ impl Work<'_> {
         let mut outputs = Outputs::default();
         let mut found = Vec::new();
         let moments = &self.names.moments;
-        let mut learned: Option<Learned> = None;
-        let mut seen = Seen::default();
+        let mut lesson = Lesson::default();
+        // At the first split there is nothing earlier to learn from: its lists are of equal weights.
+        let mut weights = Learned { fusion: self.given(), users: 0 };
         for pair in moments.windows(2) {
             let [start, end] = pair else { continue };
             self.context.cancel.check()?;
             let split = Split::Time(*start, *end);
             let trial = Trial::of(split, &self.interactions, &self.options, run_date, self.context.seed)?;
-            let is_judged = *end == run_date;
-            // At the first split there is nothing earlier to learn from: its lists are of equal weights.
-            let weights = learned.clone().unwrap_or_else(|| self.given());
-            let (lists, lesson) = self.lists(&trial, &weights, false)?;
-            if is_judged {
-                outputs.evaluation = Some(self.judge(&trial, &lists, &lesson, &weights)?);
+            let (lists, parts) = self.lists(&trial, &weights.fusion, false)?;
+            if *end == run_date {
+                outputs.evaluation = Some(self.judge(&trial, &lists, &parts, &weights)?);
             }
-            learned = Some(self.learn(&mut seen, &trial, &lesson)?);
+            if self.stage.weights == Weights::Word(Word::Learned) {
+                self.teach(&mut lesson, &trial, &parts)?;
+                weights = lesson.learn(&self.given());
+            }
             found.push(lists);
         }
         let now = Trial::now(&self.interactions, &self.options, run_date)?;
         outputs.profile = now.known.profile(&self.interactions);
-        let weights = learned.unwrap_or_else(|| self.given());
-        let (served, _) = self.lists(&now, &weights, true)?;
+        let fusion = &weights.fusion;
+        let (served, _) = self.lists(&now, fusion, true)?;
         let as_of = self.as_of(&now)?;
         if let Some(evaluation) = &mut outputs.evaluation {
             let scene = lists::scene(&self.interactions, &now, &as_of);
@@ -359,10 +353,10 @@ impl Work<'_> {
             evaluation.facts.extend(self.beside.fact());
             let is_empty = served.of_users.iter().all(Vec::is_empty) && self.interactions.len() > 0;
             evaluation.watch.extend(is_empty.then(|| watch::nothing_served(run_date)));
-            evaluation.facts.push(Fact::new("served weights", self.words(&weights)));
+            evaluation.facts.push(Fact::new("served weights", self.words(fusion)));
         }
         found.push(served);
-        let model = self.model(&weights, &outputs)?;
+        let model = self.model(fusion, &outputs)?;
         let layout = Layout {
             user: &self.names.user,
             item: &self.names.item,
@@ -376,32 +370,16 @@ impl Work<'_> {
     }
 
     /// The weights before anything is learned: those given, or all the same.
-    fn given(&self) -> Learned {
+    fn given(&self) -> Fusion {
         let weight = |part: &String| match &self.stage.weights {
             Weights::Given(weights) => weights.get(part).copied().unwrap_or(0.0),
             Weights::Word(_) => 1.0,
         };
-        let fusion = Fusion {
+        Fusion {
             method: self.stage.method.into(),
             weights: self.parts.parts.iter().map(weight).collect(),
-            constant: self.stage.constant.unwrap_or(60.0),
-        };
-        Learned { few: fusion.clone(), all: fusion, users: [0, 0] }
-    }
-
-    /// Adds a hold-out to what is learned from, and learns.
-    fn learn(&self, seen: &mut Seen, trial: &Trial, parts: &[candidates::OfPart]) -> Result<Learned, Failure> {
-        if self.stage.weights != Weights::Word(Word::Learned) {
-            return Ok(self.given());
+            constant: self.stage.constant.unwrap_or(CONSTANT),
         }
-        let as_of = self.as_of(trial)?;
-        let lists: Vec<Vec<u32>> = (0..self.interactions.users.len()).map(|_| vec![]).collect();
-        let relevant = judge::relevant(trial, as_of.permitted.as_deref(), &lists);
-        let (_, length) = judge::lengths(self.options.top);
-        seen.add(parts, &relevant, &trial.histories().orders, self.stage.few_orders());
-        let method = self.stage.method.into();
-        let lesson = Lesson { parts: parts.len(), method, constant: self.stage.constant, length };
-        Ok(lesson.learn(seen))
     }
 
     fn judge(
@@ -424,12 +402,10 @@ impl Work<'_> {
             seed: self.context.seed,
         };
         let mut facts =
-            vec![Fact::new("parts", self.parts.parts.join(", ")), Fact::new("weights", self.words(weights))];
-        if weights.users[0] > 0 {
-            let [all, few] = weights.users.map(|users| format::count(users as u64, "user", "users"));
-            let value =
-                format!("{all} of earlier hold-outs, {few} of them with at most {} orders", self.stage.few_orders());
-            facts.push(Fact::new("learned from", value));
+            vec![Fact::new("parts", self.parts.parts.join(", ")), Fact::new("weights", self.words(&weights.fusion))];
+        if weights.users > 0 {
+            let users = format::count(weights.users as u64, "user", "users");
+            facts.push(Fact::new("learned from", format!("{users} of earlier hold-outs")));
         }
         let mut evaluation = judge::evaluate(&judged, facts);
         parts::compare(&judged, &beside, &mut evaluation);
@@ -438,24 +414,18 @@ impl Work<'_> {
     }
 
     /// What each part counts, in words.
-    fn words(&self, weights: &Learned) -> String {
-        let of = |fusion: &Fusion| {
-            let sum: f64 = fusion.weights.iter().sum();
-            let each = self.parts.parts.iter().zip(&fusion.weights);
-            let each = each.map(|(part, weight)| format!("{part} {:.2}", weight / sum.max(f64::MIN_POSITIVE)));
-            let constant = match fusion.method {
-                fuse::Method::RankFusion => format!(" (constant {})", fusion.constant),
-                fuse::Method::Weighted => String::new(),
-            };
-            format!("{}{constant}", each.collect::<Vec<_>>().join(", "))
+    fn words(&self, fusion: &Fusion) -> String {
+        let sum: f64 = fusion.weights.iter().sum();
+        let each = self.parts.parts.iter().zip(&fusion.weights);
+        let each = each.map(|(part, weight)| format!("{part} {:.2}", weight / sum.max(f64::MIN_POSITIVE)));
+        let constant = match fusion.method {
+            fuse::Method::RankFusion => format!(" (constant {})", fusion.constant),
+            fuse::Method::Weighted => String::new(),
         };
-        if weights.all == weights.few {
-            return of(&weights.all);
-        }
-        format!("{}; with at most {} orders: {}", of(&weights.all), self.stage.few_orders(), of(&weights.few))
+        format!("{}{constant}", each.collect::<Vec<_>>().join(", "))
     }
 
-    fn model(&self, weights: &Learned, outputs: &Outputs) -> Result<Model, Failure> {
+    fn model(&self, weights: &Fusion, outputs: &Outputs) -> Result<Model, Failure> {
         let dtype = |name: &str| self.schema.column(name).map(|column| type_name(&column.dtype)).unwrap_or_default();
         let (user, item) = (dtype(&self.names.user), dtype(&self.names.item));
         let signature = Signature {
@@ -471,13 +441,8 @@ impl Work<'_> {
             rows: self.interactions.len(),
             parameters: parameters(self.stage)?,
         };
-        let fitted = Fitted {
-            parts: self.parts.parts.clone(),
-            weights: weights.all.weights.clone(),
-            constant: weights.all.constant,
-            weights_few_orders: weights.few.weights.clone(),
-            constant_few_orders: weights.few.constant,
-        };
+        let fitted =
+            Fitted { parts: self.parts.parts.clone(), weights: weights.weights.clone(), constant: weights.constant };
         Model::new(self.context.run_date, signature, &fitted)
     }
 }

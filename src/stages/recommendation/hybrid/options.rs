@@ -45,8 +45,8 @@ enum WeightsSchema {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
-    /// What would have been best at the hold-out before the one that judges, for users with few orders and for all
-    /// others; what is served is learned anew from all hold-outs.
+    /// By a logistic regression of what was met on what each part said, at the hold-outs before the one that judges; what
+    /// is served is learned anew from all of them.
     Learned,
     /// All the same.
     Equal,

@@ -39,7 +39,7 @@ fn weights_are_learned_from_the_hold_out_before() {
     let told = fact(facts(&outputs), "served weights");
     let weight: f64 = told.split(' ').nth(1).unwrap().trim_end_matches(',').parse().unwrap();
     assert!(told.starts_with("alike") && weight > 0.5, "{told}");
-    assert!(fact(facts(&outputs), "learned from").ends_with("with at most 3 orders"));
+    assert!(fact(facts(&outputs), "learned from").ends_with("users of earlier hold-outs"));
     assert!(fact(facts(&outputs), "best part").starts_with("alike, NDCG@5"));
     let found = rows(&outputs);
     assert!(found.iter().filter(|row| row.served).all(|row| ["alike", "sellers"].contains(&row.source.as_str())));
@@ -116,7 +116,7 @@ fn parts_that_do_not_go_together_are_refused() {
         [
             "only `method: switching` knows new items",
             "only `method: cascade` has a pool",
-            "only learned weights and `method: switching` tell users with few orders apart",
+            "only `method: switching` tells such users apart",
         ]
     );
     let found = told(json!({"weights": "equal", "top": 9, "diversity": {"strength": 0.1, "pool": 5}}), &one_split);
