@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import log_loss
 from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
@@ -62,6 +64,12 @@ def rbf_svm(gamma):
     few = kept["x"][:10_000]
     found = SVC(C=1.0, gamma=gamma).fit(few, kept["truth"][:10_000])
     return found.decision_function(few[:1_000])
+
+
+def boosted_trees(rows):
+    x, truth = kept["x"][:rows], kept["truth"][:rows]
+    found = HistGradientBoostingClassifier(early_stopping=False).fit(x, truth)
+    return [log_loss(kept["truth"][-100_000:], found.predict_proba(kept["x"][-100_000:])[:, 1])]
 
 
 print(json.dumps({"name": f"scikit-learn {sklearn.__version__}"}), flush=True)

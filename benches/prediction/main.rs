@@ -1,4 +1,4 @@
-//! Linear and logistic regression and support vector machines beside scikit-learn on the same numbers, taking turns:
+//! Linear and logistic regression, support vector machines and boosted trees beside scikit-learn on the same numbers, taking turns:
 //! medians and ratios.
 //!
 //!     PATRONAGE_PEER=/path/to/python cargo bench --bench prediction [-- NAME…]
@@ -11,6 +11,7 @@
 mod peer;
 
 use ndarray::{Array2, ArrayView2, s};
+use patronage::algorithms::boosted_trees;
 use patronage::algorithms::softmax;
 use patronage::algorithms::svm::{self, Kernel};
 use patronage::algorithms::{elastic, linear};
@@ -22,6 +23,8 @@ use serde_json::{Value, json};
 
 const ROWS: usize = 1_000_000;
 const COLUMNS: usize = 16;
+/// Of these, those that trees are judged on.
+const UNSEEN: usize = 100_000;
 
 /// Correlated columns, and behind them a number, whether something is true, and one of three classes.
 fn table() -> Array2<f64> {
@@ -107,4 +110,16 @@ fn main() {
         let found = svm::kernelized::classify(few.view(), &truth[..10_000], None, &params, &go).unwrap();
         found.decision(few.slice(s![..1_000, ..])).unwrap()
     });
+    let (unseen, outcomes) = (x.slice(s![ROWS - UNSEEN.., ..]), &truth[ROWS - UNSEEN..]);
+    for rows in [10_000, ROWS - UNSEEN] {
+        let name = format!("boosted trees, {rows} x 16: loss of {UNSEEN} rows");
+        bench.case(&name, &json!({"do": "boosted_trees", "rows": rows}), || {
+            let params = boosted_trees::Params::default();
+            let seen = x.slice(s![..rows, ..]);
+            let found = boosted_trees::fit_binary(seen, &truth[..rows], None, &params, &go).unwrap();
+            let found = found.predictions(unseen).unwrap();
+            let loss = |(p, truth): (&f64, &bool)| -if *truth { p.ln() } else { (1.0 - p).ln() };
+            vec![found.iter().zip(outcomes).map(loss).sum::<f64>() / UNSEEN as f64]
+        });
+    }
 }

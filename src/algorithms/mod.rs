@@ -8,6 +8,7 @@
 
 pub mod als;
 pub mod assignment;
+pub mod boosted_trees;
 pub mod calibrate;
 pub mod content;
 pub mod dbscan;

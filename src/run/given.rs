@@ -17,7 +17,7 @@ pub enum Given {
 }
 
 /// All tables of a stage, in the order of its ports.
-pub fn all(pieces: Option<Pieces>, frames: Vec<LazyFrame>) -> Vec<Given> {
+pub fn all(pieces: Vec<Pieces>, frames: Vec<LazyFrame>) -> Vec<Given> {
     pieces.into_iter().map(Given::Pieces).chain(frames.into_iter().map(|frame| Given::Frame(Box::new(frame)))).collect()
 }
 

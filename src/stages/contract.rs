@@ -241,9 +241,9 @@ pub type Pieces = Box<dyn Iterator<Item = Result<DataFrame, Failure>> + Send>;
 pub struct Outputs {
     /// One frame per port, in the order of [`Stage::outputs`], sorted by key.
     pub tables: Vec<LazyFrame>,
-    /// In place of `tables`: the only table of a stage that computes it piece by piece, sorted by
-    /// key, so that it never has to be in memory at once.
-    pub pieces: Option<Pieces>,
+    /// The tables of a stage that computes them piece by piece, sorted by key, so that they never have to be in memory
+    /// at once. Those of further ports are in `tables`.
+    pub pieces: Vec<Pieces>,
     pub model: Option<Model>,
     pub evaluation: Option<Evaluation>,
     /// How what it read is distributed, where no table shows it: products a customer, customers a product.
@@ -253,13 +253,17 @@ pub struct Outputs {
 impl Outputs {
     /// The tables, each as a frame; what comes in pieces is put together.
     pub fn frames(self, schemas: &[&TableSchema]) -> Result<Vec<LazyFrame>, Failure> {
-        let Some(pieces) = self.pieces else { return Ok(self.tables) };
-        let mut whole =
-            schemas.first().map(|schema| DataFrame::empty_with_schema(&schema.to_polars())).unwrap_or_default();
-        for piece in pieces {
-            whole.vstack_mut(&piece?)?;
+        let mut frames = Vec::new();
+        for (place, pieces) in self.pieces.into_iter().enumerate() {
+            let schema = schemas.get(place).map(|schema| schema.to_polars()).unwrap_or_default();
+            let mut whole = DataFrame::empty_with_schema(&schema);
+            for piece in pieces {
+                whole.vstack_mut(&piece?)?;
+            }
+            frames.push(whole.lazy());
         }
-        Ok(vec![whole.lazy()])
+        frames.extend(self.tables);
+        Ok(frames)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod deliver {
 pub mod prediction {
     #[macro_use]
     mod options;
+    pub mod boosted_trees;
     mod calibration;
     pub mod compare;
     pub mod design;
@@ -27,6 +28,7 @@ pub mod prediction {
     mod penalty;
     mod reasons;
     mod run;
+    mod scoring;
     pub mod svm;
     mod task;
     mod threshold;
@@ -102,6 +104,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prediction::linear::Linear>(),
     Kind::of::<prediction::logistic::Logistic>(),
     Kind::of::<prediction::svm::Svm>(),
+    Kind::of::<prediction::boosted_trees::BoostedTrees>(),
     Kind::of::<prediction::compare::Compare>(),
     Kind::of::<deliver::scores::Scores>(),
 ];

@@ -3,7 +3,7 @@ mod candidate;
 mod tests;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, IntoLazy, LazyFrame, Schema};
+use polars::prelude::{DataFrame, DataType, IntoLazy, Schema};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use schemars::JsonSchema;
@@ -17,6 +17,7 @@ use super::material::{Material, horizon_days};
 use super::options::Validate;
 use super::output;
 use super::run::unknown_measure;
+use super::scoring::{ROWS_AT_ONCE, ToScore};
 use super::task::Task;
 use crate::format;
 use crate::metrics::evaluation::{Chart, Fact};
@@ -197,8 +198,7 @@ impl Stage for Compare {
             let fitted: Fitted = model.main()?;
             let stage = self.champion_of(&fitted)?;
             let json = model.files.get(CHAMPION).map(Vec::as_slice).unwrap_or_default();
-            let tables = stage.apply(json, &model.version(), table, context)?;
-            return Ok(Outputs { tables: two(tables)?, ..Outputs::default() });
+            return Ok(two(stage.apply(json, &model.version(), &table, context)?, &table.schema));
         }
         let before = earlier.and_then(|model| model.main::<Fitted>().ok());
         self.contest(table, before, context)
@@ -219,19 +219,18 @@ fn of_classes(predictions: &TableSchema) -> TableSchema {
 }
 
 /// Two tables, of which the second has no rows where the candidates predict numbers.
-fn two(mut tables: Vec<LazyFrame>) -> Result<Vec<LazyFrame>, Failure> {
-    if let [predictions] = tables.as_slice() {
-        let keys: Vec<_> =
-            predictions.clone().collect_schema()?.iter().map(|(name, dtype)| (name.clone(), dtype.clone())).collect();
-        // The key comes first: the entity and, of snapshots, the moment.
-        let count = 1 + usize::from(keys.get(1).is_some_and(|(name, _)| name == AS_OF));
-        let more = [output::CLASS, output::SCORE, output::VERSION];
+fn two(mut outputs: Outputs, features: &TableSchema) -> Outputs {
+    if outputs.tables.len() + outputs.pieces.len() < 2 {
+        let key = features.columns.iter().filter(|column| features.key.first() == Some(&column.name));
+        let key = key.map(|column| (column.name.clone(), column.dtype.clone()));
+        let moment = (!features.snapshots.is_empty()).then(|| (AS_OF.to_owned(), DataType::Date));
+        let more = [output::CLASS, output::SCORE, output::VERSION].map(str::to_owned);
         let types = [DataType::String, DataType::Float64, DataType::String];
-        let more = more.into_iter().map(Into::into).zip(types);
-        let schema: Schema = keys.into_iter().take(count).chain(more).collect();
-        tables.push(DataFrame::empty_with_schema(&schema).lazy());
+        let all = key.chain(moment).chain(more.into_iter().zip(types));
+        let schema: Schema = all.map(|(name, dtype)| (name.into(), dtype)).collect();
+        outputs.tables.push(DataFrame::empty_with_schema(&schema).lazy());
     }
-    Ok(tables)
+    outputs
 }
 
 /// How a candidate stands to the first.
@@ -283,7 +282,7 @@ impl Compare {
         }
         let task = self.task(&schema).ok_or_else(|| Failure::bug("the target is of another type"))?;
         let horizon = horizon_days(&schema, &self.target).filter(|_| !schema.snapshots.is_empty());
-        let material = Material::read(table, &read, context.run_date)?;
+        let material = Material::read(&table, &read, &self.target, context.run_date)?;
         let first = stages.first().ok_or_else(|| Failure::bug("there is no candidate"))?;
         let entity = first.entity(&schema)?;
         let folds = first.folds(&material, task, &entity, horizon, context)?;
@@ -296,8 +295,6 @@ impl Compare {
         let measure = self.by.clone().unwrap_or_else(|| default.to_owned());
         let standings = standings(&measure, &contenders, context)?;
         let (champion, why, since) = self.decide(&measure, &contenders, &standings, before.as_ref(), context);
-        let rows = material.scored(&self.target, context.run_date)?;
-        let rows = if self.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
         let name = self.candidates.get(champion).map(|one| one.id.clone()).unwrap_or_default();
         let mut contender = contenders.swap_remove(champion);
         let mut evaluation = contender.evaluation;
@@ -322,8 +319,10 @@ impl Compare {
         let signature = Signature { kind: Compare::KIND.to_owned(), parameters: parameters(self)?, ..served.signature };
         let mut model = Model::new(context.run_date, signature, &main)?;
         model.files.insert(CHAMPION.to_owned(), served.json.clone());
-        let tables = (served.tables)(&rows, &model.version(), context)?;
-        Ok(Outputs { tables: two(tables)?, model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
+        let to_score = ToScore::plan(&table, &read, &self.target, context.run_date, ROWS_AT_ONCE)?;
+        let to_score = if self.mode == Mode::Fit { to_score.none() } else { to_score };
+        let scored = two((served.tables)(to_score, &model.version(), context)?, &schema);
+        Ok(Outputs { model: Some(model), evaluation: Some(evaluation), ..scored })
     }
 
     /// Who is served, why, and since when.

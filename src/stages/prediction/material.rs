@@ -1,7 +1,9 @@
 //! The rows of a stage: which train, which judge, which are scored.
 
 use chrono::NaiveDate;
-use polars::prelude::{BooleanChunked, DataFrame, DataType, NewChunkedArray, SortMultipleOptions, TimeUnit, col, lit};
+use polars::prelude::{
+    BooleanChunked, DataFrame, DataType, LazyFrame, NewChunkedArray, SortMultipleOptions, TimeUnit, col, lit,
+};
 
 use super::design::{MOMENT, PORT};
 use super::options::{Options, Validate};
@@ -13,7 +15,7 @@ use crate::stages::contract::Failure;
 use crate::stages::protocol::split_snapshots;
 use crate::table::{AS_OF, Role, Table, TableSchema, midnight_us};
 
-/// The rows of a table, by moment and then by entity.
+/// The rows of a table whose target is known, by moment and then by entity.
 pub struct Material {
     frame: DataFrame,
     /// Days since 1970 of each row's moment, of a table of snapshots.
@@ -44,31 +46,16 @@ pub struct Folds {
 }
 
 impl Material {
-    /// Reads the key and these columns.
-    pub fn read(table: Table, columns: &[impl AsRef<str>], run_date: NaiveDate) -> Result<Material, Failure> {
-        let Table { frame, schema, watermark } = table;
-        let time = schema.event_time.as_deref().filter(|_| schema.snapshots.is_empty());
-        let keys = schema.key.iter().map(String::as_str);
-        let wanted = keys.chain(columns.iter().map(|name| name.as_ref())).chain(time);
-        let mut names: Vec<&str> = Vec::new();
-        for name in wanted {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let mut order: Vec<&str> = schema.key.iter().map(String::as_str).filter(|name| *name != AS_OF).collect();
-        if !schema.snapshots.is_empty() {
-            order.insert(0, AS_OF);
-        }
-        let selected: Vec<_> = names.iter().copied().map(col).collect();
-        // What ages count from.
-        let moment = match (schema.snapshots.is_empty(), time) {
-            (false, _) => col(AS_OF),
-            (true, Some(time)) => col(time),
-            (true, None) => lit(run_date),
-        };
-        let frame = frame.select(selected).with_column(moment.cast(DataType::Date).alias(MOMENT));
-        let frame = frame.sort(order, SortMultipleOptions::default()).collect()?;
+    /// Reads the key and these columns of the rows whose target is known.
+    pub fn read(
+        table: &Table,
+        columns: &[impl AsRef<str>],
+        target: &str,
+        run_date: NaiveDate,
+    ) -> Result<Material, Failure> {
+        let schema = &table.schema;
+        let known = selected(table, columns, run_date).filter(col(target).is_not_null());
+        let frame = known.sort(order(schema), SortMultipleOptions::default()).collect()?;
         let days = match schema.snapshots.is_empty() {
             true => None,
             false => {
@@ -76,29 +63,16 @@ impl Material {
                 Some(days.i32()?.iter().collect())
             }
         };
-        let times = time.map(|time| micros(&frame, time)).transpose()?;
-        Ok(Material { frame, days, times, moments: schema.snapshots, watermark })
+        let times = time(schema).map(|time| micros(&frame, time)).transpose()?;
+        Ok(Material { frame, days, times, moments: schema.snapshots.clone(), watermark: table.watermark })
     }
 
-    /// The rows that are scored: those of the run date's snapshot, or, of another table, those without a target.
-    pub fn scored(&self, target: &str, run_date: NaiveDate) -> Result<DataFrame, Failure> {
-        if let Some(days) = &self.days {
-            let wanted = days_of(run_date);
-            return self.rows(days.iter().map(|days| *days == Some(wanted)));
-        }
-        let unknown = self.frame.column(target)?.is_null();
-        self.rows(unknown.iter().map(|unknown| unknown == Some(true)))
-    }
-
-    /// All rows whose target is known, of these moments where there are any.
-    fn labelled(&self, moments: Option<&[NaiveDate]>, target: &str) -> Result<DataFrame, Failure> {
-        let known = self.frame.column(target)?.is_not_null();
-        let (Some(days), Some(moments)) = (&self.days, moments) else {
-            return self.rows(known.iter().map(|known| known == Some(true)));
-        };
+    /// The rows of these moments.
+    fn of(&self, moments: &[NaiveDate]) -> Result<DataFrame, Failure> {
         let wanted: Vec<i32> = moments.iter().copied().map(days_of).collect();
-        let rows = days.iter().zip(known.iter());
-        self.rows(rows.map(|(days, known)| known == Some(true) && days.is_some_and(|days| wanted.contains(&days))))
+        let days = self.days.as_deref().unwrap_or_default();
+        let mask = days.iter().map(|days| days.is_some_and(|days| wanted.contains(&days)));
+        Ok(self.frame.filter(&BooleanChunked::from_iter_values("mask".into(), mask))?)
     }
 
     /// Which rows train and judge.
@@ -124,7 +98,7 @@ impl Material {
         let target = options.target;
         let mut known = Vec::new();
         for moment in &self.moments {
-            if self.labelled(Some(&[*moment]), target)?.height() > 0 {
+            if self.of(&[*moment])?.height() > 0 {
                 known.push(*moment);
             }
         }
@@ -153,10 +127,9 @@ impl Material {
         };
         let mut folds = Vec::new();
         for split in &splits {
-            let train = self.labelled(Some(&split.train), target)?;
-            folds.push(Fold { train, held: self.labelled(Some(&[split.evaluate]), target)? });
+            folds.push(Fold { train: self.of(&split.train)?, held: self.of(&[split.evaluate])? });
         }
-        let refit = self.labelled(Some(&newest.refit), target)?;
+        let refit = self.of(&newest.refit)?;
         let rows = |rows: usize| format::thousands(rows as u64);
         let trained = folds.last().map_or(0, |fold| fold.train.height());
         let dates = match newest.train.len() {
@@ -182,10 +155,8 @@ impl Material {
     /// Each part judges what was learned from all before it.
     fn by_time(&self, options: &Options<'_>) -> Result<Folds, Failure> {
         let target = options.target;
-        let known = self.frame.column(target)?.is_not_null();
         let times = self.times.as_deref().unwrap_or_default();
-        let mut order: Vec<usize> =
-            known.iter().enumerate().filter(|(_, known)| *known == Some(true)).map(|(row, _)| row).collect();
+        let mut order: Vec<usize> = (0..self.frame.height()).collect();
         order.sort_by_key(|row| times.get(*row).copied().unwrap_or(i64::MIN));
         let rows = order.len();
         // Where rows of one moment would be parted, the later part begins after it.
@@ -212,19 +183,19 @@ impl Material {
 
     fn by_chance(&self, options: &Options<'_>, task: Task, entity: &str, seed: u64) -> Result<Folds, Failure> {
         let target = options.target;
-        let rows = self.labelled(None, target)?;
-        let classes = if task == Task::Classes { Target::classes(&rows, target)? } else { vec![] };
-        let targets = Target::read(&rows, target, task, &classes)?;
+        let rows = &self.frame;
+        let classes = if task == Task::Classes { Target::classes(rows, target)? } else { vec![] };
+        let targets = Target::read(rows, target, task, &classes)?;
         let mut folds = Vec::new();
         let mut fold = |is_held: &dyn Fn(usize) -> bool| -> Result<(), Failure> {
             let (held, train): (Vec<usize>, Vec<usize>) = (0..rows.height()).partition(|row| is_held(*row));
-            folds.push(Fold { train: rows_at(&rows, &train)?, held: rows_at(&rows, &held)? });
+            folds.push(Fold { train: rows_at(rows, &train)?, held: rows_at(rows, &held)? });
             Ok(())
         };
         let Validate { share, folds: parts, .. } = options.validate;
         let (evaluated, trained) = match parts {
             Some(parts) => {
-                let found = parts::by_entity(&rows, entity, &targets, parts, seed)?;
+                let found = parts::by_entity(rows, entity, &targets, parts, seed)?;
                 for part in 0..parts {
                     fold(&|row| found.get(row) == Some(&part))?;
                 }
@@ -232,7 +203,7 @@ impl Material {
             }
             None => {
                 let share = share.unwrap_or(SHARE);
-                let found = parts::share(&rows, entity, &targets, share, seed)?;
+                let found = parts::share(rows, entity, &targets, share, seed)?;
                 fold(&|row| found.get(row) == Some(&true))?;
                 (format!("{} of the rows, by chance", format::percent(share)), "the other rows")
             }
@@ -241,7 +212,7 @@ impl Material {
     }
 
     fn finished(&self, folds: Vec<Fold>, target: &str, evaluated: &str, trained: &str) -> Result<Folds, Failure> {
-        let refit = self.labelled(None, target)?;
+        let refit = self.frame.clone();
         let rows = |rows: usize| format::thousands(rows as u64);
         let last = folds.last().map_or(0, |fold| fold.train.height());
         if folds.iter().any(|fold| fold.train.height() == 0 || fold.held.height() == 0) || folds.is_empty() {
@@ -262,11 +233,36 @@ impl Material {
         ];
         Ok(Folds { folds, refit, evaluated: evaluated.to_owned(), facts })
     }
+}
 
-    fn rows(&self, wanted: impl Iterator<Item = bool>) -> Result<DataFrame, Failure> {
-        let mask = BooleanChunked::from_iter_values("mask".into(), wanted);
-        Ok(self.frame.filter(&mask)?)
+/// The column that tells when rows of a table without snapshots happened.
+fn time(schema: &TableSchema) -> Option<&str> {
+    schema.event_time.as_deref().filter(|_| schema.snapshots.is_empty())
+}
+
+/// The columns that rows are ordered by: the moment of snapshots, then the other keys.
+pub fn order(schema: &TableSchema) -> Vec<String> {
+    let moment = (!schema.snapshots.is_empty()).then(|| AS_OF.to_owned());
+    moment.into_iter().chain(schema.key.iter().filter(|name| *name != AS_OF).cloned()).collect()
+}
+
+/// The key and these columns of all rows, and the moment that ages count from.
+pub fn selected(table: &Table, columns: &[impl AsRef<str>], run_date: NaiveDate) -> LazyFrame {
+    let schema = &table.schema;
+    let keys = schema.key.iter().map(String::as_str);
+    let mut names: Vec<&str> = Vec::new();
+    for name in keys.chain(columns.iter().map(|name| name.as_ref())).chain(time(schema)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    let moment = match (schema.snapshots.is_empty(), time(schema)) {
+        (false, _) => col(AS_OF),
+        (true, Some(time)) => col(time),
+        (true, None) => lit(run_date),
+    };
+    let selected: Vec<_> = names.into_iter().map(col).collect();
+    table.frame.clone().select(selected).with_column(moment.cast(DataType::Date).alias(MOMENT))
 }
 
 /// The share of the rows that judges where nothing else is said.

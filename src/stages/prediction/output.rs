@@ -1,7 +1,7 @@
 //! What is told of each row that is scored.
 
-use ndarray::Array2;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, LazyFrame, NamedFrom, Series};
+use ndarray::{Array2, ArrayView2};
+use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
 use super::learner::{Predictor, Trained};
 use super::reasons::{self, REASONS};
@@ -73,115 +73,117 @@ pub fn schemas(
     vec![predictions, TableSchema { columns, key, snapshots, ..TableSchema::default() }]
 }
 
-/// The tables of rows by a model.
-pub fn tables<P: Predictor>(
-    trained: &Trained<P::Learned>,
-    rows: &DataFrame,
-    version: &str,
-    is_probability: bool,
-    with_classes: bool,
-    context: &StageContext,
-) -> Result<Vec<LazyFrame>, Failure> {
-    let subject = &trained.subject;
-    let x = trained.design.matrix(rows)?;
-    let expected = trained.expected_of::<P>(x.view())?;
-    let reasons = reasons::of_rows::<P>(trained, x.view(), &expected, context)?;
-    let height = rows.height();
-    let mut first = vec![rows.column(&subject.entity)?.clone()];
-    // Other tables may have a column of that name.
-    if subject.horizon_days.is_some() {
-        first.push(rows.column(AS_OF)?.cast(&DataType::Date)?);
-    }
-    let score = if is_probability { PROBABILITY } else { SCORE };
-    let own = expected.column(0).to_vec();
-    let mut columns = first.clone();
-    let numbers = |name: &str, values: Vec<f64>| Series::new(name.into(), values).into_column();
-    match subject.task {
-        Task::Number => columns.push(numbers(PREDICTION, own.clone())),
-        Task::Binary => columns.push(numbers(score, own.clone())),
-        Task::Classes => {
-            let best: Vec<usize> = expected.rows().into_iter().map(|row| reasons::best(row.iter().copied())).collect();
-            let names: Vec<&str> =
-                best.iter().map(|class| subject.classes.get(*class).map_or("", String::as_str)).collect();
-            let of: Vec<f64> =
-                best.iter().zip(expected.rows()).map(|(class, row)| row.get(*class).copied().unwrap_or(0.0)).collect();
-            columns.extend([Series::new(PREDICTION.into(), names).into_column(), numbers(score, of)]);
-        }
-    }
-    if subject.task != Task::Classes {
-        columns.push(numbers(PERCENTILE, percentiles(&own)));
-    }
-    if subject.task == Task::Binary {
-        let threshold = trained.threshold.unwrap_or(0.5);
-        let decided: Vec<bool> = own.iter().map(|score| *score >= threshold).collect();
-        columns.push(Series::new(DECISION.into(), decided).into_column());
-    }
-    for place in 0..REASONS {
-        let values: Vec<Option<&str>> =
-            reasons.iter().map(|row| row.get(place).and_then(|reason| reason.as_deref())).collect();
-        columns.push(Series::new(reason(place).into(), values).into_column());
-    }
-    columns.push(repeated(VERSION, version, height));
-    let mut tables = vec![DataFrame::new(height, columns)?.lazy()];
-    if with_classes {
-        tables.push(of_classes(first, &subject.classes, subject.task, &expected, score, version)?);
-    }
-    Ok(tables)
+/// Tells of rows what a model says of them.
+pub struct Teller<P: Predictor> {
+    pub trained: Trained<P::Learned>,
+    version: String,
+    /// What scores are called.
+    score: &'static str,
 }
 
-/// One row an entity and class.
-fn of_classes(
-    keys: Vec<polars::prelude::Column>,
-    classes: &[String],
-    task: Task,
-    expected: &Array2<f64>,
-    score: &str,
-    version: &str,
-) -> Result<LazyFrame, Failure> {
-    let binary = ["false".to_owned(), "true".to_owned()];
-    let names: &[String] = if task == Task::Binary { &binary } else { classes };
-    let height = expected.nrows();
-    let places: Vec<u32> = (0..height as u32).flat_map(|row| std::iter::repeat_n(row, names.len())).collect();
-    let index = Series::new("".into(), places).cast(&DataType::UInt32)?;
-    let mut columns = Vec::new();
-    for key in keys {
-        columns.push(key.take(&index.idx()?.clone())?);
+impl<P: Predictor> Teller<P> {
+    pub fn new(trained: Trained<P::Learned>, version: &str, is_probability: bool) -> Self {
+        let score = if is_probability { PROBABILITY } else { SCORE };
+        Teller { trained, version: version.to_owned(), score }
     }
-    let classes: Vec<&str> = (0..height).flat_map(|_| names.iter().map(String::as_str)).collect();
-    let of = |row: usize, class: usize| match task {
-        Task::Binary => {
-            let own = expected.get((row, 0)).copied().unwrap_or(0.0);
-            match (class, score == PROBABILITY) {
-                (1, _) => own,
-                (_, true) => 1.0 - own,
-                (_, false) => -own,
+
+    /// The columns that say what rows are of.
+    fn key(&self, rows: &DataFrame) -> Result<Vec<polars::prelude::Column>, Failure> {
+        let subject = &self.trained.subject;
+        let mut key = vec![rows.column(&subject.entity)?.clone()];
+        // Other tables may have a column of that name.
+        if subject.horizon_days.is_some() {
+            key.push(rows.column(AS_OF)?.cast(&DataType::Date)?);
+        }
+        Ok(key)
+    }
+
+    /// What is expected of each row and why; `ranked` are the scores of all rows, ascending.
+    pub fn predictions(
+        &self,
+        rows: &DataFrame,
+        x: ArrayView2<'_, f64>,
+        expected: &Array2<f64>,
+        ranked: &[f64],
+        context: &StageContext,
+    ) -> Result<DataFrame, Failure> {
+        let subject = &self.trained.subject;
+        let reasons = reasons::of_rows::<P>(&self.trained, x, expected, context)?;
+        let own = expected.column(0).to_vec();
+        let mut columns = self.key(rows)?;
+        let numbers = |name: &str, values: Vec<f64>| Series::new(name.into(), values).into_column();
+        match subject.task {
+            Task::Number => columns.push(numbers(PREDICTION, own.clone())),
+            Task::Binary => columns.push(numbers(self.score, own.clone())),
+            Task::Classes => {
+                let best: Vec<usize> =
+                    expected.rows().into_iter().map(|row| reasons::best(row.iter().copied())).collect();
+                let names: Vec<&str> =
+                    best.iter().map(|class| subject.classes.get(*class).map_or("", String::as_str)).collect();
+                let own = best.iter().zip(expected.rows());
+                let of: Vec<f64> = own.map(|(class, row)| row.get(*class).copied().unwrap_or(0.0)).collect();
+                columns.extend([Series::new(PREDICTION.into(), names).into_column(), numbers(self.score, of)]);
             }
         }
-        _ => expected.get((row, class)).copied().unwrap_or(0.0),
-    };
-    let values: Vec<f64> = (0..height)
-        .flat_map(|row| (0..names.len()).map(move |class| (row, class)))
-        .map(|(row, class)| of(row, class))
-        .collect();
-    columns.extend([
-        Series::new(CLASS.into(), classes).into_column(),
-        Series::new(score.into(), values).into_column(),
-        repeated(VERSION, version, height * names.len()),
-    ]);
-    Ok(DataFrame::new(height * names.len(), columns)?.lazy())
+        if subject.task != Task::Classes {
+            columns.push(numbers(PERCENTILE, own.iter().map(|score| percentile(ranked, *score)).collect()));
+        }
+        if subject.task == Task::Binary {
+            let threshold = self.trained.threshold.unwrap_or(0.5);
+            let decided: Vec<bool> = own.iter().map(|score| *score >= threshold).collect();
+            columns.push(Series::new(DECISION.into(), decided).into_column());
+        }
+        for place in 0..REASONS {
+            let values: Vec<Option<&str>> =
+                reasons.iter().map(|row| row.get(place).and_then(|reason| reason.as_deref())).collect();
+            columns.push(Series::new(reason(place).into(), values).into_column());
+        }
+        columns.push(repeated(VERSION, &self.version, rows.height()));
+        Ok(DataFrame::new(rows.height(), columns)?)
+    }
+
+    /// One row an entity and class.
+    pub fn probabilities(&self, rows: &DataFrame, expected: &Array2<f64>) -> Result<DataFrame, Failure> {
+        let Trained { subject, .. } = &self.trained;
+        let binary = ["false".to_owned(), "true".to_owned()];
+        let names: &[String] = if subject.task == Task::Binary { &binary } else { &subject.classes };
+        let height = expected.nrows();
+        let places: Vec<u32> = (0..height as u32).flat_map(|row| std::iter::repeat_n(row, names.len())).collect();
+        let index = Series::new("".into(), places).cast(&DataType::UInt32)?;
+        let mut columns = Vec::new();
+        for key in self.key(rows)? {
+            columns.push(key.take(&index.idx()?.clone())?);
+        }
+        let classes: Vec<&str> = (0..height).flat_map(|_| names.iter().map(String::as_str)).collect();
+        let of = |row: usize, class: usize| match subject.task {
+            Task::Binary => {
+                let own = expected.get((row, 0)).copied().unwrap_or(0.0);
+                match (class, self.score == PROBABILITY) {
+                    (1, _) => own,
+                    (_, true) => 1.0 - own,
+                    (_, false) => -own,
+                }
+            }
+            _ => expected.get((row, class)).copied().unwrap_or(0.0),
+        };
+        let values: Vec<f64> = (0..height)
+            .flat_map(|row| (0..names.len()).map(move |class| (row, class)))
+            .map(|(row, class)| of(row, class))
+            .collect();
+        columns.extend([
+            Series::new(CLASS.into(), classes).into_column(),
+            Series::new(self.score.into(), values).into_column(),
+            repeated(VERSION, &self.version, height * names.len()),
+        ]);
+        Ok(DataFrame::new(height * names.len(), columns)?)
+    }
 }
 
-/// For each value the share of all values below it and half of those equal to it, times 100.
-fn percentiles(values: &[f64]) -> Vec<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let count = sorted.len().max(1) as f64;
-    let of = |value: &f64| {
-        let below = sorted.partition_point(|other| other.total_cmp(value).is_lt());
-        let up_to = sorted.partition_point(|other| other.total_cmp(value).is_le());
-        100.0 * (below as f64 + (up_to - below) as f64 / 2.0) / count
-    };
-    values.iter().map(of).collect()
+/// The share of the values below one, and half of those equal to it, times 100. `ranked` is ascending.
+fn percentile(ranked: &[f64], value: f64) -> f64 {
+    let below = ranked.partition_point(|other| other.total_cmp(&value).is_lt());
+    let up_to = ranked.partition_point(|other| other.total_cmp(&value).is_le());
+    100.0 * (below as f64 + (up_to - below) as f64 / 2.0) / ranked.len().max(1) as f64
 }
 
 /// A column that says the same in every row.

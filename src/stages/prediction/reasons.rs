@@ -16,8 +16,8 @@ const BLOCK_ROWS: usize = 16_384;
 
 /// For each row the features that moved its score most, with the sign of the move: `+orders`, `-recency_days`.
 ///
-/// Where scores are sums over columns, a feature's move is what its columns add beyond their means. Where they are not,
-/// it is the score less that of the same row with the feature at its means. Of classes the score is that of the class
+/// Where scores are sums over columns, a feature's move is what its columns add beyond their means; trees tell theirs.
+/// Else it is the score less that of the same row with the feature at its means. Of classes the score is that of the class
 /// that is expected.
 pub fn of_rows<P: Predictor>(
     trained: &Trained<P::Learned>,
@@ -58,6 +58,14 @@ fn moves<P: Predictor>(
                 *slot = columns.clone().map(|column| effects[column] * (row[column] - trained.means[column])).sum();
             }
         });
+        return Ok(moves);
+    }
+    if let Some(of_columns) = P::moves(&trained.learned, x, &classes) {
+        for (mut moves, own) in moves.rows_mut().into_iter().zip(of_columns.rows()) {
+            for (slot, (_, columns)) in moves.iter_mut().zip(&features) {
+                *slot = own.iter().take(columns.end).skip(columns.start).sum();
+            }
+        }
         return Ok(moves);
     }
     for start in (0..x.nrows()).step_by(BLOCK_ROWS) {

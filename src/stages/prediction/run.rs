@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ndarray::{Array2, Axis, concatenate};
-use polars::prelude::{DataFrame, LazyFrame};
+use polars::prelude::DataFrame;
 
 use super::design::{self, PORT};
 use super::judge::contest::sign;
@@ -12,6 +12,7 @@ use super::material::{Folds, Material, horizon_days};
 use super::options::Options;
 use super::output;
 use super::reasons::{self, IMPORTANCE_ROWS_MAX};
+use super::scoring::{self, ROWS_AT_ONCE, ToScore};
 use super::task::{Target, Task, rows_at};
 use super::tune::{self, Tuned};
 use crate::format;
@@ -103,13 +104,25 @@ impl<P: Predictor> Stage for P {
         Ok(output::schemas(&entity, task, is_probability(self), class, &snapshots, P::TELLS_CLASSES))
     }
 
-    /// All rows as a table, and those that are learned from as a matrix.
+    /// Rows whose target is known as a table and a matrix; and so many as are scored at once, with the keys and the
+    /// scores of all. How many rows of a table without snapshots are to be scored is not known beforehand.
     fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
         let (rows, features) = inputs.sized(PORT)?;
         let options = self.options();
         let columns = options.features.columns(features, &left_out(&options)).ok()?.len() as u64;
-        let table = rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
-        Some(table.saturating_add(if options.mode == Mode::Apply { 0 } else { table / 2 }))
+        let bytes = |rows: u64| rows.saturating_mul(columns + 2).saturating_mul(size_of::<f64>() as u64);
+        let scored = bytes(rows.min(ROWS_AT_ONCE as u64));
+        if options.mode == Mode::Apply {
+            return Some(scored);
+        }
+        let horizon_days = horizon_days(features, options.target).unwrap_or(0);
+        let newest = features.snapshots.last();
+        let is_known = |moment: &&NaiveDate| {
+            newest.is_some_and(|newest| (*newest - **moment).num_days() >= i64::from(horizon_days.max(1)))
+        };
+        let known = features.snapshots.iter().filter(is_known).count() as u64;
+        let learned = bytes(rows / features.snapshots.len().max(1) as u64 * known);
+        Some(scored.max(learned.saturating_add(learned / 2)))
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
@@ -252,22 +265,22 @@ fn fit_and_apply<P: Predictor>(stage: &P, table: Table, context: &StageContext) 
     let schema = table.schema.clone();
     let first = subject(stage, &schema, None)?;
     let read = columns_read(&stage.options(), &first.features);
-    let material = Material::read(table, &read, context.run_date)?;
     let options = stage.options();
+    let material = Material::read(&table, &read, options.target, context.run_date)?;
     let folds =
         material.folds(&options, first.task, &first.entity, first.horizon_days, context.run_date, context.seed)?;
     let subject = subject(stage, &schema, Some(&folds.refit))?;
     let judgement = judge(stage, &subject, &folds, context)?;
     context.cancel.check()?;
-    let rows = material.scored(options.target, context.run_date)?;
-    let rows = if options.mode == Mode::Fit { rows.head(Some(0)) } else { rows };
     let Served { trained, picture, stage: served } = serve(stage, &subject, judgement.tuned, &folds.refit, context)?;
     let mut evaluation = judgement.evaluation;
     evaluation.charts.extend(picture);
     let model = model(stage, &trained, &folds.refit, &schema, context.run_date)?;
     let version = model.version();
-    let tables = output::tables::<P>(&trained, &rows, &version, is_probability(&served), P::TELLS_CLASSES, context)?;
-    Ok(Outputs { tables, model: Some(model), evaluation: Some(evaluation), ..Outputs::default() })
+    let to_score = ToScore::plan(&table, &read, options.target, context.run_date, ROWS_AT_ONCE)?;
+    let to_score = if options.mode == Mode::Fit { to_score.none() } else { to_score };
+    let scored = scoring::score::<P>(trained, to_score, &version, is_probability(&served), context)?;
+    Ok(Outputs { model: Some(model), evaluation: Some(evaluation), ..scored })
 }
 
 /// The model that is served.
@@ -441,25 +454,24 @@ fn prior(target: &Target) -> Vec<f64> {
 
 /// Scores the run date, or the rows without a target, with a model of an earlier night.
 fn apply<P: Predictor>(stage: &P, table: Table, model: &Model, context: &StageContext) -> Result<Outputs, Failure> {
-    let tables = tables_of(stage, &model.main()?, &model.version(), table, context)?;
-    Ok(Outputs { tables, ..Outputs::default() })
+    scored(stage, model.main()?, &model.version(), &table, context)
 }
 
-/// The tables of the rows that are to be scored.
-pub fn tables_of<P: Predictor>(
+/// The tables of the rows that are to be scored, by a model of an earlier night.
+pub fn scored<P: Predictor>(
     stage: &P,
-    trained: &Trained<P::Learned>,
+    trained: Trained<P::Learned>,
     version: &str,
-    table: Table,
+    table: &Table,
     context: &StageContext,
-) -> Result<Vec<LazyFrame>, Failure> {
+) -> Result<Outputs, Failure> {
     let target = stage.options().target;
     let fields = trained.design.fields();
     let needed = fields.iter().map(|field| field.name.as_str());
     let mut present: Vec<&str> = needed.filter(|name| table.schema.column(name).is_some()).collect();
     present.push(target);
-    let rows = Material::read(table, &present, context.run_date)?.scored(target, context.run_date)?;
-    output::tables::<P>(trained, &rows, version, is_probability(stage), P::TELLS_CLASSES, context)
+    let to_score = ToScore::plan(table, &present, target, context.run_date, ROWS_AT_ONCE)?;
+    scoring::score::<P>(trained, to_score, version, is_probability(stage), context)
 }
 
 fn model<P: Predictor>(

@@ -1,22 +1,24 @@
 //! A stage that predicts, whatever its kind, as a candidate.
 
 use ndarray::Array2;
-use polars::prelude::{DataFrame, DataType, LazyFrame};
+use polars::prelude::{DataFrame, DataType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::boosted_trees::BoostedTrees;
 use super::super::learner::{Predictor, Trained};
 use super::super::linear::Linear;
 use super::super::logistic::Logistic;
 use super::super::material::{Folds, Material};
 use super::super::options::Validate;
 use super::super::run::{self, Served};
+use super::super::scoring::{self, ToScore};
 use super::super::svm::Svm;
 use super::super::task::{Target, Task};
 use super::super::{design, output};
 use crate::metrics::evaluation::{Chart, Evaluation};
-use crate::stages::contract::{Failure, Stage, StageContext};
+use crate::stages::contract::{Failure, Outputs, Stage, StageContext};
 use crate::stages::model::{Mode, Signature};
 use crate::table::{Table, TableSchema};
 
@@ -41,6 +43,7 @@ pub enum Kind {
     Linear,
     Logistic,
     Svm,
+    BoostedTrees,
 }
 
 impl Kind {
@@ -49,6 +52,7 @@ impl Kind {
             Kind::Linear => "linear",
             Kind::Logistic => "logistic",
             Kind::Svm => "svm",
+            Kind::BoostedTrees => "boosted_trees",
         }
     }
 }
@@ -80,13 +84,16 @@ impl Candidate {
                 serde_json::from_value::<Logistic>(with).map(|stage| Box::new(stage) as Box<dyn Contends>)
             }
             Kind::Svm => serde_json::from_value::<Svm>(with).map(|stage| Box::new(stage) as Box<dyn Contends>),
+            Kind::BoostedTrees => {
+                serde_json::from_value::<BoostedTrees>(with).map(|stage| Box::new(stage) as Box<dyn Contends>)
+            }
         };
         built.map_err(|error| format!("`{}`: {error}", self.id))
     }
 }
 
 /// The tables of rows, by the version of the model that made them.
-type Tables = Box<dyn FnOnce(&DataFrame, &str, &StageContext) -> Result<Vec<LazyFrame>, Failure>>;
+type Tables = Box<dyn FnOnce(ToScore, &str, &StageContext) -> Result<Outputs, Failure>>;
 
 /// The model that is served.
 pub struct Champion {
@@ -132,13 +139,7 @@ pub trait Contends: Stage {
     fn contend(&self, schema: &TableSchema, folds: &Folds, context: &StageContext) -> Result<Contender, Failure>;
 
     /// The tables of rows by an earlier model.
-    fn apply(
-        &self,
-        json: &[u8],
-        version: &str,
-        table: Table,
-        context: &StageContext,
-    ) -> Result<Vec<LazyFrame>, Failure>;
+    fn apply(&self, json: &[u8], version: &str, table: &Table, context: &StageContext) -> Result<Outputs, Failure>;
 }
 
 impl<P: Predictor> Contends for P {
@@ -181,24 +182,17 @@ impl<P: Predictor> Contends for P {
             let Served { trained, picture, stage: served } = run::serve(&stage, &subject, tuned, rows, context)?;
             let json = serde_json::to_vec(&trained).map_err(|error| Failure::bug(error.to_string()))?;
             let signature = run::signature(&stage, &trained, rows, schema)?;
-            let tables: Tables = Box::new(move |rows: &DataFrame, version: &str, context: &StageContext| {
-                let is_probability = run::is_probability(&served);
-                output::tables::<P>(&trained, rows, version, is_probability, P::TELLS_CLASSES, context)
+            let tables: Tables = Box::new(move |rows: ToScore, version: &str, context: &StageContext| {
+                scoring::score::<P>(trained, rows, version, run::is_probability(&served), context)
             });
             Ok(Champion { kind: P::KIND.to_owned(), json, signature, picture, tables })
         };
         Ok(Contender { evaluation, truth, expected, serve: Box::new(serve) })
     }
 
-    fn apply(
-        &self,
-        json: &[u8],
-        version: &str,
-        table: Table,
-        context: &StageContext,
-    ) -> Result<Vec<LazyFrame>, Failure> {
+    fn apply(&self, json: &[u8], version: &str, table: &Table, context: &StageContext) -> Result<Outputs, Failure> {
         let trained: Trained<P::Learned> = serde_json::from_slice(json)
             .map_err(|error| Failure::data(format!("the earlier model cannot be read: {error}")))?;
-        run::tables_of(self, &trained, version, table, context)
+        run::scored(self, trained, version, table, context)
     }
 }

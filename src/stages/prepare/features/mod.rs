@@ -204,7 +204,7 @@ impl Stage for Features {
         let reading = Reading::plan(events.frame, &self.entity, &self.time, &program, bytes)?;
         context.cancel.check()?;
         let rows = Rows::new(reading, program, &self.entity, moments, known_until, context.cancel.clone());
-        Ok(Outputs { pieces: Some(Box::new(rows)), ..Outputs::default() })
+        Ok(Outputs { pieces: vec![Box::new(rows)], ..Outputs::default() })
     }
 }
 

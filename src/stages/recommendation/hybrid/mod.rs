@@ -111,6 +111,7 @@ pub struct Hybrid {
 
 /// c of Cormack et al. 2009.
 const CONSTANT: f64 = 60.0;
+const COLD_WEIGHT_MIN: f64 = 1e-3;
 const FEW_ORDERS: u32 = 3;
 const FEW_USERS: u32 = 5;
 const POOL: usize = 50;
@@ -338,7 +339,7 @@ impl Work<'_> {
             }
             if self.stage.weights == Weights::Word(Word::Learned) {
                 self.teach(&mut lesson, &trial, &parts)?;
-                weights = lesson.learn(&self.given());
+                weights = self.learned(&lesson);
             }
             found.push(lists);
         }
@@ -380,6 +381,16 @@ impl Work<'_> {
             weights: self.parts.parts.iter().map(weight).collect(),
             constant: self.stage.constant.unwrap_or(CONSTANT),
         }
+    }
+
+    fn learned(&self, lesson: &Lesson) -> Learned {
+        let mut learned = lesson.learn(&self.given());
+        // Whom the cold part alone serves would get nothing from a part of weight 0.
+        let cold = self.parts.parts.iter().position(|part| Some(part) == self.stage.cold_part.as_ref());
+        if let Some(weight) = cold.and_then(|cold| learned.fusion.weights.get_mut(cold)) {
+            *weight = weight.max(COLD_WEIGHT_MIN);
+        }
+        learned
     }
 
     fn judge(

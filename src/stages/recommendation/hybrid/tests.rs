@@ -48,6 +48,17 @@ fn weights_are_learned_from_the_hold_out_before() {
     assert_eq!(moments, 3);
 }
 
+/// The best sellers tell nothing of tastes, and serve whom they are to serve nevertheless.
+#[test]
+fn the_cold_part_serves_whatever_it_has_learned() {
+    let with = json!({"top": 3, "method": "switching", "cold_part": "sellers", "few_orders": 9});
+    let outputs = run(&hybrid(with), ports(&two_tastes(), 2));
+    assert!(fact(facts(&outputs), "served weights").contains("sellers 0."));
+    let found = rows(&outputs);
+    let mut served = found.iter().filter(|row| row.served).peekable();
+    assert!(served.peek().is_some() && served.all(|row| row.source == "sellers"), "{found:?}");
+}
+
 #[test]
 fn given_weights_and_methods() {
     let all = two_tastes();

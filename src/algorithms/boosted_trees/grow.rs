@@ -1,0 +1,312 @@
+//! One tree, grown at the leaf that gains most.
+
+use super::Params;
+use super::cuts::Binned;
+use super::model::{Node, Tree};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// A split that gains less is not made.
+const GAIN_MIN: f64 = 1e-6;
+
+/// Cells (rows × columns) below which one thread sums a histogram.
+const CELLS_MIN: usize = 32_768;
+
+/// Bytes of histograms that are kept, at most; with more, both sides of a split are summed.
+pub(super) const HISTOGRAMS_MAX: u64 = 512 << 20;
+
+/// The first and the second derivative of the loss of a row by its score, times the row's weight.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Slope {
+    pub(super) first: f32,
+    pub(super) second: f32,
+}
+
+/// Sums of these.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    first: f64,
+    second: f64,
+}
+
+impl Sum {
+    fn add(&mut self, slope: Slope) {
+        self.first += f64::from(slope.first);
+        self.second += f64::from(slope.second);
+    }
+
+    fn plus(self, other: Sum) -> Sum {
+        Sum { first: self.first + other.first, second: self.second + other.second }
+    }
+
+    fn minus(self, other: Sum) -> Sum {
+        Sum { first: self.first - other.first, second: self.second - other.second }
+    }
+
+    /// What the best value takes from the loss, twice.
+    fn gain(self, l2: f64) -> f64 {
+        let below = self.second + l2;
+        if below > 0.0 { self.first * self.first / below } else { 0.0 }
+    }
+
+    /// The best value of a leaf.
+    fn value(self, l2: f64) -> f64 {
+        let below = self.second + l2;
+        if below > 0.0 { -self.first / below } else { 0.0 }
+    }
+}
+
+/// Rows whose bin is at most `code` go left.
+#[derive(Debug, Clone, Copy)]
+struct Split {
+    column: usize,
+    code: u8,
+    gain: f64,
+    left: Sum,
+}
+
+/// What is grown: first the root, then two sides at a time.
+struct Grown {
+    sum: Sum,
+    /// With the place of the left side; the right one follows it.
+    split: Option<(Split, usize)>,
+}
+
+/// A leaf that may be split.
+struct Leaf {
+    place: usize,
+    rows: Range<usize>,
+    depth: usize,
+    histogram: Vec<Sum>,
+    best: Option<Split>,
+}
+
+/// Grows trees on one table.
+pub(super) struct Grower<'a> {
+    binned: &'a Binned,
+    params: &'a Params,
+    /// Rows, those of a leaf side by side, ascending.
+    order: Vec<u32>,
+    spare: Vec<u32>,
+    keeps_histograms: bool,
+}
+
+/// A tree with what it says of the rows it was grown on.
+pub(super) struct Result {
+    pub(super) tree: Tree,
+    /// Rows of each leaf and its value.
+    pub(super) leaves: Vec<(Range<usize>, f64)>,
+}
+
+impl<'a> Grower<'a> {
+    pub(super) fn new(binned: &'a Binned, params: &'a Params) -> Self {
+        let bytes = (binned.bins() * size_of::<Sum>()) as u64;
+        Self {
+            binned,
+            params,
+            order: (0..binned.rows as u32).collect(),
+            spare: vec![0; binned.rows],
+            keeps_histograms: bytes.saturating_mul(params.leaves as u64) <= HISTOGRAMS_MAX,
+        }
+    }
+
+    /// The rows of a leaf of the newest tree.
+    pub(super) fn rows(&self, leaf: &Range<usize>) -> &[u32] {
+        self.order.get(leaf.clone()).unwrap_or_default()
+    }
+
+    /// A tree on some of the columns; `scale` brings values to the unit of the target. Adds to the gain of the columns.
+    pub(super) fn grow(&mut self, slopes: &[Slope], columns: &[usize], scale: f64, gains: &mut [f64]) -> Result {
+        self.order.iter_mut().zip(0..).for_each(|(slot, row)| *slot = row);
+        let mut sum = Sum::default();
+        slopes.iter().for_each(|slope| sum.add(*slope));
+        let mut grown = vec![Grown { sum, split: None }];
+        let rows = 0..slopes.len();
+        let histogram = self.histogram(self.rows(&rows), slopes, columns);
+        let mut leaves = vec![self.leaf(0, rows, 0, histogram, sum, columns)];
+        let mut done = Vec::new();
+        while leaves.len() + done.len() < self.params.leaves {
+            let gain = |leaf: &Leaf| leaf.best.map_or(f64::NEG_INFINITY, |best| best.gain);
+            let best = (0..leaves.len())
+                .reduce(|best, next| if leaves.get(next).map(gain) > leaves.get(best).map(gain) { next } else { best });
+            let Some(leaf) = best.map(|best| leaves.swap_remove(best)) else { break };
+            let Some(split) = leaf.best else {
+                // The best has nothing to gain, so none has.
+                leaves.push(leaf);
+                break;
+            };
+            let middle = self.part(&leaf.rows, split);
+            if middle == leaf.rows.start || middle == leaf.rows.end {
+                // Rounding made a side of no rows.
+                done.push(leaf);
+                continue;
+            }
+            let sums = grown.get(leaf.place).map(|parent| [split.left, parent.sum.minus(split.left)]);
+            let Some(sums) = sums else { break };
+            let left = grown.len();
+            if let Some(parent) = grown.get_mut(leaf.place) {
+                parent.split = Some((split, left));
+            }
+            if let Some(gain) = gains.get_mut(split.column) {
+                *gain += split.gain;
+            }
+            grown.extend(sums.map(|sum| Grown { sum, split: None }));
+            let sides = [leaf.rows.start..middle, middle..leaf.rows.end];
+            let histograms = self.sides(leaf.histogram, &sides, slopes, columns, leaf.depth + 1);
+            for (side, ((rows, sum), histogram)) in sides.into_iter().zip(sums).zip(histograms).enumerate() {
+                leaves.push(self.leaf(left + side, rows, leaf.depth + 1, histogram, sum, columns));
+            }
+        }
+        done.append(&mut leaves);
+        let value = |place: usize| grown.get(place).map_or(0.0, |leaf| self.value(leaf.sum));
+        let leaves = done.into_iter().map(|leaf| (leaf.rows, value(leaf.place))).collect();
+        Result { tree: self.tree(&grown, scale), leaves }
+    }
+
+    fn value(&self, sum: Sum) -> f64 {
+        self.params.learning_rate * sum.value(self.params.l2)
+    }
+
+    fn may_split(&self, depth: usize) -> bool {
+        self.params.depth.is_none_or(|most| depth < most)
+    }
+
+    fn leaf(
+        &self,
+        place: usize,
+        rows: Range<usize>,
+        depth: usize,
+        histogram: Vec<Sum>,
+        sum: Sum,
+        columns: &[usize],
+    ) -> Leaf {
+        let best = if self.may_split(depth) { self.best(&histogram, sum, columns) } else { None };
+        let histogram = if self.keeps_histograms && best.is_some() { histogram } else { Vec::new() };
+        Leaf { place, rows, depth, histogram, best }
+    }
+
+    /// Sums by bin of the columns, one column after the other.
+    fn histogram(&self, rows: &[u32], slopes: &[Slope], columns: &[usize]) -> Vec<Sum> {
+        let mut sums = vec![Sum::default(); self.binned.bins()];
+        let own: Vec<Slope> = rows.iter().filter_map(|row| slopes.get(*row as usize).copied()).collect();
+        let mut slots = Vec::with_capacity(columns.len());
+        let mut rest = sums.as_mut_slice();
+        for column in 0..self.binned.columns() {
+            let (slot, after) = rest.split_at_mut(self.binned.bins_of(column).len());
+            rest = after;
+            if columns.binary_search(&column).is_ok() {
+                slots.push((column, slot));
+            }
+        }
+        let each = |(column, slot): (usize, &mut [Sum])| {
+            let codes = self.binned.codes_of(column);
+            for (row, slope) in rows.iter().zip(&own) {
+                let sum = codes.get(*row as usize).and_then(|code| slot.get_mut(usize::from(*code)));
+                if let Some(sum) = sum {
+                    sum.add(*slope);
+                }
+            }
+        };
+        if rows.len() * columns.len() < CELLS_MIN {
+            slots.into_iter().for_each(each);
+        } else {
+            slots.into_par_iter().for_each(each);
+        }
+        sums
+    }
+
+    /// The histograms of both sides of a split; that of the larger is what the smaller leaves of the whole.
+    fn sides(
+        &self,
+        mut whole: Vec<Sum>,
+        sides: &[Range<usize>; 2],
+        slopes: &[Slope],
+        columns: &[usize],
+        depth: usize,
+    ) -> [Vec<Sum>; 2] {
+        if !self.may_split(depth) {
+            return [Vec::new(), Vec::new()];
+        }
+        let of = |side: &Range<usize>| self.histogram(self.rows(side), slopes, columns);
+        let [left, right] = sides;
+        if whole.is_empty() {
+            return [of(left), of(right)];
+        }
+        let left_is_smaller = left.len() <= right.len();
+        let smaller = of(if left_is_smaller { left } else { right });
+        whole.iter_mut().zip(&smaller).for_each(|(whole, smaller)| *whole = whole.minus(*smaller));
+        if left_is_smaller { [smaller, whole] } else { [whole, smaller] }
+    }
+
+    /// The split that gains most; of equal ones that of the first column, and the lowest.
+    fn best(&self, histogram: &[Sum], sum: Sum, columns: &[usize]) -> Option<Split> {
+        let whole = sum.gain(self.params.l2);
+        let least = self.params.min_gain.max(GAIN_MIN);
+        let mut best: Option<Split> = None;
+        for column in columns {
+            let bins = histogram.get(self.binned.bins_of(*column)).unwrap_or_default();
+            let mut left = Sum::default();
+            for (code, bin) in (0_u8..).zip(bins.iter().take(bins.len().saturating_sub(1))) {
+                left = left.plus(*bin);
+                let right = sum.minus(left);
+                let enough = |side: Sum| side.second > 0.0 && side.second >= self.params.min_leaf_weight;
+                if !enough(left) || !enough(right) {
+                    continue;
+                }
+                let gain = left.gain(self.params.l2) + right.gain(self.params.l2) - whole;
+                if gain > best.map_or(least, |best| best.gain) {
+                    best = Some(Split { column: *column, code, gain, left });
+                }
+            }
+        }
+        best
+    }
+
+    /// Puts the rows of a leaf that go left before the others, both in their order; gives where the others start.
+    fn part(&mut self, rows: &Range<usize>, split: Split) -> usize {
+        let codes = self.binned.codes_of(split.column);
+        let (Some(own), Some(spare)) = (self.order.get_mut(rows.clone()), self.spare.get_mut(rows.clone())) else {
+            return rows.start;
+        };
+        let (mut lefts, mut rights) = (0, 0);
+        for place in 0..own.len() {
+            let Some(row) = own.get(place).copied() else { continue };
+            let goes_left = codes.get(row as usize).is_some_and(|code| *code <= split.code);
+            // What goes left never overtakes what is still to be read.
+            let (slot, count) =
+                if goes_left { (own.get_mut(lefts), &mut lefts) } else { (spare.get_mut(rights), &mut rights) };
+            if let Some(slot) = slot {
+                *slot = row;
+            }
+            *count += 1;
+        }
+        own.iter_mut().skip(lefts).zip(spare.iter()).for_each(|(slot, row)| *slot = *row);
+        rows.start + lefts
+    }
+
+    /// As it is kept: each node's left side right behind it, thresholds of values instead of bins.
+    fn tree(&self, grown: &[Grown], scale: f64) -> Tree {
+        let mut nodes: Vec<Node> = Vec::with_capacity(grown.len());
+        let mut covers = Vec::with_capacity(grown.len());
+        // Places to come, with the node whose right side they are.
+        let mut waiting = vec![(0_usize, None)];
+        while let Some((place, parent)) = waiting.pop() {
+            let Some(from) = grown.get(place) else { continue };
+            let here = nodes.len();
+            if let Some(parent) = parent.and_then(|parent: usize| nodes.get_mut(parent)) {
+                parent.right = here as u32;
+            }
+            covers.push(from.sum.second);
+            match from.split {
+                None => nodes.push(Node { value: scale * self.value(from.sum), ..Node::default() }),
+                Some((split, left)) => {
+                    let threshold = self.binned.threshold(split.column, split.code);
+                    nodes.push(Node { column: split.column as u32, threshold, right: 0, value: 0.0 });
+                    waiting.push((left + 1, Some(here)));
+                    waiting.push((left, None));
+                }
+            }
+        }
+        Tree::with_means(nodes, &covers)
+    }
+}
