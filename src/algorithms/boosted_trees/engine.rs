@@ -1,9 +1,11 @@
 //! Rounds of trees.
 
 use super::cuts::Binned;
-use super::grow::{Grower, Slope};
+use super::grow::Grower;
+use super::histogram::Slope;
 use super::model::{Target, Trees};
 use super::{Params, Rows, TreesError};
+use crate::algorithms::exponential::exponential;
 use ndarray::ArrayView2;
 use rand::seq::index;
 use rand::{Rng, SeedableRng};
@@ -46,20 +48,32 @@ impl Task {
         }
     }
 
-    /// The derivatives at the scores of a row, one an output.
-    fn slopes(&self, scores: &[f64], label: f64, slopes: &mut [Slope]) {
-        let class = |p: f64, is_own: bool| Slope {
-            first: (p - f64::from(u8::from(is_own))) as f32,
-            second: (p * (1.0 - p)) as f32,
-        };
-        match (self, scores, &mut *slopes) {
-            (Task::Binary, [score], [slope]) => *slope = class(1.0 / (1.0 + (-score).exp()), label == 1.0),
-            (Task::Number { .. }, [score], [slope]) => *slope = Slope { first: (score - label) as f32, second: 1.0 },
-            _ => {
-                let top = scores.iter().fold(f64::NEG_INFINITY, |top, score| top.max(*score));
-                let sum: f64 = scores.iter().map(|score| (score - top).exp()).sum();
-                for ((own, score), slope) in (0..).zip(scores).zip(slopes) {
-                    *slope = class((score - top).exp() / sum, label == f64::from(own));
+    /// The derivatives at the scores of rows, one an output and row.
+    fn slopes(&self, scores: &[f64], labels: &[f64], slopes: &mut [Slope]) {
+        match self {
+            Task::Binary => {
+                // Plain arithmetic on one row like the other, so that it vectorizes.
+                for ((slope, score), label) in slopes.iter_mut().zip(scores).zip(labels) {
+                    let small = exponential(-score.abs());
+                    let p = if *score < 0.0 { small } else { 1.0 } / (1.0 + small);
+                    *slope = Slope { first: (p - label) as f32, second: (p * (1.0 - p)) as f32 };
+                }
+            }
+            Task::Number { .. } => {
+                for ((slope, score), label) in slopes.iter_mut().zip(scores).zip(labels) {
+                    *slope = Slope { first: (score - label) as f32, second: 1.0 };
+                }
+            }
+            Task::Classes(count) => {
+                let rows = slopes.chunks_exact_mut(*count).zip(scores.chunks_exact(*count)).zip(labels);
+                for ((slopes, scores), label) in rows {
+                    let top = scores.iter().fold(f64::NEG_INFINITY, |top, score| top.max(*score));
+                    let sum: f64 = scores.iter().map(|score| exponential(score - top)).sum();
+                    for ((class, score), slope) in (0..).zip(scores).zip(slopes) {
+                        let p = exponential(score - top) / sum;
+                        let own = f64::from(u8::from(*label == f64::from(class)));
+                        *slope = Slope { first: (p - own) as f32, second: (p * (1.0 - p)) as f32 };
+                    }
                 }
             }
         }
@@ -95,15 +109,19 @@ pub(super) fn fit(
         }
         derive(task, &scores, labels, rows.weights.as_deref(), &mut slopes);
         for output in 0..outputs {
-            let mut own: Vec<Slope> = slopes.iter().skip(output).step_by(outputs).copied().collect();
-            if params.rows_share < 1.0 {
-                let left_out = own.iter_mut().filter(|_| rng.r#gen::<f64>() >= params.rows_share);
-                left_out.for_each(|slope| *slope = Slope::default());
-            }
-            let grown = grower.grow(&own, &some(columns, params.columns_share, &mut rng), scale, &mut gains);
+            let columns = some(columns, params.columns_share, &mut rng);
+            let own = slopes.iter().skip(output).step_by(outputs).copied();
+            let grown = if params.rows_share < 1.0 {
+                // What is left out has no say.
+                let own =
+                    own.map(|slope| if rng.r#gen::<f64>() < params.rows_share { slope } else { Slope::default() });
+                grower.grow(own, &columns, scale, &mut gains)
+            } else {
+                grower.grow(own, &columns, scale, &mut gains)
+            };
             for (leaf, value) in &grown.leaves {
                 for row in grower.rows(leaf) {
-                    if let Some(score) = scores.get_mut(*row as usize * outputs + output) {
+                    if let Some(score) = scores.get_mut(row.row as usize * outputs + output) {
                         *score += value;
                     }
                 }
@@ -119,14 +137,12 @@ fn derive(task: &Task, scores: &[f64], labels: &[f64], weights: Option<&[f64]>, 
     let outputs = task.outputs();
     let blocks = slopes.par_chunks_mut(BLOCK_ROWS * outputs).zip(scores.par_chunks(BLOCK_ROWS * outputs));
     blocks.zip(labels.par_chunks(BLOCK_ROWS)).enumerate().for_each(|(block, ((slopes, scores), labels))| {
-        let rows = slopes.chunks_exact_mut(outputs).zip(scores.chunks_exact(outputs)).zip(labels);
-        for (row, ((slopes, scores), label)) in (block * BLOCK_ROWS..).zip(rows) {
-            task.slopes(scores, *label, slopes);
-            if let Some(weight) = weights.and_then(|weights| weights.get(row)) {
-                for slope in slopes {
-                    slope.first *= *weight as f32;
-                    slope.second *= *weight as f32;
-                }
+        task.slopes(scores, labels, slopes);
+        let weights = weights.and_then(|weights| weights.get(block * BLOCK_ROWS..)).unwrap_or_default();
+        for (slopes, weight) in slopes.chunks_exact_mut(outputs).zip(weights) {
+            for slope in slopes {
+                slope.first *= *weight as f32;
+                slope.second *= *weight as f32;
             }
         }
     });

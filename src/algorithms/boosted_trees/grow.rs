@@ -2,59 +2,16 @@
 
 use super::Params;
 use super::cuts::Binned;
+use super::histogram::{Row, Slope, Sum, histogram};
 use super::model::{Node, Tree};
-use rayon::prelude::*;
+use super::part::part;
 use std::ops::Range;
 
 /// A split that gains less is not made.
 const GAIN_MIN: f64 = 1e-6;
 
-/// Cells (rows × columns) below which one thread sums a histogram.
-const CELLS_MIN: usize = 32_768;
-
 /// Bytes of histograms that are kept, at most; with more, both sides of a split are summed.
 pub(super) const HISTOGRAMS_MAX: u64 = 512 << 20;
-
-/// The first and the second derivative of the loss of a row by its score, times the row's weight.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Slope {
-    pub(super) first: f32,
-    pub(super) second: f32,
-}
-
-/// Sums of these.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    first: f64,
-    second: f64,
-}
-
-impl Sum {
-    fn add(&mut self, slope: Slope) {
-        self.first += f64::from(slope.first);
-        self.second += f64::from(slope.second);
-    }
-
-    fn plus(self, other: Sum) -> Sum {
-        Sum { first: self.first + other.first, second: self.second + other.second }
-    }
-
-    fn minus(self, other: Sum) -> Sum {
-        Sum { first: self.first - other.first, second: self.second - other.second }
-    }
-
-    /// What the best value takes from the loss, twice.
-    fn gain(self, l2: f64) -> f64 {
-        let below = self.second + l2;
-        if below > 0.0 { self.first * self.first / below } else { 0.0 }
-    }
-
-    /// The best value of a leaf.
-    fn value(self, l2: f64) -> f64 {
-        let below = self.second + l2;
-        if below > 0.0 { -self.first / below } else { 0.0 }
-    }
-}
 
 /// Rows whose bin is at most `code` go left.
 #[derive(Debug, Clone, Copy)]
@@ -85,9 +42,9 @@ struct Leaf {
 pub(super) struct Grower<'a> {
     binned: &'a Binned,
     params: &'a Params,
-    /// Rows, those of a leaf side by side, ascending.
-    order: Vec<u32>,
-    spare: Vec<u32>,
+    /// Those of a leaf side by side, ascending.
+    rows: Vec<Row>,
+    spare: Vec<Row>,
     keeps_histograms: bool,
 }
 
@@ -104,25 +61,34 @@ impl<'a> Grower<'a> {
         Self {
             binned,
             params,
-            order: (0..binned.rows as u32).collect(),
-            spare: vec![0; binned.rows],
+            rows: vec![Row::default(); binned.rows],
+            spare: vec![Row::default(); binned.rows],
             keeps_histograms: bytes.saturating_mul(params.leaves as u64) <= HISTOGRAMS_MAX,
         }
     }
 
     /// The rows of a leaf of the newest tree.
-    pub(super) fn rows(&self, leaf: &Range<usize>) -> &[u32] {
-        self.order.get(leaf.clone()).unwrap_or_default()
+    pub(super) fn rows(&self, leaf: &Range<usize>) -> &[Row] {
+        self.rows.get(leaf.clone()).unwrap_or_default()
     }
 
-    /// A tree on some of the columns; `scale` brings values to the unit of the target. Adds to the gain of the columns.
-    pub(super) fn grow(&mut self, slopes: &[Slope], columns: &[usize], scale: f64, gains: &mut [f64]) -> Result {
-        self.order.iter_mut().zip(0..).for_each(|(slot, row)| *slot = row);
+    /// A tree on some of the columns, of one slope a row; `scale` brings values to the unit of the target. Adds to the
+    /// gain of the columns.
+    pub(super) fn grow(
+        &mut self,
+        slopes: impl Iterator<Item = Slope>,
+        columns: &[usize],
+        scale: f64,
+        gains: &mut [f64],
+    ) -> Result {
         let mut sum = Sum::default();
-        slopes.iter().for_each(|slope| sum.add(*slope));
+        for ((slot, row), slope) in self.rows.iter_mut().zip(0..).zip(slopes) {
+            *slot = Row { row, slope };
+            sum.add(slope);
+        }
         let mut grown = vec![Grown { sum, split: None }];
-        let rows = 0..slopes.len();
-        let histogram = self.histogram(self.rows(&rows), slopes, columns);
+        let rows = 0..self.rows.len();
+        let histogram = histogram(self.binned, self.rows(&rows), columns);
         let mut leaves = vec![self.leaf(0, rows, 0, histogram, sum, columns)];
         let mut done = Vec::new();
         while leaves.len() + done.len() < self.params.leaves {
@@ -152,7 +118,7 @@ impl<'a> Grower<'a> {
             }
             grown.extend(sums.map(|sum| Grown { sum, split: None }));
             let sides = [leaf.rows.start..middle, middle..leaf.rows.end];
-            let histograms = self.sides(leaf.histogram, &sides, slopes, columns, leaf.depth + 1);
+            let histograms = self.sides(leaf.histogram, &sides, columns, leaf.depth + 1);
             for (side, ((rows, sum), histogram)) in sides.into_iter().zip(sums).zip(histograms).enumerate() {
                 leaves.push(self.leaf(left + side, rows, leaf.depth + 1, histogram, sum, columns));
             }
@@ -185,49 +151,12 @@ impl<'a> Grower<'a> {
         Leaf { place, rows, depth, histogram, best }
     }
 
-    /// Sums by bin of the columns, one column after the other.
-    fn histogram(&self, rows: &[u32], slopes: &[Slope], columns: &[usize]) -> Vec<Sum> {
-        let mut sums = vec![Sum::default(); self.binned.bins()];
-        let own: Vec<Slope> = rows.iter().filter_map(|row| slopes.get(*row as usize).copied()).collect();
-        let mut slots = Vec::with_capacity(columns.len());
-        let mut rest = sums.as_mut_slice();
-        for column in 0..self.binned.columns() {
-            let (slot, after) = rest.split_at_mut(self.binned.bins_of(column).len());
-            rest = after;
-            if columns.binary_search(&column).is_ok() {
-                slots.push((column, slot));
-            }
-        }
-        let each = |(column, slot): (usize, &mut [Sum])| {
-            let codes = self.binned.codes_of(column);
-            for (row, slope) in rows.iter().zip(&own) {
-                let sum = codes.get(*row as usize).and_then(|code| slot.get_mut(usize::from(*code)));
-                if let Some(sum) = sum {
-                    sum.add(*slope);
-                }
-            }
-        };
-        if rows.len() * columns.len() < CELLS_MIN {
-            slots.into_iter().for_each(each);
-        } else {
-            slots.into_par_iter().for_each(each);
-        }
-        sums
-    }
-
     /// The histograms of both sides of a split; that of the larger is what the smaller leaves of the whole.
-    fn sides(
-        &self,
-        mut whole: Vec<Sum>,
-        sides: &[Range<usize>; 2],
-        slopes: &[Slope],
-        columns: &[usize],
-        depth: usize,
-    ) -> [Vec<Sum>; 2] {
+    fn sides(&self, mut whole: Vec<Sum>, sides: &[Range<usize>; 2], columns: &[usize], depth: usize) -> [Vec<Sum>; 2] {
         if !self.may_split(depth) {
             return [Vec::new(), Vec::new()];
         }
-        let of = |side: &Range<usize>| self.histogram(self.rows(side), slopes, columns);
+        let of = |side: &Range<usize>| histogram(self.binned, self.rows(side), columns);
         let [left, right] = sides;
         if whole.is_empty() {
             return [of(left), of(right)];
@@ -262,26 +191,15 @@ impl<'a> Grower<'a> {
         best
     }
 
-    /// Puts the rows of a leaf that go left before the others, both in their order; gives where the others start.
+    /// Parts the rows of a leaf; gives where those start that go right.
     fn part(&mut self, rows: &Range<usize>, split: Split) -> usize {
-        let codes = self.binned.codes_of(split.column);
-        let (Some(own), Some(spare)) = (self.order.get_mut(rows.clone()), self.spare.get_mut(rows.clone())) else {
-            return rows.start;
-        };
-        let (mut lefts, mut rights) = (0, 0);
-        for place in 0..own.len() {
-            let Some(row) = own.get(place).copied() else { continue };
-            let goes_left = codes.get(row as usize).is_some_and(|code| *code <= split.code);
-            // What goes left never overtakes what is still to be read.
-            let (slot, count) =
-                if goes_left { (own.get_mut(lefts), &mut lefts) } else { (spare.get_mut(rights), &mut rights) };
-            if let Some(slot) = slot {
-                *slot = row;
+        let group = self.binned.group_of(split.column);
+        match (self.rows.get_mut(rows.clone()), self.spare.get_mut(rows.clone()), group) {
+            (Some(own), Some(spare), Some(group)) => {
+                rows.start + part(own, spare, group.column(split.column), split.code)
             }
-            *count += 1;
+            _ => rows.start,
         }
-        own.iter_mut().skip(lefts).zip(spare.iter()).for_each(|(slot, row)| *slot = *row);
-        rows.start + lefts
     }
 
     /// As it is kept: each node's left side right behind it, thresholds of values instead of bins.

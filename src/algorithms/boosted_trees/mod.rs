@@ -17,7 +17,9 @@
 mod cuts;
 mod engine;
 mod grow;
+mod histogram;
 mod model;
+mod part;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -157,8 +159,9 @@ pub fn cost(rows: usize, columns: usize, outputs: usize, params: &Params) -> Cos
     let summed = product(&[rows, columns, 1 + levels / 2]);
     let searched = product(&[2, params.leaves, columns, cuts::BINS]);
     let trees = product(&[params.rounds, outputs]);
-    // Codes; targets, weights and two orders; scores and derivatives of all outputs and of one.
-    let per_row = product(&[rows, columns.saturating_add(40)]).saturating_add(product(&[rows, 24, outputs]));
+    // Bins; targets, weights and rows in two orders; scores and derivatives of all outputs and of one.
+    let per_row = product(&[rows, columns.saturating_mul(2).saturating_add(7 + 48)])
+        .saturating_add(product(&[rows, 24, outputs]));
     let histograms = product(&[params.leaves, columns, cuts::BINS, 16]).min(grow::HISTOGRAMS_MAX);
     let sorted = product(&[rows.min(cuts::SAMPLE_ROWS), 16, columns.min(64)]);
     let kept = trees.saturating_mul(product(&[params.leaves, 200]));

@@ -53,6 +53,19 @@ impl Predictions {
         let bins: Vec<CalibrationBin> = sums.into_iter().enumerate().filter_map(bin).collect();
         Calibration { expected_error: expected_error(&bins, self.rows()), bins }
     }
+
+    /// The expected calibration error where each row counts so many times, for resamples; 0 where none counts.
+    pub fn calibration_error(&self, bins: usize, times: &[u32]) -> f64 {
+        let bins = bins.max(1);
+        let (mut gaps, mut rows) = (vec![0.0; bins], 0.0);
+        for ((truth, probability), times) in self.pairs().zip(times) {
+            if let Some(gap) = gaps.get_mut(bin_of(probability, bins)) {
+                *gap += f64::from(*times) * (probability - f64::from(u8::from(truth)));
+                rows += f64::from(*times);
+            }
+        }
+        ratio(gaps.iter().map(|gap: &f64| gap.abs()).sum(), rows).unwrap_or(0.0)
+    }
 }
 
 /// The bin of equal width that a probability belongs to.

@@ -45,7 +45,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
     }
     facts.extend(judged.threshold_words().map(|words| Fact::new("threshold", words)));
     facts.extend(best.as_ref().zip(advantage).map(|(best, advantage)| best.fact(advantage)));
-    facts.extend(before_and_after(judged, truth, probabilities.as_ref()));
+    facts.extend(before_and_after(judged, truth, probabilities.as_ref(), &mut rng));
     let decisions = Confusion::of(truth.iter().copied().zip(judged.decided.iter().copied()));
     let mut charts = curves(&ranking, best.as_ref(), share);
     charts.extend(probabilities.as_ref().and_then(|model| reliability(judged, truth, model)));
@@ -139,16 +139,25 @@ pub fn compared(name: &str, model: &[f64], baseline: &[f64], rng: &mut Xoshiro25
 }
 
 /// What calibration changed.
-fn before_and_after(judged: &Judged<'_>, truth: &[bool], after: Option<&Predictions>) -> Option<Fact> {
+fn before_and_after(
+    judged: &Judged<'_>,
+    truth: &[bool],
+    after: Option<&Predictions>,
+    rng: &mut Xoshiro256PlusPlus,
+) -> Option<Fact> {
     let before = Predictions::new(truth.to_vec(), judged.before.as_ref()?.column(0).to_vec()).ok()?;
     let after = after?;
     let figures = |of: &Predictions| (of.brier(), of.calibration(TENTHS).expected_error);
     let ((brier_before, error_before), (brier, error)) = (figures(&before), figures(after));
+    let changed =
+        |times: &[u32]| Some(after.calibration_error(TENTHS, times) - before.calibration_error(TENTHS, times));
+    let change = intervals::bootstrap(truth.len(), RESAMPLES, rng, changed)?;
     Some(Fact::new(
         "calibration",
         format!(
             "Brier score {brier_before:.4} before and {brier:.4} after, expected calibration error {error_before:.4} and \
-             {error:.4}"
+             {error:.4} (a change of {:+.4}, {:+.4} to {:+.4})",
+            change.estimate, change.low, change.high
         ),
     ))
 }
