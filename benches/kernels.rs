@@ -1,11 +1,11 @@
 //! The kernels beside linfa on made-up rows: `cargo bench --bench kernels`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use patronage::algorithms::windows::{
     Aggregation, Call, Data, Events, Snapshot, Values, Window, aggregate, group_by_entity,
 };
-use patronage::algorithms::{kmeans, logistic};
+use patronage::algorithms::{kmeans, linear, logistic, svm};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -46,6 +46,25 @@ fn classification(criterion: &mut Criterion) {
     }
 }
 
+fn regression(criterion: &mut Criterion) {
+    let x = table();
+    let y: Vec<f64> = x.rows().into_iter().enumerate().map(|(row, x)| x[0] - 2.0 * x[3] + (row % 7) as f64).collect();
+    let mut group = criterion.benchmark_group("least squares 1e5 x 16");
+    group.bench_function("native", |bencher| bencher.iter(|| linear::fit(x.view(), &y, 0.0)));
+    group.bench_function("linfa", |bencher| bencher.iter(|| linear::fit_linfa(x.view(), &y)));
+    group.finish();
+
+    let few = x.slice(s![..4_000, ..]);
+    let truth: Vec<bool> = y.iter().take(4_000).map(|y| *y > 3.0).collect();
+    let params = svm::kernelized::Params::new(svm::Kernel::Rbf { gamma: 1.0 / 16.0 });
+    let mut group = criterion.benchmark_group("rbf svm 4e3 x 16");
+    group.bench_function("native", |bencher| {
+        bencher.iter(|| svm::kernelized::classify(few, &truth, None, &params, &|| true))
+    });
+    group.bench_function("linfa", |bencher| bencher.iter(|| svm::engine_linfa::classify(few, &truth, &params)));
+    group.finish();
+}
+
 /// Two million events of 100,000 entities, twelve snapshots, three aggregates.
 fn windows(criterion: &mut Criterion) {
     let mut rng = rng();
@@ -73,6 +92,6 @@ fn windows(criterion: &mut Criterion) {
 criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(10);
-    targets = clustering, classification, windows
+    targets = clustering, classification, regression, windows
 }
 criterion_main!(kernels);

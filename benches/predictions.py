@@ -82,6 +82,7 @@ def bank(directory, path, with_duration):
     for fold, (_, held) in enumerate(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(folds, frame["y"])):
         folds[held] = fold
     targets = [pl.when(pl.lit(pl.Series(folds)) != fold).then(pl.col("y")).alias(f"y_{fold}") for fold in range(FOLDS)]
+    calibrations = ("none",) if with_duration else ("none", "platt", "isotonic")
     project = directory / f"bank_{with_duration}"
     (project / "configs").mkdir(parents=True)
     (project / "configs/local.yaml").write_text("{}\n")
@@ -95,7 +96,7 @@ def bank(directory, path, with_duration):
     publish = []
     for kind, (options, _) in MODELS.items():
         for fold in range(FOLDS):
-            for calibrate in ("none", "platt"):
+            for calibrate in calibrations:
                 name = f"{kind}_{calibrate}_{fold}"
                 own = options.strip("{}")
                 lines += [f"  - id: {name}", f"    stage: {kind}", "    inputs: {features: calls}"]
@@ -106,7 +107,8 @@ def bank(directory, path, with_duration):
     (project / "bank.yaml").write_text("\n".join(lines + ["publish:"] + publish) + "\n")
     run(project, "bank.yaml", "--run-date", "2012-01-01")
     for kind, (_, model) in MODELS.items():
-        ours, theirs, calibrated = [], [], np.zeros(frame.height)
+        ours, theirs = [], []
+        calibrated = {calibrate: np.zeros(frame.height) for calibrate in calibrations[1:]}
         for fold in range(FOLDS):
             held = frame.filter(pl.Series(folds == fold))
             def published(calibrate):
@@ -117,14 +119,16 @@ def bank(directory, path, with_duration):
             train = frame.filter(pl.Series(folds != fold))
             fitted = prepared(frame, columns, model).fit(train, train["y"])
             theirs.append(roc_auc_score(held["y"], scores(fitted, held)))
-            calibrated[folds == fold] = published("platt")["probability"]
+            for calibrate, probability in calibrated.items():
+                probability[folds == fold] = published(calibrate)["probability"]
         gap = np.subtract(ours, theirs)
         print(
             f"bank marketing, {'with' if with_duration else 'without'} duration, {kind}: ROC AUC {np.mean(ours):.4f}, scikit-learn"
-            f" {np.mean(theirs):.4f}, {gap.mean():+.4f} (a fold {gap.min():+.4f} to {gap.max():+.4f});"
-            f" calibration error with platt {ece(calibrated, frame['y'].to_numpy()):.4f}",
+            f" {np.mean(theirs):.4f}, {gap.mean():+.4f} (a fold {gap.min():+.4f} to {gap.max():+.4f})",
             flush=True,
         )
+        for calibrate, probability in calibrated.items():
+            print(f"    {calibrate}: calibration error {ece(probability, frame['y'].to_numpy()):.4f}")
 
 
 def nightly(directory, name, data, date):
@@ -148,7 +152,7 @@ def nightly(directory, name, data, date):
     return models, pl.read_parquet(path)
 
 
-def snapshots(directory, name, data, date, with_peer):
+def snapshots(directory, name, data, date):
     models, frame = nightly(directory, name, data, date)
     known = frame.filter(pl.col("buys_90d").is_not_null())
     evaluated = known["as_of"].max()
@@ -157,14 +161,40 @@ def snapshots(directory, name, data, date, with_peer):
     columns = [name for name in frame.columns if name not in ("customer_id", "as_of") and not name.endswith("_90d") or name in ("orders_90d", "spend_90d")]
     for kind, (_, model) in MODELS.items():
         found = models[f"{kind}_none"]
-        line = f"{name}, {kind}: ROC AUC {measure(found, 'roc_auc')}"
-        if with_peer:
-            fitted = prepared(frame, columns, model).fit(train, train["buys_90d"])
-            line += f", scikit-learn {roc_auc_score(held['buys_90d'], scores(fitted, held)):.4f}"
-        print(f"{line}; evaluated on {fact(found, 'evaluated on')}")
-        for calibrate in ("platt", "isotonic"):
-            found = models[f"{kind}_{calibrate}"]
-            print(f"    {calibrate}: calibration error {measure(found, 'ece')}; {fact(found, 'calibration')}", flush=True)
+        fitted = prepared(frame, columns, model).fit(train, train["buys_90d"])
+        theirs = roc_auc_score(held["buys_90d"], scores(fitted, held))
+        evaluated_on = fact(found, "evaluated on")
+        print(f"{name}, {kind}: ROC AUC {measure(found, 'roc_auc')}, scikit-learn {theirs:.4f}; evaluated on {evaluated_on}")
+        calibrations(models, kind)
+    return known.filter(pl.col("as_of") == evaluated).select("customer_id", *columns, "buys_90d")
+
+
+def calibrations(models, kind):
+    for calibrate in ("platt", "isotonic"):
+        found = models[f"{kind}_{calibrate}"]
+        print(f"    {calibrate}: {fact(found, 'calibration') or 'calibration error ' + measure(found, 'ece')}", flush=True)
+
+
+def by_chance(directory, frame):
+    """Customers at one moment, of which some judge: without the seasons between the moments."""
+    project = directory / "by_chance"
+    (project / "configs").mkdir(parents=True)
+    (project / "configs/local.yaml").write_text("{}\n")
+    frame.write_parquet(project / "customers.parquet")
+    types = {pl.Int64: "int64", pl.Float64: "float64", pl.String: "string", pl.Boolean: "bool"}
+    lines = ["name: by_chance", "seed: 42", "sources:", "  customers:", "    path: customers.parquet", "    key: [customer_id]"]
+    lines += ["    static: true", "    columns:"]
+    lines += [f"      {name}: {types[type(dtype)]}?" for name, dtype in frame.schema.items()] + ["stages:"]
+    for kind in MODELS:
+        more = ", kernel: linear" if kind == "svm" else ""
+        for calibrate in ("none", "platt", "isotonic"):
+            lines += [f"  - id: {kind}_{calibrate}", f"    stage: {kind}", "    inputs: {features: customers}"]
+            lines += [f"    with: {{target: buys_90d, features: all, calibrate: {calibrate}{more}, validate: {{share: 0.3}}}}"]
+    (project / "by_chance.yaml").write_text("\n".join(lines) + "\n")
+    models = run(project, "by_chance.yaml", "--run-date", "2025-01-01")
+    for kind in MODELS:
+        print(f"100,000 synthesized customers at one moment, {kind}: ROC AUC {measure(models[f'{kind}_none'], 'roc_auc')}")
+        calibrations(models, kind)
 
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
@@ -176,6 +206,6 @@ with tempfile.TemporaryDirectory() as temporary:
     lake = root / "lake"
     lake.mkdir()
     (lake / "transactions.parquet").symlink_to(pathlib.Path(sys.argv[3]).resolve())
-    snapshots(root, "online retail", lake, "2011-12-10", True)
+    snapshots(root, "online retail", lake, "2011-12-10")
     subprocess.run([PROGRAM, "synthesize", "--customers", "100000", "--out", root / "made"], check=True, capture_output=True)
-    snapshots(root, "100,000 synthesized customers", root / "made", "2025-01-01", True)
+    by_chance(root, snapshots(root, "100,000 synthesized customers", root / "made", "2025-01-01"))

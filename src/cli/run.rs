@@ -171,12 +171,15 @@ fn worst(finished: &Finished) -> Exit {
     exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(Exit::Done)
 }
 
-/// Sets the size of the thread pools of polars and of our kernels, before either is used.
+/// Sets the size of the thread pools of polars and of our kernels, and how polars reads files, before either is used.
 fn set_threads(threads: usize) {
     // Safe: no other thread of this process exists yet that could read the environment.
-    #[expect(unsafe_code, reason = "polars takes its thread count from the environment only")]
+    #[expect(unsafe_code, reason = "polars takes its settings from the environment only")]
     unsafe {
         std::env::set_var("POLARS_MAX_THREADS", threads.to_string());
+        // Files are read and not mapped: mapped pages count as memory of the process though they can be given back, and a
+        // file that is cut short while it is mapped kills it.
+        std::env::set_var("POLARS_FORCE_ASYNC", "1");
     }
     if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
         tracing::warn!("the thread pool exists already; --threads has no effect");

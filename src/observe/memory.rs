@@ -5,9 +5,10 @@ pub fn peak_memory_bytes() -> Option<u64> {
     status("VmHWM:")
 }
 
-/// The resident set now, in bytes.
+/// The resident set now, in bytes, without pages of files, which the system takes back when it needs them.
 pub fn memory_bytes() -> Option<u64> {
-    status("VmRSS:")
+    let own = status("RssAnon:").map(|anonymous| anonymous.saturating_add(status("RssShmem:").unwrap_or(0)));
+    own.or_else(|| status("VmRSS:"))
 }
 
 /// A line of Linux's account of the process; other systems have none.

@@ -64,7 +64,7 @@ fn features_do_with_less_and_what_cannot_fit_is_refused_beforehand() {
     assert!(limit <= 400 << 20, "{limit}");
 
     // 700,000 rows of 24 columns, three times.
-    let ran = project.run(1, &["--memory-limit", "400MiB"]);
+    let ran = project.run(1, &["--memory-limit", "380MiB"]);
     let stderr = &ran.said.stderr;
     assert!(stderr.contains("error[R214]") && stderr.contains("it was not started"), "{stderr}");
     assert!(stderr.contains("403 MB") && stderr.contains("--memory-limit"), "estimate and limit: {stderr}");

@@ -1,9 +1,9 @@
 //! Linear regression by least squares, with an l2 penalty if one is wanted.
 //!
 //! Minimizes Σᵢ sᵢ (yᵢ − xᵢ·w − b)² + l2 · ‖w‖², the intercept b not penalized, s = 1 or the weight of the row: least
-//! squares with l2 = 0, else scikit-learn's `Ridge(alpha=l2)`. The normal equations are never formed: blocks of rows are reduced to triangles by
-//! Householder reflections and these to one, so that the condition of the table is not squared (Golub and Van Loan
-//! 2013, section 5.3).
+//! squares with l2 = 0, else scikit-learn's `Ridge(alpha=l2)`. The normal equations are formed where columns are far from
+//! determining each other. Elsewhere blocks of rows are reduced to triangles by Householder reflections and these to one,
+//! so that the condition of the table is not squared (Golub and Van Loan 2013, section 5.3).
 //!
 //! Columns that others determine are found by pivoting and get coefficient zero where there is no penalty. Standard
 //! errors are those of homoscedastic errors, or where rows have weights of errors whose variance is inverse to them, as
@@ -13,6 +13,8 @@
 //! Input that is refused: no rows, no columns, NaN or infinity (in rows of weight zero too), a negative penalty,
 //! weights that are negative or not finite, or all zero.
 
+mod engine_linfa;
+mod gram;
 mod qr;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::input::{InputError, check, check_finite, check_width};
+pub use engine_linfa::{LinfaError, fit as fit_linfa};
 use qr::{Solved, Triangle};
 
 /// Rows that are reduced at once.
@@ -85,17 +88,35 @@ pub fn fit_weighted(
         return Err(LinearError::Penalty);
     }
     let roots = Roots::of(weights, rows)?;
-    let means = means(x, &roots);
+    let by_products = if roots.weights.is_none() { gram::triangle(x, y) } else { None };
+    let (triangle, means, mean) = by_products.unwrap_or_else(|| by_reflections(x, y, &roots));
+    debug_assert_eq!(means.len(), columns);
+    solved(&triangle, &means, mean, &roots, l2)
+}
+
+/// The centered columns and target as one triangle, and their means.
+fn by_reflections(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, roots: &Roots<'_>) -> (Triangle, Vec<f64>, f64) {
+    let means = means(x, roots);
     let mean = roots.weighted(y) / roots.total;
-    let triangle = reduced(x, y, &roots, &means, mean);
+    (reduced(x, y, roots, &means, mean), means, mean)
+}
+
+#[cfg(test)]
+fn fit_by_reflections(x: ArrayView2<'_, f64>, targets: &[f64], l2: f64) -> Result<Linear, LinearError> {
+    let roots = Roots::of(None, x.nrows())?;
+    let (triangle, means, mean) = by_reflections(x, ArrayView1::from(targets), &roots);
+    solved(&triangle, &means, mean, &roots, l2)
+}
+
+/// What the triangle says.
+fn solved(triangle: &Triangle, means: &[f64], mean: f64, roots: &Roots<'_>, l2: f64) -> Result<Linear, LinearError> {
     let size = roots.rows as f64 * (roots.total / roots.rows as f64).sqrt();
     let Some(Solved { coefficients, dependent, residual_squares, spread, degrees }) =
-        qr::solve(&triangle, size, &means, l2)
+        qr::solve(triangle, size, means, l2)
     else {
         return Err(LinearError::Overflow);
     };
-    debug_assert_eq!(coefficients.len(), columns);
-    let explained: f64 = coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
+    let explained: f64 = coefficients.iter().zip(means).map(|(coefficient, mean)| coefficient * mean).sum();
     let free = roots.rows as f64 - 1.0 - degrees;
     let deviation = (free > 0.5).then(|| (residual_squares / free).sqrt());
     let standard_errors = deviation.map(|deviation| spread.iter().map(|spread| spread * deviation).collect());
@@ -133,6 +154,7 @@ impl<'a> Roots<'a> {
         }
         match given.iter().filter(|weight| **weight > 0.0).count() {
             0 => Err(InputError::NoRows.into()),
+            _ if given.iter().all(|weight| *weight == 1.0) => Ok(Roots { weights: None, rows, total }),
             rows => Ok(Roots { weights, rows, total }),
         }
     }

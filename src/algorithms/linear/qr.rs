@@ -11,6 +11,11 @@ pub(super) struct Triangle {
 }
 
 impl Triangle {
+    /// A triangle by columns.
+    pub(super) fn from_columns(columns: Vec<Vec<f64>>) -> Triangle {
+        Triangle { columns }
+    }
+
     /// Of columns of the same length.
     pub(super) fn of(mut columns: Vec<Vec<f64>>) -> Triangle {
         let width = columns.len();

@@ -10,6 +10,7 @@
 //! Constant and duplicate columns, duplicate rows of different classes and more columns than rows are legal. Rows of
 //! weight zero are left out.
 
+pub mod engine_linfa;
 pub mod features;
 pub mod kernel;
 pub mod kernelized;
@@ -57,6 +58,9 @@ pub enum SvmError {
     /// The numbers are so large that products of them are not finite.
     #[error("fit numbers this large: their products are not finite; scale the columns")]
     Overflow,
+    /// What linfa cannot, or reports.
+    #[error("fit with linfa: {0}")]
+    Linfa(String),
     /// The caller wanted it to end.
     #[error("finish: it was told to stop")]
     Stopped,

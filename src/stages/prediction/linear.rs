@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design::facts::NAMES_MAX;
 use super::learner::{Lesson, Predictor, Trained};
+use super::options::{Engine, ignored_by_linfa};
 use super::penalty::{Penalty, penalty_problems};
 use super::task::{Target, Task};
 use crate::algorithms::elastic::{self, Elastic, ElasticError};
@@ -39,6 +40,9 @@ predictor! {
         /// Learns ln(1 + y), for amounts that a few large values would rule; the target is then at or above zero.
         #[serde(default)]
         log_target: bool,
+        /// Who fits: `linfa` knows least squares without weights and penalties, and gives no intervals.
+        #[serde(default)]
+        engine: Engine,
     }
 }
 
@@ -85,7 +89,12 @@ impl Predictor for Linear {
     }
 
     fn own_problems(&self) -> Vec<Problem> {
-        penalty_problems(self.penalty)
+        let mut problems = penalty_problems(self.penalty);
+        let is_linfa = self.engine == Engine::Linfa;
+        problems.extend(ignored_by_linfa(is_linfa && self.weight.is_some(), "weights", "weight"));
+        let is_penalized = self.penalty.l1 > 0.0 || self.penalty.l2 > 0.0;
+        problems.extend(ignored_by_linfa(is_linfa && is_penalized, "penalties", "penalty"));
+        problems
     }
 
     fn log_target(&self) -> bool {
@@ -112,6 +121,10 @@ impl Predictor for Linear {
                  and fewer of many rows); leave out text with many levels, or use fewer snapshots",
                 format::thousands(rows as u64)
             )));
+        }
+        if self.engine == Engine::Linfa {
+            let fitted = linear::fit_linfa(lesson.x, values).map(Learned::LeastSquares);
+            return fitted.map_err(|error| Failure::data(format!("failed to {error}; use `engine: native`")));
         }
         if self.penalty.l1 == 0.0 {
             let fitted = linear::fit_weighted(lesson.x, values, lesson.weights, self.penalty.l2);

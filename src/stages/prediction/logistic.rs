@@ -1,10 +1,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use polars::prelude::DataType;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Calibrate, ClassWeight};
+use super::options::{Calibrate, ClassWeight, Engine, ignored_by_linfa};
 use super::penalty::{Penalty, penalty_problems};
 use super::task::{Target, Task};
 use crate::algorithms::logistic;
@@ -36,7 +35,7 @@ predictor! {
         /// What keeps coefficients small; l2 of 1 unless it is given.
         #[serde(default = "default_penalty")]
         penalty: Penalty,
-        /// Who fits.
+        /// Who fits: `linfa` takes targets that are true or false, and knows no weights and no l1.
         #[serde(default)]
         engine: Engine,
     }
@@ -44,18 +43,6 @@ predictor! {
 
 fn default_penalty() -> Penalty {
     Penalty { l1: 0.0, l2: 1.0 }
-}
-
-/// Who fits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// L-BFGS on all cores.
-    #[default]
-    Native,
-    /// The linfa-logistic crate, slower, as a second opinion, for targets that are true or false. It knows no weights
-    /// and no l1.
-    Linfa,
 }
 
 impl StageConfig for Logistic {
@@ -96,16 +83,14 @@ impl Predictor for Logistic {
 
     fn own_problems(&self) -> Vec<Problem> {
         let mut problems = penalty_problems(self.penalty);
-        if self.engine == Engine::Linfa {
-            let weights = self.class_weight == ClassWeight::Balanced;
-            let ignored =
-                [(weights, "class_weight"), (self.weight.is_some(), "weight"), (self.penalty.l1 > 0.0, "penalty")];
-            for (_, option) in ignored.into_iter().filter(|(is_given, _)| *is_given) {
-                let what = if option == "penalty" { "a penalty of l1" } else { "weights" };
-                let problem = Problem::new(Code::BadValue, format!("the linfa engine ignores {what}"));
-                problems.push(problem.help("use `engine: native`").at(["with", option]));
-            }
-        }
+        let is_linfa = self.engine == Engine::Linfa;
+        problems.extend(ignored_by_linfa(
+            is_linfa && self.class_weight == ClassWeight::Balanced,
+            "weights",
+            "class_weight",
+        ));
+        problems.extend(ignored_by_linfa(is_linfa && self.weight.is_some(), "weights", "weight"));
+        problems.extend(ignored_by_linfa(is_linfa && self.penalty.l1 > 0.0, "a penalty of l1", "penalty"));
         problems
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::fit::{Surface, Trainer};
 use self::options::{Approximate, Gamma, KernelName, MultiClass};
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Calibrate, Predicts, Threshold};
+use super::options::{Calibrate, ClassWeight, Engine, Predicts, Threshold, ignored_by_linfa};
 use super::task::{Target, Task};
 use crate::algorithms::svm::features::Map;
 use crate::algorithms::svm::many::{self, OneAgainstOne, OneAgainstRest};
@@ -90,6 +90,9 @@ predictor! {
         #[serde(default)]
         #[schemars(range(min = 1, max = 4096))]
         approximation_features: Option<usize>,
+        /// Who fits: `linfa` takes the kernels `rbf` and `polynomial` exactly, of up to 10,000 rows, and knows no weights.
+        #[serde(default)]
+        engine: Engine,
     }
 }
 
@@ -216,8 +219,18 @@ impl Predictor for Svm {
             "exact_rows_max",
             "`approximate: auto` with other kernels than `linear`",
         );
+        let is_linfa = self.engine == Engine::Linfa;
+        idle(is_linfa && self.cache_megabytes.is_some(), false, "cache_megabytes", "`engine: native`");
+        idle(is_linfa && self.exact_rows_max.is_some(), false, "exact_rows_max", "`engine: native`");
         let of = "approximated kernels";
+        let may_be_approximated = may_be_approximated && !is_linfa;
         idle(self.approximation_features.is_some(), may_be_approximated, "approximation_features", of);
+        bad(is_linfa && is_approximated, "the linfa engine approximates no kernels", "approximate");
+        let message = "the linfa engine has another linear machine (errors, not their squares) and no sigmoid kernel";
+        bad(is_linfa && !matches!(self.kernel, KernelName::Rbf | KernelName::Polynomial), message, "kernel");
+        problems.extend(ignored_by_linfa(is_linfa && self.weight.is_some(), "weights", "weight"));
+        let is_balanced = self.class_weight != ClassWeight::None;
+        problems.extend(ignored_by_linfa(is_linfa && is_balanced, "weights", "class_weight"));
         problems
     }
 

@@ -222,3 +222,20 @@ fn predictions_of(outputs: &Outputs) -> Vec<f64> {
     let frame = outputs.tables[0].clone().collect().unwrap();
     frame.column("prediction").unwrap().f64().unwrap().iter().flatten().collect()
 }
+
+#[test]
+fn linfa_agrees_where_it_can() {
+    let of = |engine: &str| {
+        let with = json!({"target": "spend_next", "features": ["x", "member"], "engine": engine});
+        predictions(&run(&stage(with), table(as_it_is)).unwrap()).1
+    };
+    assert!(of("linfa").iter().zip(of("native")).all(|(linfa, native)| (linfa - native).abs() < 1e-8));
+    let with = json!({"target": "spend_next", "engine": "linfa", "weight": "x", "penalty": {"l2": 1.0}});
+    let told: Vec<String> = stage(with).check().into_iter().map(|problem| problem.message).collect();
+    assert_eq!(told, ["the linfa engine ignores weights", "the linfa engine ignores penalties"]);
+    // All levels of a text together are the intercept.
+    let prepare = json!({"level_rows_min": 1, "missing_indicators": false});
+    let with = json!({"target": "spend_next", "features": ["country"], "engine": "linfa", "prepare": prepare});
+    let refused = run(&stage(with), table(as_it_is)).err().unwrap().to_string();
+    assert!(refused.contains("determined by others; use `engine: native`"), "{refused}");
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Svm;
 use super::options::{Approximate, Gamma, KernelName, MultiClass};
 use crate::algorithms::InputError;
+use crate::algorithms::svm::engine_linfa;
 use crate::algorithms::svm::features::{self, Map};
 use crate::algorithms::svm::kernelized::{self, Machine};
 use crate::algorithms::svm::linear::{self, Plane};
@@ -16,11 +17,15 @@ use crate::algorithms::svm::{Kernel, SvmError, gamma_auto, gamma_scale};
 use crate::format;
 use crate::stages::contract::{Failure, StageContext};
 use crate::stages::prediction::learner::Lesson;
+use crate::stages::prediction::options::Engine;
 use crate::stages::prediction::task::Target;
 
 /// Multiplications above which a kernel is refused, and about how many there are in a second.
 const COST_MAX: f64 = 5e12;
 const COST_A_SECOND: f64 = 1.5e9;
+
+/// Rows of a machine that linfa takes: 800 MB of kernel.
+const LINFA_ROWS_MAX: usize = 10_000;
 
 /// A border between two classes, or what is expected of rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +124,19 @@ impl<'a> Trainer<'a> {
             KernelName::Polynomial => Kernel::Polynomial { gamma, degree: stage.degree(), coef0: stage.coef0() },
             KernelName::Sigmoid => Kernel::Sigmoid { gamma, coef0: stage.coef0() },
         };
+        if stage.engine == Engine::Linfa {
+            let most = stage.machine_rows(target).into_iter().max().unwrap_or(0);
+            if most > LINFA_ROWS_MAX {
+                return Err(Failure::TooLarge(format!(
+                    "the linfa engine holds the whole kernel matrix, which takes {} of {} rows: it takes {} at most; use \
+                     `engine: native`",
+                    format::bytes(engine_linfa::bytes(most)),
+                    format::thousands(most as u64),
+                    format::thousands(LINFA_ROWS_MAX as u64)
+                )));
+            }
+            return Ok(Trainer { stage, x: x.to_owned(), map: None, kernel: Some(kernel), weights, context });
+        }
         let is_exact = match stage.approximate {
             Approximate::None => true,
             Approximate::Auto => x.nrows() <= stage.exact_rows_max(),
@@ -169,6 +187,9 @@ impl<'a> Trainer<'a> {
         let weights = own.as_deref().or(self.weights);
         let keep_going = || !self.context.cancel.is_set();
         Ok(match self.kernel {
+            Some(kernel) if self.stage.engine == Engine::Linfa => {
+                Surface::Machine(engine_linfa::classify(x, positive, &self.params(kernel))?)
+            }
             Some(kernel) => {
                 Surface::Machine(kernelized::classify(x, positive, weights, &self.params(kernel), &keep_going)?)
             }
@@ -180,6 +201,9 @@ impl<'a> Trainer<'a> {
         let keep_going = || !self.context.cancel.is_set();
         let x = self.x();
         Ok(match self.kernel {
+            Some(kernel) if self.stage.engine == Engine::Linfa => {
+                Surface::Machine(engine_linfa::regress(x, targets, epsilon, &self.params(kernel))?)
+            }
             Some(kernel) => Surface::Machine(kernelized::regress(
                 x,
                 targets,

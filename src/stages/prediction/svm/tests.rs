@@ -150,3 +150,43 @@ fn a_night_is_the_same_whatever_the_threads() {
         assert_eq!(of(1), of(3));
     }
 }
+
+#[test]
+fn linfa_agrees_where_it_can() {
+    for kernel in ["rbf", "polynomial"] {
+        for target in ["buys", "spend_next", "band"] {
+            let of = |engine: &str| {
+                let with =
+                    json!({"target": target, "kernel": kernel, "gamma": 0.2, "tolerance": 1e-6, "engine": engine});
+                let name = if target == "spend_next" { "prediction" } else { "score" };
+                column(&run(&stage(with), bands(table())).unwrap(), name)
+            };
+            let (linfa, native) = (of("linfa"), of("native"));
+            let far = linfa.iter().zip(&native).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs()));
+            assert!(linfa.len() == 80 && far < 2e-2, "{kernel} {target} {far}");
+        }
+    }
+}
+
+#[test]
+fn what_linfa_cannot_is_refused() {
+    let told =
+        |with: Value| -> Vec<String> { stage(with).check().into_iter().map(|problem| problem.message).collect() };
+    let with = json!({
+        "target": "buys", "engine": "linfa", "kernel": "sigmoid", "weight": "x", "class_weight": "balanced",
+        "approximate": "nystroem", "approximation_features": 9, "cache_megabytes": 9
+    });
+    assert_eq!(
+        told(with),
+        [
+            "`cache_megabytes` goes with exact kernels other than `linear`, and has no effect here",
+            "`cache_megabytes` goes with `engine: native`, and has no effect here",
+            "`approximation_features` goes with approximated kernels, and has no effect here",
+            "the linfa engine approximates no kernels",
+            "the linfa engine has another linear machine (errors, not their squares) and no sigmoid kernel",
+            "the linfa engine ignores weights",
+            "the linfa engine ignores weights",
+        ]
+    );
+    assert!(told(json!({"target": "buys", "engine": "linfa"})).is_empty());
+}
