@@ -17,6 +17,8 @@ pub mod prediction {
     pub mod compare;
     pub mod design;
     #[cfg(test)]
+    mod edges;
+    #[cfg(test)]
     mod fixture;
     mod judge;
     mod learner;
