@@ -32,7 +32,7 @@ use super::elastic::{Rows, gram, noise, total};
 use super::input::{InputError, check};
 use lbfgs::End;
 use metric::Metric;
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, ArrayView2};
 use objective::Objective;
 use serde::{Deserialize, Serialize};
 
@@ -138,13 +138,7 @@ pub fn fit(
         gram.clear_constant(noise(rows, total));
         gram.products
     });
-    let start = if rows >= SAMPLED_ROWS_MIN {
-        let found = of_sample(x, classes, class_count, weights, *penalty, params, keep_going);
-        found.map(|found| around(&found, &means))
-    } else {
-        None
-    };
-    let start = start.unwrap_or_else(|| first(&shares, objective.stride));
+    let start = start(&shares, objective.stride);
     let metric = Metric::new(products, squares, &shares, total, *penalty);
     let end = lbfgs::minimize(&objective, metric, start, params, keep_going)?;
     Ok(finished(end, &means, *penalty))
@@ -176,39 +170,8 @@ fn shares(classes: &[u32], count: usize, weights: Option<&[f64]>, total: f64) ->
     }
 }
 
-/// Rows from which on every so many of them are fitted first: near their minimum the whole needs few steps.
-const SAMPLED_ROWS_MIN: usize = 200_000;
-const SAMPLE_STEP: usize = 16;
-
-/// What every so many rows say; `None` where they do not allow it.
-fn of_sample(
-    x: ArrayView2<'_, f64>,
-    classes: &[u32],
-    class_count: usize,
-    weights: Option<&[f64]>,
-    penalty: Penalty,
-    params: &Params,
-    keep_going: &(dyn Fn() -> bool + Sync),
-) -> Option<Softmax> {
-    let x = x.slice(s![..;SAMPLE_STEP as isize, ..]).to_owned();
-    let classes: Vec<u32> = classes.iter().copied().step_by(SAMPLE_STEP).collect();
-    let weights: Option<Vec<f64>> = weights.map(|weights| weights.iter().copied().step_by(SAMPLE_STEP).collect());
-    let share = 1.0 / SAMPLE_STEP as f64;
-    let penalty = Penalty { l1: penalty.l1 * share, l2: penalty.l2 * share };
-    fit(x.view(), &classes, class_count, weights.as_deref(), &penalty, params, keep_going).ok()
-}
-
-/// The parameters of a model for centered columns.
-fn around(model: &Softmax, means: &[f64]) -> Vec<f64> {
-    let vector = |(row, intercept): (ArrayView1<'_, f64>, &f64)| {
-        let moved: f64 = row.iter().zip(means).map(|(w, mean)| w * mean).sum();
-        row.iter().copied().chain([intercept + moved]).collect::<Vec<f64>>()
-    };
-    model.coefficients.rows().into_iter().zip(&model.intercepts).flat_map(vector).collect()
-}
-
 /// Coefficients of zero, and the intercepts that are best with them.
-fn first(shares: &[f64], stride: usize) -> Vec<f64> {
+fn start(shares: &[f64], stride: usize) -> Vec<f64> {
     let mean = shares.iter().map(|share| share.ln()).sum::<f64>() / shares.len() as f64;
     let intercepts: Vec<f64> = match shares {
         [first, second] => vec![(second / first).ln()],

@@ -473,21 +473,3 @@ fn rows_far_from_the_largest_count_where_linfa_loses_them() {
         assert!(theirs.is_nan() || theirs > own * 1.05, "{theirs} {own}: linfa has mended it");
     }
 }
-
-/// Of many rows some are fitted first, which changes where the whole begins and not where it ends.
-#[test]
-fn a_sample_first_changes_nothing() {
-    let half = SAMPLED_ROWS_MIN / 2;
-    let x = Array2::from_shape_fn((half, 3), |(i, j)| 5.0 + ((i * (31 + 12 * j)) % (97 + 8 * j)) as f64 / 20.0);
-    let score = |i: usize| x[[i, 0]] - x[[i, 1]] + ((i * 7) % 13) as f64 / 4.0;
-    for count in [2_u32, 3] {
-        let classes: Vec<u32> = (0..half).map(|i| (score(i).max(0.0) / 2.0) as u32 % count).collect();
-        let once = run(x.view(), &classes, count as usize, None, 0.0, 1.0);
-        let twice = concatenate![Axis(0), x, x];
-        let both = run(twice.view(), &[classes.clone(), classes].concat(), count as usize, None, 0.0, 2.0);
-        assert!(once.converged && both.converged);
-        let expected: Vec<f64> = once.coefficients.iter().copied().collect();
-        assert_near(&both.coefficients, &expected, 1e-5);
-        assert_near(&both.intercepts, &once.intercepts, 1e-5);
-    }
-}
