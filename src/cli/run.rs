@@ -35,7 +35,7 @@ fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mu
         return Err(complain::error(Code::BadArgument, &message, None));
     }
     let memory = MemoryLimit::of_process(memory_limit(command)?);
-    set_threads(threads);
+    set_up_engines(threads);
     let runtime = project::runtime()?;
     let cancel = Cancel::default();
     let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
@@ -172,7 +172,7 @@ fn worst(finished: &Finished) -> Exit {
 }
 
 /// Sets the size of the thread pools of polars and of our kernels, and how polars reads files, before either is used.
-fn set_threads(threads: usize) {
+fn set_up_engines(threads: usize) {
     // Safe: no other thread of this process exists yet that could read the environment.
     #[expect(unsafe_code, reason = "polars takes its settings from the environment only")]
     unsafe {

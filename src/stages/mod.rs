@@ -28,6 +28,7 @@ pub mod prediction {
     mod output;
     mod parts;
     mod penalty;
+    mod problems;
     mod reasons;
     mod run;
     mod scoring;

@@ -110,15 +110,11 @@ pub(super) fn fit(
         derive(task, &scores, labels, rows.weights.as_deref(), &mut slopes);
         for output in 0..outputs {
             let columns = some(columns, params.columns_share, &mut rng);
-            let own = slopes.iter().skip(output).step_by(outputs).copied();
-            let grown = if params.rows_share < 1.0 {
-                // What is left out has no say.
-                let own =
-                    own.map(|slope| if rng.r#gen::<f64>() < params.rows_share { slope } else { Slope::default() });
-                grower.grow(own, &columns, scale, &mut gains)
-            } else {
-                grower.grow(own, &columns, scale, &mut gains)
-            };
+            // What is left out has no say.
+            let mut stays = || params.rows_share >= 1.0 || rng.r#gen::<f64>() < params.rows_share;
+            let own = slopes.iter().skip(output).step_by(outputs);
+            let own = own.map(|slope| if stays() { *slope } else { Slope::default() });
+            let grown = grower.grow(own, &columns, scale, &mut gains);
             for (leaf, value) in &grown.leaves {
                 for row in grower.rows(leaf) {
                     if let Some(score) = scores.get_mut(row.row as usize * outputs + output) {

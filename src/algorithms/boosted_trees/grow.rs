@@ -170,7 +170,6 @@ impl<'a> Grower<'a> {
     /// The split that gains most; of equal ones that of the first column, and the lowest.
     fn best(&self, histogram: &[Sum], sum: Sum, columns: &[usize]) -> Option<Split> {
         let whole = sum.gain(self.params.l2);
-        let least = self.params.min_gain.max(GAIN_MIN);
         let mut best: Option<Split> = None;
         for column in columns {
             let bins = histogram.get(self.binned.bins_of(*column)).unwrap_or_default();
@@ -183,7 +182,7 @@ impl<'a> Grower<'a> {
                     continue;
                 }
                 let gain = left.gain(self.params.l2) + right.gain(self.params.l2) - whole;
-                if gain > best.map_or(least, |best| best.gain) {
+                if gain > best.map_or(GAIN_MIN, |best| best.gain) {
                     best = Some(Split { column: *column, code, gain, left });
                 }
             }

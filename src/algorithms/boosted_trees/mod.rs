@@ -57,8 +57,6 @@ pub struct Params {
     pub l2: f64,
     /// The least sum of second derivatives in a leaf: rows (times weights) for a number, times p(1 − p) for classes.
     pub min_leaf_weight: f64,
-    /// What a split must gain.
-    pub min_gain: f64,
     /// The share of rows that each tree is fitted to.
     pub rows_share: f64,
     /// The share of columns that each tree may use.
@@ -77,7 +75,6 @@ impl Default for Params {
             depth: None,
             l2: 1.0,
             min_leaf_weight: 1.0,
-            min_gain: 0.0,
             rows_share: 1.0,
             columns_share: 1.0,
             seed: 0,
@@ -103,7 +100,6 @@ impl Params {
             _ if self.depth.is_some_and(|depth| !(1..=64).contains(&depth)) => refuse("depth", "1 to 64"),
             _ if !positive(self.l2) => refuse("l2", "a number at or above zero"),
             _ if !positive(self.min_leaf_weight) => refuse("min_leaf_weight", "a number at or above zero"),
-            _ if !positive(self.min_gain) => refuse("min_gain", "a number at or above zero"),
             _ if !share(self.rows_share) => refuse("rows_share", "above 0, at most 1"),
             _ if !share(self.columns_share) => refuse("columns_share", "above 0, at most 1"),
             _ => Ok(()),

@@ -197,7 +197,6 @@ fn parameters_out_of_range_are_refused() {
         Params { depth: Some(0), ..Params::default() },
         Params { l2: -1.0, ..Params::default() },
         Params { min_leaf_weight: f64::INFINITY, ..Params::default() },
-        Params { min_gain: -0.1, ..Params::default() },
         Params { rows_share: 0.0, ..Params::default() },
         Params { columns_share: 1.1, ..Params::default() },
     ];

@@ -110,7 +110,6 @@ impl BoostedTrees {
             rows_share: self.rows_share,
             columns_share: self.columns_share,
             seed,
-            ..kernel::Params::default()
         }
     }
 }

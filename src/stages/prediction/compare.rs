@@ -16,7 +16,7 @@ use super::judge::{default_measure, measures_of};
 use super::material::{Material, horizon_days};
 use super::options::Validate;
 use super::output;
-use super::run::unknown_measure;
+use super::problems::unknown_measure;
 use super::scoring::{ROWS_AT_ONCE, ToScore};
 use super::task::Task;
 use crate::format;

@@ -71,9 +71,8 @@ impl Work<'_> {
     }
 
     /// Adds what parts recommended at the moment of a trial, and what came of it.
-    pub(super) fn teach(&self, lesson: &mut Lesson, trial: &Trial, parts: &[OfPart]) -> Result<(), Failure> {
-        let as_of = self.as_of(trial)?;
-        let scene = scene(&self.interactions, trial, &as_of);
+    pub(super) fn teach(&self, lesson: &mut Lesson, trial: &Trial, as_of: &AsOf, parts: &[OfPart]) {
+        let scene = scene(&self.interactions, trial, as_of);
         let eligible = serve::eligible(&scene, &self.options);
         let wanted = Wanted { seen: trial.seen(), eligible: eligible.as_deref() };
         let (rules, given) = (self.rules(trial), self.given());
@@ -92,19 +91,18 @@ impl Work<'_> {
             let votes = all.filter(|(part, candidate)| speaks(*part, candidate.item) && wanted(candidate.item));
             lesson.add(&given, votes.collect(), relevant);
         }
-        Ok(())
     }
 
     /// The lists at the moment of a trial, and the candidates that they were made of.
     pub(super) fn lists(
         &self,
         trial: &Trial,
+        as_of: &AsOf,
         fusion: &Fusion,
         with_reasons: bool,
     ) -> Result<(Lists, Vec<OfPart>), Failure> {
         let parts = self.parts.at(trial.moment);
-        let as_of = self.as_of(trial)?;
-        let scene = scene(&self.interactions, trial, &as_of);
+        let scene = scene(&self.interactions, trial, as_of);
         let eligible = serve::eligible(&scene, &self.options);
         let wanted = Wanted { seen: trial.seen(), eligible: eligible.as_deref() };
         let rules = self.rules(trial);

@@ -16,7 +16,7 @@ use self::candidates::{Names, Tables, common};
 use self::fuse::Fusion;
 use self::learn::{Learned, Lesson};
 use self::options::{Method, Weights, Word};
-use super::beside::{self, Beside};
+use super::beside::{self, AsOf, Beside};
 use super::interactions::{Columns, Interactions};
 use super::judge::{self, Judged};
 use super::lists::{self as output, Layout, Lists};
@@ -333,12 +333,13 @@ impl Work<'_> {
             self.context.cancel.check()?;
             let split = Split::Time(*start, *end);
             let trial = Trial::of(split, &self.interactions, &self.options, run_date, self.context.seed)?;
-            let (lists, parts) = self.lists(&trial, &weights.fusion, false)?;
+            let as_of = self.as_of(&trial)?;
+            let (lists, parts) = self.lists(&trial, &as_of, &weights.fusion, false)?;
             if *end == run_date {
-                outputs.evaluation = Some(self.judge(&trial, &lists, &parts, &weights)?);
+                outputs.evaluation = Some(self.judge(&trial, &as_of, &lists, &parts, &weights));
             }
             if self.stage.weights == Weights::Word(Word::Learned) {
-                self.teach(&mut lesson, &trial, &parts)?;
+                self.teach(&mut lesson, &trial, &as_of, &parts);
                 weights = self.learned(&lesson);
             }
             found.push(lists);
@@ -346,8 +347,8 @@ impl Work<'_> {
         let now = Trial::now(&self.interactions, &self.options, run_date)?;
         outputs.profile = now.known.profile(&self.interactions);
         let fusion = &weights.fusion;
-        let (served, _) = self.lists(&now, fusion, true)?;
         let as_of = self.as_of(&now)?;
+        let (served, _) = self.lists(&now, &as_of, fusion, true)?;
         if let Some(evaluation) = &mut outputs.evaluation {
             let scene = lists::scene(&self.interactions, &now, &as_of);
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &self.options)?);
@@ -396,11 +397,11 @@ impl Work<'_> {
     fn judge(
         &self,
         trial: &Trial,
+        as_of: &AsOf,
         lists: &Lists,
         parts: &[candidates::OfPart],
         weights: &Learned,
-    ) -> Result<Evaluation, Failure> {
-        let as_of = self.as_of(trial)?;
+    ) -> Evaluation {
         let beside = parts::lists(&self.parts.parts, parts, self.options.top);
         let judged = Judged {
             model: "hybrid",
@@ -421,7 +422,7 @@ impl Work<'_> {
         let mut evaluation = judge::evaluate(&judged, facts);
         parts::compare(&judged, &beside, &mut evaluation);
         evaluation.watch.extend(parts::seen(trial, &self.parts.parts, parts));
-        Ok(evaluation)
+        evaluation
     }
 
     /// What each part counts, in words.
