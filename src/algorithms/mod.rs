@@ -15,6 +15,7 @@ pub mod dbscan;
 pub mod ease;
 pub mod elastic;
 mod exponential;
+mod gram;
 pub mod inner_product;
 pub mod input;
 pub mod kmeans;

@@ -83,7 +83,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Refuses what is out of range; `outputs` is the number of classes where there are more than two, 1 otherwise.
+    /// Refuses what is out of range; `outputs` is the number of classes for [`fit_classes`], 1 otherwise.
     pub fn check(&self, outputs: usize) -> Result<(), TreesError> {
         let refuse = |name, allowed| Err(TreesError::Param { name, allowed });
         let share = |share: f64| share > 0.0 && share <= 1.0;
@@ -147,7 +147,7 @@ pub struct Cost {
     pub steps: u64,
 }
 
-/// What fitting will take; `outputs` is the number of classes where there are more than two, 1 otherwise. Saturates.
+/// What fitting will take; `outputs` is the number of classes for [`fit_classes`], 1 otherwise. Saturates.
 pub fn cost(rows: usize, columns: usize, outputs: usize, params: &Params) -> Cost {
     let product = |factors: &[usize]| factors.iter().fold(1_u64, |all, factor| all.saturating_mul(*factor as u64));
     // Splits below one another at most; of the two sides of a split only the smaller is summed, the other subtracted.

@@ -131,12 +131,6 @@ impl Trees {
         &self.gains
     }
 
-    /// Rows × scores: log-odds of true; a score for each class, whose softmax are the probabilities; or the number.
-    /// Errors on another width and on NaN or infinite values; no rows give no scores.
-    pub fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
-        self.each(x, |_| ())
-    }
-
     /// Rows × probabilities: of true (one column), or of each class, whose sum is one; of a number the number itself.
     pub fn predictions(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
         self.each(x, |scores| match self.target {
@@ -197,6 +191,12 @@ impl Trees {
 
 #[cfg(test)]
 impl Trees {
+    /// Rows × scores: log-odds of true; a score for each class, whose softmax are the probabilities; or the number.
+    /// Errors on another width and on NaN or infinite values; no rows give no scores.
+    pub(super) fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, InputError> {
+        self.each(x, |_| ())
+    }
+
     /// What all rows' score `output` starts from before [`Self::contributions`]: the base and the trees' means.
     pub(super) fn expected(&self, output: usize) -> f64 {
         let means = self.trees.iter().skip(output).step_by(self.base.len().max(1));

@@ -8,8 +8,7 @@
 //! (Friedman, Hastie and Tibshirani 2010, "Regularization paths for generalized linear models via coordinate descent",
 //! covariance updates). Memory is that of columns², so this is for some 2,000 columns. Sweeps over all columns choose
 //! those that are not zero, and sweeps over these alone follow. What ends the descent is the duality gap, which bounds
-//! how far the objective is above its minimum. Without an l1 penalty the normal equations are solved instead, or where
-//! they are too ill-conditioned, least squares by reflections.
+//! how far the objective is above its minimum. Without an l1 penalty it is `linear::fit`.
 //!
 //! Columns that are constant get coefficient zero. Of columns that repeat each other without an l2 penalty, the minimum
 //! is not unique: the first takes most. Columns are not scaled; a penalty treats all alike, so scale them before.
@@ -18,18 +17,14 @@
 //! or not finite, weights that are negative or not finite, or all zero.
 
 mod descent;
-mod gram;
 #[cfg(test)]
 mod tests;
 
-use gram::Gram;
-pub(in crate::algorithms) use gram::{Rows, gram};
-
+use super::gram::{Gram, Rows, gram, noise, total};
 use super::input::{InputError, check, check_finite, check_width};
-use super::linalg::solve_positive_definite;
 use super::linear::{self, LinearError};
 use descent::Descent;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -138,11 +133,11 @@ pub fn fit(
         return Err(ElasticError::Tolerance);
     }
     let total = total(weights, rows)?.ok_or(ElasticError::Weights)?;
-    if penalty.l1 == 0.0 && penalty.l2 == 0.0 {
-        return squares(x, targets, weights, 0.0);
-    }
     if !keep_going() {
         return Err(ElasticError::Stopped);
+    }
+    if penalty.l1 == 0.0 {
+        return squares(x, targets, weights, penalty.l2);
     }
     let mut gram = gram(Rows { x, targets, weights }, total);
     let sums = gram.products.iter().chain(&gram.with_target).chain([&gram.target, &gram.mean]);
@@ -151,55 +146,17 @@ pub fn fit(
     }
     gram.clear_constant(noise(rows, total));
     let enough = params.tolerance * gram.target;
-    let (coefficients, iterations, gap) = if penalty.l1 > 0.0 {
-        Descent::new(&gram, *penalty).run(enough, params.max_iterations, keep_going)?
-    } else {
-        match ridge(&gram, penalty.l2) {
-            Some((coefficients, gap)) if gap <= enough => (coefficients, 0, gap),
-            _ => return squares(x, targets, weights, penalty.l2),
-        }
-    };
+    let (coefficients, iterations, gap) =
+        Descent::new(&gram, *penalty).run(enough, params.max_iterations, keep_going)?;
     let explained: f64 = coefficients.iter().zip(&gram.means).map(|(coefficient, mean)| coefficient * mean).sum();
     Ok(Elastic { coefficients, intercept: gram.mean - explained, iterations, converged: gap <= enough, gap })
 }
 
-/// The sum of the weights; none where one is negative or not finite, or the sum is not. Errors on another number of
-/// weights than rows, and where all are zero.
-pub(in crate::algorithms) fn total(weights: Option<&[f64]>, rows: usize) -> Result<Option<f64>, InputError> {
-    let Some(weights) = weights else { return Ok(Some(rows as f64)) };
-    if weights.len() != rows {
-        return Err(InputError::Length { rows, targets: weights.len() });
-    }
-    let total: f64 = weights.iter().sum();
-    if !total.is_finite() || !weights.iter().all(|weight| *weight >= 0.0) {
-        return Ok(None);
-    }
-    if total == 0.0 { Err(InputError::NoRows) } else { Ok(Some(total)) }
-}
-
-/// The length, as a share of its mean, that taking the mean off a constant column may leave.
-pub(in crate::algorithms) fn noise(rows: usize, total: f64) -> f64 {
-    4.0 * f64::EPSILON * (rows as f64).sqrt() * total.sqrt()
-}
-
-/// Least squares by reflections, which are exact up to rounding.
+/// Least squares or ridge, which need no sweeps.
 fn squares(x: ArrayView2<'_, f64>, targets: &[f64], weights: Option<&[f64]>, l2: f64) -> Result<Elastic, ElasticError> {
     let found = linear::fit_weighted(x, targets, weights, l2)?;
     let (coefficients, intercept) = (found.coefficients, found.intercept);
     Ok(Elastic { coefficients, intercept, iterations: 0, converged: true, gap: 0.0 })
-}
-
-/// The solution of the normal equations with an l2 penalty alone, and its duality gap |∇|² / (2 l2). None where they
-/// are too near singular.
-fn ridge(gram: &Gram, l2: f64) -> Option<(Vec<f64>, f64)> {
-    let width = gram.with_target.len();
-    let mut matrix = Array2::from_shape_vec((width, width), gram.products.clone()).ok()?;
-    matrix.diag_mut().mapv_inplace(|square| square + l2);
-    let target = Array1::from(gram.with_target.clone());
-    let solution = solve_positive_definite(&matrix, &target)?;
-    let gradient = matrix.dot(&solution) - target;
-    let gap = gradient.dot(&gradient) / (2.0 * l2);
-    gap.is_finite().then(|| (solution.to_vec(), gap))
 }
 
 impl Elastic {

@@ -1,5 +1,5 @@
 use super::*;
-use ndarray::array;
+use ndarray::{Array2, array};
 use proptest::prelude::*;
 
 /// 80 × 6 and targets by a formula, for which reference values were computed elsewhere; the third column is constant.

@@ -14,7 +14,7 @@
 //! weights that are negative or not finite, or all zero.
 
 mod engine_linfa;
-mod gram;
+mod products;
 mod qr;
 #[cfg(test)]
 mod tests;
@@ -25,6 +25,7 @@ use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::gram::{Rows, gram, noise, total};
 use super::input::{InputError, check, check_finite, check_width};
 pub use engine_linfa::{LinfaError, fit as fit_linfa};
 use qr::{Solved, Triangle};
@@ -78,7 +79,7 @@ pub fn fit_weighted(
     l2: f64,
 ) -> Result<Linear, LinearError> {
     check(x)?;
-    let (rows, columns) = x.dim();
+    let rows = x.nrows();
     if targets.len() != rows {
         return Err(InputError::Length { rows, targets: targets.len() }.into());
     }
@@ -88,24 +89,18 @@ pub fn fit_weighted(
         return Err(LinearError::Penalty);
     }
     let roots = Roots::of(weights, rows)?;
-    let by_products = if roots.weights.is_none() { gram::triangle(x, y) } else { None };
-    let (triangle, means, mean) = by_products.unwrap_or_else(|| by_reflections(x, y, &roots));
-    debug_assert_eq!(means.len(), columns);
-    solved(&triangle, &means, mean, &roots, l2)
-}
-
-/// The centered columns and target as one triangle, and their means.
-fn by_reflections(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, roots: &Roots<'_>) -> (Triangle, Vec<f64>, f64) {
-    let means = means(x, roots);
-    let mean = roots.weighted(y) / roots.total;
-    (reduced(x, y, roots, &means, mean), means, mean)
+    let found = gram(Rows { x, targets, weights: roots.weights }, roots.total);
+    let triangle = products::triangle(&found, noise(roots.rows, roots.total));
+    let triangle = triangle.unwrap_or_else(|| reduced(x, y, &roots, &found.means, found.mean));
+    solved(&triangle, &found.means, found.mean, &roots, l2)
 }
 
 #[cfg(test)]
 fn fit_by_reflections(x: ArrayView2<'_, f64>, targets: &[f64], l2: f64) -> Result<Linear, LinearError> {
     let roots = Roots::of(None, x.nrows())?;
-    let (triangle, means, mean) = by_reflections(x, ArrayView1::from(targets), &roots);
-    solved(&triangle, &means, mean, &roots, l2)
+    let found = gram(Rows { x, targets, weights: None }, roots.total);
+    let triangle = reduced(x, ArrayView1::from(targets), &roots, &found.means, found.mean);
+    solved(&triangle, &found.means, found.mean, &roots, l2)
 }
 
 /// What the triangle says.
@@ -144,19 +139,11 @@ struct Roots<'a> {
 
 impl<'a> Roots<'a> {
     fn of(weights: Option<&'a [f64]>, rows: usize) -> Result<Roots<'a>, LinearError> {
-        let Some(given) = weights else { return Ok(Roots { weights, rows, total: rows as f64 }) };
-        if given.len() != rows {
-            return Err(InputError::Length { rows, targets: given.len() }.into());
-        }
-        let total: f64 = given.iter().sum();
-        if !total.is_finite() || !given.iter().all(|weight| *weight >= 0.0) {
-            return Err(LinearError::Weights);
-        }
-        match given.iter().filter(|weight| **weight > 0.0).count() {
-            0 => Err(InputError::NoRows.into()),
-            _ if given.iter().all(|weight| *weight == 1.0) => Ok(Roots { weights: None, rows, total }),
-            rows => Ok(Roots { weights, rows, total }),
-        }
+        let total = total(weights, rows)?.ok_or(LinearError::Weights)?;
+        // Of ones there are none.
+        let weights = weights.filter(|weights| weights.iter().any(|weight| *weight != 1.0));
+        let rows = weights.map_or(rows, |weights| weights.iter().filter(|weight| **weight > 0.0).count());
+        Ok(Roots { weights, rows, total })
     }
 
     /// Of the block of rows from `start` on; none without weights.
@@ -164,26 +151,6 @@ impl<'a> Roots<'a> {
         let rest = self.weights?.get(start..)?;
         rest.chunks(BLOCK_ROWS).next()
     }
-
-    /// The weighted sum of one number a row.
-    fn weighted(&self, of: ArrayView1<'_, f64>) -> f64 {
-        match self.weights {
-            None => of.iter().sum(),
-            Some(weights) => of.iter().zip(weights).map(|(value, weight)| value * weight).sum(),
-        }
-    }
-}
-
-/// Of each column, summed block by block.
-fn means(x: ArrayView2<'_, f64>, roots: &Roots<'_>) -> Vec<f64> {
-    let blocks: Vec<_> = x.axis_chunks_iter(Axis(0), BLOCK_ROWS).enumerate().collect();
-    let sum = |(place, block): (usize, ArrayView2<'_, f64>)| match roots.block(place * BLOCK_ROWS) {
-        None => block.sum_axis(Axis(0)),
-        Some(weights) => ArrayView1::from(weights).dot(&block),
-    };
-    let sums: Vec<Array1<f64>> = blocks.into_par_iter().map(sum).collect();
-    let total = sums.iter().fold(Array1::zeros(x.ncols()), |total, sums| total + sums);
-    (total / roots.total).to_vec()
 }
 
 /// The centered columns and target as one triangle, rows scaled by the root of their weight; blocks are reduced side by

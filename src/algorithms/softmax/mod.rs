@@ -28,7 +28,7 @@ mod tests;
 pub use super::elastic::Penalty;
 pub use model::Softmax;
 
-use super::elastic::{Rows, gram, noise, total};
+use super::gram::{Rows, gram, noise, total};
 use super::input::{InputError, check};
 use lbfgs::End;
 use metric::Metric;
@@ -126,18 +126,20 @@ pub fn fit(
         return Err(SoftmaxError::Stopped);
     }
     let table = Rows { x, targets: &[], weights };
-    let mut means = table.means(total);
-    means.truncate(columns);
+    let (means, products) = if columns <= metric::COLUMNS_MAX {
+        let mut gram = gram(table, total);
+        gram.clear_constant(noise(rows, total));
+        (gram.means, Some(gram.products))
+    } else {
+        let mut means = table.means(total);
+        means.truncate(columns);
+        (means, None)
+    };
     let objective = Objective::new(table, classes, class_count, &means, noise(rows, total), *penalty);
     let squares = objective.squares();
     if !means.iter().chain(&squares).all(|value| value.is_finite()) {
         return Err(SoftmaxError::Overflow);
     }
-    let products = (columns <= metric::COLUMNS_MAX).then(|| {
-        let mut gram = gram(table, total);
-        gram.clear_constant(noise(rows, total));
-        gram.products
-    });
     let start = start(&shares, objective.stride);
     let metric = Metric::new(products, squares, &shares, total, *penalty);
     let end = lbfgs::minimize(&objective, metric, start, params, keep_going)?;

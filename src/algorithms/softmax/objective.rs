@@ -1,7 +1,8 @@
 //! The penalized loss of a table, as a function of coefficients and intercepts.
 
 use super::block::{Block, Part, Scratch, evaluate};
-use crate::algorithms::elastic::{Penalty, Rows};
+use crate::algorithms::elastic::Penalty;
+use crate::algorithms::gram::Rows;
 use crate::algorithms::tiles::{BLOCK_ROWS, LANES, tiled};
 use ndarray::Axis;
 use rayon::prelude::*;

@@ -143,7 +143,10 @@ impl Predictor for BoostedTrees {
     fn fit(&self, lesson: &Lesson<'_>, context: &StageContext) -> Result<Trees, Failure> {
         let params = self.params(context.seed);
         let (rows, columns) = lesson.x.dim();
-        let outputs = if lesson.target.class_count() > 2 { lesson.target.class_count() } else { 1 };
+        let outputs = match lesson.target {
+            Target::Classes { names, .. } => names.len(),
+            Target::Binary(_) | Target::Number(_) => 1,
+        };
         let cost = kernel::cost(rows, columns, outputs, &params);
         if cost.steps > STEPS_MAX {
             return Err(Failure::TooLarge(format!(
@@ -183,8 +186,9 @@ impl Predictor for BoostedTrees {
         learned.predictions(x).map_err(|error| Failure::data(format!("failed to {error}")))
     }
 
-    fn moves(learned: &Trees, x: ArrayView2<'_, f64>, classes: &[usize]) -> Option<Array2<f64>> {
-        learned.contributions(x, classes).ok()
+    fn moves(learned: &Trees, x: ArrayView2<'_, f64>, classes: &[usize]) -> Result<Option<Array2<f64>>, Failure> {
+        let found = learned.contributions(x, classes);
+        found.map(Some).map_err(|error| Failure::data(format!("failed to {error}")))
     }
 
     fn facts(&self, trained: &Trained<Trees>) -> Vec<Fact> {

@@ -77,8 +77,12 @@ pub trait Predictor: StageConfig + Serialize + HasOptions + Clone {
 
     /// Rows × columns: by how much each column moved the score of each row's class, where the kind can tell at once and
     /// `effects` cannot.
-    fn moves(_learned: &Self::Learned, _x: ArrayView2<'_, f64>, _classes: &[usize]) -> Option<Array2<f64>> {
-        None
+    fn moves(
+        _learned: &Self::Learned,
+        _x: ArrayView2<'_, f64>,
+        _classes: &[usize],
+    ) -> Result<Option<Array2<f64>>, Failure> {
+        Ok(None)
     }
 
     /// What a reader must know of a fit.

@@ -60,7 +60,7 @@ fn moves<P: Predictor>(
         });
         return Ok(moves);
     }
-    if let Some(of_columns) = P::moves(&trained.learned, x, &classes) {
+    if let Some(of_columns) = P::moves(&trained.learned, x, &classes)? {
         for (mut moves, own) in moves.rows_mut().into_iter().zip(of_columns.rows()) {
             for (slot, (_, columns)) in moves.iter_mut().zip(&features) {
                 *slot = own.iter().take(columns.end).skip(columns.start).sum();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use ndarray::Array2;
 use polars::prelude::{
     AnyValue, DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, Scalar, SortMultipleOptions, SortOptions, col,
     lit,
@@ -103,61 +104,83 @@ pub fn score<P: Predictor>(
     is_probability: bool,
     context: &StageContext,
 ) -> Result<Outputs, Failure> {
-    let teller = Teller::<P>::new(trained, version, is_probability);
-    if let [all] = to_score.ranges.as_slice() {
-        let rows = to_score.rows(all)?;
-        let x = teller.trained.design.matrix(&rows)?;
-        let expected = teller.trained.expected_of::<P>(x.view())?;
-        let mut ranked = expected.column(0).to_vec();
-        ranked.sort_unstable_by(f64::total_cmp);
-        let mut tables = vec![teller.predictions(&rows, x.view(), &expected, &ranked, context)?.lazy()];
+    let mut scorer = Scorer::<P> {
+        teller: Teller::new(trained, version, is_probability),
+        to_score,
+        ranked: vec![],
+        context: context.clone(),
+    };
+    if let [all] = scorer.to_score.ranges.as_slice() {
+        let asked = scorer.ask(all)?;
+        scorer.rank(asked.expected.column(0).to_vec());
+        let mut tables = vec![scorer.predictions(&asked)?.lazy()];
         if P::TELLS_CLASSES {
-            tables.push(teller.probabilities(&rows, &expected)?.lazy());
+            tables.push(scorer.probabilities(&asked)?.lazy());
         }
         return Ok(Outputs { tables, ..Outputs::default() });
     }
-    let mut ranked = Vec::new();
-    if teller.trained.subject.task != Task::Classes {
-        for range in &to_score.ranges {
-            context.cancel.check()?;
-            let x = teller.trained.design.matrix(&to_score.rows(range)?)?;
-            ranked.extend(teller.trained.expected_of::<P>(x.view())?.column(0).iter().copied());
+    if scorer.teller.trained.subject.task != Task::Classes {
+        let mut scores = Vec::new();
+        for range in &scorer.to_score.ranges {
+            scores.extend(scorer.ask(range)?.expected.column(0));
         }
-        ranked.sort_unstable_by(f64::total_cmp);
+        scorer.rank(scores);
     }
-    let all = Arc::new((teller, to_score, ranked, context.clone()));
-    let pieces = |of: fn(&Whole<P>, &Range) -> Result<DataFrame, Failure>| -> Pieces {
-        let all = Arc::clone(&all);
-        Box::new((0..all.1.ranges.len()).map(move |place| {
-            all.3.cancel.check()?;
-            let range = all.1.ranges.get(place).ok_or_else(|| Failure::bug("there is no such range"))?;
-            of(&all, range)
-        }))
-    };
-    let mut parts = vec![pieces(predictions::<P>)];
+    let scorer = Arc::new(scorer);
+    let mut pieces = vec![in_pieces(&scorer, Scorer::predictions)];
     if P::TELLS_CLASSES {
-        parts.push(pieces(probabilities::<P>));
+        pieces.push(in_pieces(&scorer, Scorer::probabilities));
     }
-    Ok(Outputs { pieces: parts, ..Outputs::default() })
+    Ok(Outputs { pieces, ..Outputs::default() })
 }
 
-/// Who tells, of which rows, their scores in order.
-type Whole<P> = (Teller<P>, ToScore, Vec<f64>, StageContext);
-
-fn predictions<P: Predictor>(
-    (teller, to_score, ranked, context): &Whole<P>,
-    range: &Range,
-) -> Result<DataFrame, Failure> {
-    let rows = to_score.rows(range)?;
-    let x = teller.trained.design.matrix(&rows)?;
-    let expected = teller.trained.expected_of::<P>(x.view())?;
-    teller.predictions(&rows, x.view(), &expected, ranked, context)
+/// Who tells, of which rows.
+struct Scorer<P: Predictor> {
+    teller: Teller<P>,
+    to_score: ToScore,
+    /// The scores of all rows, ascending.
+    ranked: Vec<f64>,
+    context: StageContext,
 }
 
-fn probabilities<P: Predictor>((teller, to_score, ..): &Whole<P>, range: &Range) -> Result<DataFrame, Failure> {
-    let rows = to_score.rows(range)?;
-    let x = teller.trained.design.matrix(&rows)?;
-    teller.probabilities(&rows, &teller.trained.expected_of::<P>(x.view())?)
+/// Rows with what is expected of them.
+struct Asked {
+    rows: DataFrame,
+    x: Array2<f64>,
+    expected: Array2<f64>,
+}
+
+impl<P: Predictor> Scorer<P> {
+    fn ask(&self, range: &Range) -> Result<Asked, Failure> {
+        self.context.cancel.check()?;
+        let rows = self.to_score.rows(range)?;
+        let x = self.teller.trained.design.matrix(&rows)?;
+        let expected = self.teller.trained.expected_of::<P>(x.view())?;
+        Ok(Asked { rows, x, expected })
+    }
+
+    /// Takes the scores of all rows, by which each is ranked.
+    fn rank(&mut self, mut scores: Vec<f64>) {
+        scores.sort_unstable_by(f64::total_cmp);
+        self.ranked = scores;
+    }
+
+    fn predictions(&self, asked: &Asked) -> Result<DataFrame, Failure> {
+        self.teller.predictions(&asked.rows, asked.x.view(), &asked.expected, &self.ranked, &self.context)
+    }
+
+    fn probabilities(&self, asked: &Asked) -> Result<DataFrame, Failure> {
+        self.teller.probabilities(&asked.rows, &asked.expected)
+    }
+}
+
+/// What is told of each range.
+fn in_pieces<P: Predictor>(
+    scorer: &Arc<Scorer<P>>,
+    tell: fn(&Scorer<P>, &Asked) -> Result<DataFrame, Failure>,
+) -> Pieces {
+    let scorer = Arc::clone(scorer);
+    Box::new(scorer.to_score.ranges.clone().into_iter().map(move |range| tell(&scorer, &scorer.ask(&range)?)))
 }
 
 #[cfg(test)]
