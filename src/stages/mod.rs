@@ -1,6 +1,7 @@
 //! The stage kinds and the contract they keep. A new kind is one new file and its two lines here.
 
 pub mod contract;
+mod engine;
 pub mod model;
 pub mod profile;
 pub mod protocol;

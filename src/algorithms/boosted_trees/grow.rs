@@ -34,6 +34,7 @@ struct Leaf {
     place: usize,
     rows: Range<usize>,
     depth: usize,
+    sum: Sum,
     histogram: Vec<Sum>,
     best: Option<Split>,
 }
@@ -49,7 +50,7 @@ pub(super) struct Grower<'a> {
 }
 
 /// A tree with what it says of the rows it was grown on.
-pub(super) struct Result {
+pub(super) struct Told {
     pub(super) tree: Tree,
     /// Rows of each leaf and its value.
     pub(super) leaves: Vec<(Range<usize>, f64)>,
@@ -80,7 +81,7 @@ impl<'a> Grower<'a> {
         columns: &[usize],
         scale: f64,
         gains: &mut [f64],
-    ) -> Result {
+    ) -> Told {
         let mut sum = Sum::default();
         for ((slot, row), slope) in self.rows.iter_mut().zip(0..).zip(slopes) {
             *slot = Row { row, slope };
@@ -92,23 +93,21 @@ impl<'a> Grower<'a> {
         let mut leaves = vec![self.leaf(0, rows, 0, histogram, sum, columns)];
         let mut done = Vec::new();
         while leaves.len() + done.len() < self.params.leaves {
-            let gain = |leaf: &Leaf| leaf.best.map_or(f64::NEG_INFINITY, |best| best.gain);
-            let best = (0..leaves.len())
-                .reduce(|best, next| if leaves.get(next).map(gain) > leaves.get(best).map(gain) { next } else { best });
-            let Some(leaf) = best.map(|best| leaves.swap_remove(best)) else { break };
-            let Some(split) = leaf.best else {
-                // The best has nothing to gain, so none has.
-                leaves.push(leaf);
+            let may_gain = |(place, leaf): (usize, &Leaf)| leaf.best.map(|split| (place, split));
+            let all = leaves.iter().enumerate().filter_map(may_gain);
+            // Of equal ones the first.
+            let Some((best, split)) = all.reduce(|best, next| if next.1.gain > best.1.gain { next } else { best })
+            else {
                 break;
             };
+            let leaf = leaves.swap_remove(best);
             let middle = self.part(&leaf.rows, split);
             if middle == leaf.rows.start || middle == leaf.rows.end {
                 // Rounding made a side of no rows.
                 done.push(leaf);
                 continue;
             }
-            let sums = grown.get(leaf.place).map(|parent| [split.left, parent.sum.minus(split.left)]);
-            let Some(sums) = sums else { break };
+            let sums = [split.left, leaf.sum.minus(split.left)];
             let left = grown.len();
             if let Some(parent) = grown.get_mut(leaf.place) {
                 parent.split = Some((split, left));
@@ -124,9 +123,8 @@ impl<'a> Grower<'a> {
             }
         }
         done.append(&mut leaves);
-        let value = |place: usize| grown.get(place).map_or(0.0, |leaf| self.value(leaf.sum));
-        let leaves = done.into_iter().map(|leaf| (leaf.rows, value(leaf.place))).collect();
-        Result { tree: self.tree(&grown, scale), leaves }
+        let leaves = done.into_iter().map(|leaf| (leaf.rows, self.value(leaf.sum))).collect();
+        Told { tree: self.tree(&grown, scale), leaves }
     }
 
     fn value(&self, sum: Sum) -> f64 {
@@ -148,7 +146,7 @@ impl<'a> Grower<'a> {
     ) -> Leaf {
         let best = if self.may_split(depth) { self.best(&histogram, sum, columns) } else { None };
         let histogram = if self.keeps_histograms && best.is_some() { histogram } else { Vec::new() };
-        Leaf { place, rows, depth, histogram, best }
+        Leaf { place, rows, depth, sum, histogram, best }
     }
 
     /// The histograms of both sides of a split; that of the larger is what the smaller leaves of the whole.

@@ -119,3 +119,9 @@ pub fn measure<'a>(evaluation: &'a Evaluation, name: &str) -> &'a Measure {
 pub fn fact<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
     evaluation.facts.iter().find(|fact| fact.name == name).map_or("", |fact| &fact.value)
 }
+
+/// The numbers of a column of the predictions.
+pub fn column(outputs: &Outputs, name: &str) -> Vec<f64> {
+    let frame = outputs.tables[0].clone().collect().unwrap();
+    frame.column(name).unwrap().f64().unwrap().iter().flatten().collect()
+}

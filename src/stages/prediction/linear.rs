@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design::facts::NAMES_MAX;
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Engine, ignored_by_linfa};
+use super::options::ignored_by_linfa;
 use super::penalty::{Penalty, penalty_problems};
 use super::task::{Target, Task};
 use crate::algorithms::elastic::{self, Elastic, ElasticError};
@@ -13,6 +13,7 @@ use crate::format;
 use crate::metrics::evaluation::{Chart, Fact};
 use crate::problem::Problem;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::watch;
 
 predictor! {

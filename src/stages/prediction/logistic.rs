@@ -3,7 +3,7 @@ use polars::prelude::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Calibrate, ClassWeight, Engine, ignored_by_linfa};
+use super::options::{Calibrate, ClassWeight, ignored_by_linfa};
 use super::penalty::{Penalty, penalty_problems};
 use super::task::{Target, Task};
 use crate::algorithms::logistic;
@@ -11,6 +11,7 @@ use crate::algorithms::softmax::{self, Softmax, SoftmaxError};
 use crate::metrics::evaluation::{Chart, Fact};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::watch;
 
 predictor! {

@@ -172,17 +172,6 @@ pub enum Predicts {
     Number,
 }
 
-/// Who fits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// The kernel of this program, on all cores.
-    #[default]
-    Native,
-    /// The crates of linfa, slower, as a second opinion, where they can.
-    Linfa,
-}
-
 /// That linfa would pass over an option.
 pub fn ignored_by_linfa(is_given: bool, what: &str, option: &'static str) -> Option<Problem> {
     let problem = || Problem::new(Code::BadValue, format!("the linfa engine ignores {what}"));

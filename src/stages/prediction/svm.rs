@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::fit::{Surface, Trainer};
 use self::options::{Approximate, Gamma, KernelName, MultiClass};
 use super::learner::{Lesson, Predictor, Trained};
-use super::options::{Calibrate, ClassWeight, Engine, Predicts, Threshold, ignored_by_linfa};
+use super::options::{Calibrate, ClassWeight, Predicts, Threshold, ignored_by_linfa};
 use super::task::{Target, Task};
 use crate::algorithms::svm::features::Map;
 use crate::algorithms::svm::many::{self, OneAgainstOne, OneAgainstRest};
@@ -18,6 +18,7 @@ use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::watch;
 
 predictor! {

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stages::contract::{Outputs, Stage};
-use crate::stages::prediction::fixture::{customer, fact, measure, run};
+use crate::stages::contract::Stage;
+use crate::stages::prediction::fixture::{column, customer, fact, measure, run};
 use crate::table::Table;
 
 fn table() -> Table {
@@ -11,11 +11,6 @@ fn table() -> Table {
 
 fn stage(with: Value) -> BoostedTrees {
     serde_json::from_value(with).unwrap()
-}
-
-fn column(outputs: &Outputs, name: &str) -> Vec<f64> {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    frame.column(name).unwrap().f64().unwrap().iter().flatten().collect()
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::algorithms::svm::many::{self, Decide};
 use crate::algorithms::svm::{Kernel, SvmError, gamma_auto, gamma_scale};
 use crate::format;
 use crate::stages::contract::{Failure, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::prediction::learner::Lesson;
-use crate::stages::prediction::options::Engine;
 use crate::stages::prediction::task::Target;
 
 /// Multiplications above which a kernel is refused, and about how many there are in a second.

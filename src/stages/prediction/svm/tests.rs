@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stages::contract::{Outputs, Stage};
-use crate::stages::prediction::fixture::{bands, customer, fact, measure, run, schema, schemas};
+use crate::stages::contract::Stage;
+use crate::stages::prediction::fixture::{bands, column, customer, fact, measure, run, schema, schemas};
 use crate::table::Table;
 
 fn table() -> Table {
@@ -14,11 +14,6 @@ fn stage(mut with: Value) -> Svm {
     let all = with.as_object_mut().unwrap();
     all.entry("prepare").or_insert(json!({"missing_indicators": false}));
     serde_json::from_value(with).unwrap()
-}
-
-fn column(outputs: &Outputs, name: &str) -> Vec<f64> {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    frame.column(name).unwrap().f64().unwrap().iter().flatten().collect()
 }
 
 #[test]

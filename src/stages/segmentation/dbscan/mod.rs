@@ -22,6 +22,7 @@ use crate::algorithms::dbscan;
 use crate::format;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::model::{Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::TableSchema;
@@ -164,17 +165,6 @@ impl From<Metric> for dbscan::Metric {
             Metric::Cosine => dbscan::Metric::Cosine,
         }
     }
-}
-
-/// Who computes it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// Patronage's own kernel: a k-d tree and disjoint sets.
-    #[default]
-    Native,
-    /// linfa-clustering as published: slower, for comparison.
-    Linfa,
 }
 
 impl From<Engine> for dbscan::Engine {

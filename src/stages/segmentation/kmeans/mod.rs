@@ -21,13 +21,14 @@ use super::preparation::{Impute, Preparation, Recipe, Scale, Transform};
 use super::profiles::{self, Group};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::engine::Engine;
 use crate::stages::model::{Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::TableSchema;
 use evaluate::Judged;
 use fit::{Beside, Trial};
 use fitted::Fitted;
-use options::{Clusters, Engine, Init};
+use options::{Clusters, Init};
 use polars::prelude::IntoLazy;
 
 /// Divides the entities into segments of like ones by k-means.

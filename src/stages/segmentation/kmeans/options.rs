@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::algorithms::kmeans;
 use crate::problem::{Code, Problem};
+use crate::stages::engine::Engine;
 
 /// How many clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,26 +115,6 @@ impl From<Init> for kmeans::Init {
         match init {
             Init::PlusPlus => kmeans::Init::PlusPlus,
             Init::Random => kmeans::Init::Random,
-        }
-    }
-}
-
-/// Who computes it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// Patronage's own kernel: greedy k-means++ and Lloyd's iteration.
-    #[default]
-    Native,
-    /// linfa-clustering as published: slower, for comparison.
-    Linfa,
-}
-
-impl Engine {
-    pub fn name(self) -> &'static str {
-        match self {
-            Engine::Native => "native",
-            Engine::Linfa => "linfa",
         }
     }
 }
