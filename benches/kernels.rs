@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 use patronage::algorithms::windows::{
     Aggregation, Call, Data, Events, Snapshot, Values, Window, aggregate, group_by_entity,
 };
-use patronage::algorithms::{kmeans, linear, logistic, svm};
+use patronage::algorithms::{kmeans, linear, softmax, svm};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -38,12 +38,15 @@ fn classification(criterion: &mut Criterion) {
     let mut rng = rng();
     let positive: Vec<bool> =
         table.rows().into_iter().map(|row| row.sum() / 16.0 + rng.gen_range(-2.0..2.0) > 3.5).collect();
-    for (engine, tolerance) in [(logistic::Engine::Native, 1e-12), (logistic::Engine::Linfa, 1e-4)] {
-        let params = logistic::Params { engine, tolerance, ..logistic::Params::default() };
-        criterion.bench_function(&format!("logistic 1e5 x 16, {engine:?}"), |bencher| {
-            bencher.iter(|| logistic::fit(table.view(), &positive, &params));
-        });
-    }
+    let classes: Vec<u32> = positive.iter().map(|positive| u32::from(*positive)).collect();
+    let penalty = softmax::Penalty { l1: 0.0, l2: 1.0 };
+    let params = softmax::Params::default();
+    let mut group = criterion.benchmark_group("logistic 1e5 x 16");
+    group.bench_function("native", |bencher| {
+        bencher.iter(|| softmax::fit(table.view(), &classes, 2, None, &penalty, &params, &|| true));
+    });
+    group.bench_function("linfa", |bencher| bencher.iter(|| softmax::linfa::fit(table.view(), &positive, 1.0)));
+    group.finish();
 }
 
 fn regression(criterion: &mut Criterion) {

@@ -101,6 +101,27 @@ impl Rows<'_, '_> {
         means
     }
 
+    /// Weighted squares of the columns less their means.
+    pub(super) fn squares(&self, means: &[f64]) -> Vec<f64> {
+        let blocks: Vec<_> = self.x.axis_chunks_iter(Axis(0), MEAN_ROWS).enumerate().collect();
+        let sum = |(place, block): (usize, ArrayView2<'_, f64>)| {
+            let mut sums = vec![0.0; means.len()];
+            for (within, row) in block.rows().into_iter().enumerate() {
+                let weight = self.weight(place * MEAN_ROWS + within);
+                for ((sum, value), mean) in sums.iter_mut().zip(row).zip(means) {
+                    *sum += weight * (value - mean) * (value - mean);
+                }
+            }
+            sums
+        };
+        let parts: Vec<Vec<f64>> = blocks.into_par_iter().map(sum).collect();
+        let mut squares = vec![0.0; means.len()];
+        for part in parts {
+            squares.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+        squares
+    }
+
     /// A block of rows as panels, centered, scaled by the root of the weight, padded with zeros.
     fn lay_out(&self, block: usize, means: &[f64], panels: &mut [f64]) {
         panels.fill(0.0);

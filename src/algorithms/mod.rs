@@ -21,7 +21,6 @@ pub mod input;
 pub mod kmeans;
 mod linalg;
 pub mod linear;
-pub mod logistic;
 pub mod neighbors;
 pub mod popular;
 pub mod rfm;

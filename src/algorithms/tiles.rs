@@ -3,6 +3,8 @@
 //! Working on [`LANES`] rows at once lets the compiler use whatever vector width there is without
 //! changing the order in which any one row's terms are added.
 
+use std::array::from_fn;
+
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -39,7 +41,8 @@ impl<'a> Tiles<'a> {
         let mut full = vec![0.0; whole.len()];
         let blocks = full.par_chunks_mut((BLOCK_ROWS * columns).max(1));
         let sources: Vec<_> = whole.axis_chunks_iter(Axis(0), BLOCK_ROWS).collect();
-        blocks.zip(sources).for_each(|(block, source)| regroup(source, block));
+        let origin = vec![0.0; columns];
+        blocks.zip(sources).for_each(|(block, source)| regroup(source, &origin, block));
         Tiles { full: Full::Owned(full), last: tiled(rest), rows, columns }
     }
 
@@ -90,17 +93,52 @@ impl Drop for Tiles<'_> {
 /// Some rows as tiles, the last one padded with zeros.
 pub(super) fn tiled(x: ArrayView2<'_, f64>) -> Vec<f64> {
     let mut tiles = vec![0.0; x.nrows().div_ceil(LANES) * LANES * x.ncols()];
-    regroup(x, &mut tiles);
+    regroup(x, &vec![0.0; x.ncols()], &mut tiles);
     tiles
 }
 
-/// Copies rows into tiles.
-fn regroup(x: ArrayView2<'_, f64>, tiles: &mut [f64]) {
-    let tiles = tiles.chunks_mut((LANES * x.ncols()).max(1));
-    for (tile, rows) in tiles.zip(x.axis_chunks_iter(Axis(0), LANES)) {
-        for (lane, row) in rows.rows().into_iter().enumerate() {
-            let slots = tile.iter_mut().skip(lane).step_by(LANES);
-            slots.zip(row).for_each(|(slot, &value)| *slot = value);
+vectorized! {
+    /// Copies rows less the `means` into tiles; slots for which there is no row become zeros.
+    pub(super) fn regroup(x: ArrayView2<'_, f64>, means: &[f64], tiles: &mut [f64]) {
+        let columns = means.len();
+        let (whole, rest) = tiles.split_at_mut(x.nrows() / LANES * LANES * columns);
+        rest.fill(0.0);
+        let tiles = whole.chunks_exact_mut((LANES * columns).max(1)).chain([rest]);
+        for (tile, rows) in tiles.zip(x.axis_chunks_iter(Axis(0), LANES)) {
+            match rows.as_slice().filter(|values| values.len() == LANES * columns) {
+                Some(values) => turn(values, means, tile),
+                None => {
+                    for (lane, row) in rows.rows().into_iter().enumerate() {
+                        let slots = tile.iter_mut().skip(lane).step_by(LANES);
+                        slots.zip(row).zip(means).for_each(|((slot, value), mean)| *slot = value - mean);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A whole tile out of rows that lie one after another: squares of them are turned in registers.
+#[inline(always)]
+fn turn(values: &[f64], means: &[f64], tile: &mut [f64]) {
+    const SIDE: usize = 4;
+    let columns = means.len();
+    let whole = columns / SIDE * SIDE;
+    for start in (0..whole).step_by(SIDE) {
+        for lane in (0..LANES).step_by(SIDE) {
+            let value =
+                |row: usize, column: usize| values[(lane + row) * columns + start + column] - means[start + column];
+            let square: [[f64; SIDE]; SIDE] = from_fn(|row| from_fn(|column| value(row, column)));
+            let turned: [[f64; SIDE]; SIDE] = from_fn(|column| from_fn(|row| square[row][column]));
+            for (column, values) in turned.iter().enumerate() {
+                let to = (start + column) * LANES + lane;
+                tile[to..to + SIDE].copy_from_slice(values);
+            }
+        }
+    }
+    for column in whole..columns {
+        for lane in 0..LANES {
+            tile[column * LANES + lane] = values[lane * columns + column] - means[column];
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The inner loops: loss and gradient of a block of rows.
 
-use crate::algorithms::exponential::exponential;
-use crate::algorithms::tiles::LANES;
+use crate::algorithms::exponential::{exponential, logarithm};
+use crate::algorithms::tiles::{LANES, regroup};
+use ndarray::{ArrayView2, Axis, s};
 
 /// Tiles whose residuals are held at once: 64 rows.
 const GROUP_TILES: usize = 4;
@@ -15,36 +16,56 @@ pub(super) struct Part {
     pub(super) loss: f64,
     /// By vector, each with its columns and then its intercept.
     pub(super) gradient: Vec<f64>,
-    /// The least probability of its own class that a row of weight above zero gets.
-    pub(super) least: f64,
+    /// The greatest loss of a row of weight above zero.
+    pub(super) most: f64,
 }
 
 impl Part {
     /// Of no rows.
     pub(super) fn zero(parameters: usize) -> Part {
-        Part { loss: 0.0, gradient: vec![0.0; parameters], least: 1.0 }
+        Part { loss: 0.0, gradient: vec![0.0; parameters], most: 0.0 }
     }
 
     /// Adds another part.
     pub(super) fn add(&mut self, other: &Part) {
         self.loss += other.loss;
         self.gradient.iter_mut().zip(&other.gradient).for_each(|(sum, part)| *sum += part);
-        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
     }
 }
 
-/// Rows of a block, padded to whole tiles.
-pub(super) struct Block {
-    /// Tiles of centered columns.
-    pub(super) tiles: Vec<f64>,
-    /// The vector of each row's class; past the last for a class without one.
-    pub(super) classes: Vec<u32>,
-    /// Zero for padding.
-    pub(super) weights: Vec<f64>,
+/// Rows, their classes and weights.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'x, 'a> {
+    pub(super) x: ArrayView2<'x, f64>,
+    pub(super) classes: &'a [u32],
+    /// 1 each where there are none.
+    pub(super) weights: Option<&'a [f64]>,
+}
+
+impl Block<'_, '_> {
+    /// So many rows from `start` on, or those that there are.
+    pub(super) fn part(&self, start: usize, rows: usize) -> Block<'_, '_> {
+        let rows = start..self.classes.len().min(start + rows);
+        Block {
+            x: self.x.slice(s![rows.clone(), ..]),
+            classes: self.classes.get(rows.clone()).unwrap_or_default(),
+            weights: self.weights.and_then(|weights| weights.get(rows)),
+        }
+    }
+}
+
+/// What is taken off the columns.
+pub(super) struct Center {
+    pub(super) means: Vec<f64>,
+    /// Columns that are taken as zeros.
+    pub(super) cleared: Vec<usize>,
 }
 
 /// What the loops write to.
 pub(super) struct Scratch {
+    /// The centered columns of a group, by tile.
+    tiles: Vec<f64>,
     /// Log-odds and then residuals, [`GROUP_ROWS`] a vector.
     values: Vec<f64>,
     /// Partial sums of the gradient.
@@ -52,28 +73,37 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn new(vectors: usize, parameters: usize) -> Scratch {
-        Scratch { values: vec![0.0; vectors * GROUP_ROWS], sums: vec![0.0; parameters * SUMS] }
+    pub(super) fn new(columns: usize, vectors: usize) -> Scratch {
+        Scratch {
+            tiles: vec![0.0; columns * GROUP_ROWS],
+            values: vec![0.0; vectors * GROUP_ROWS],
+            sums: vec![0.0; vectors * (columns + 1) * SUMS],
+        }
     }
 }
 
 vectorized! {
-    /// Loss and gradient of a block at `parameters`, `stride` a vector. With a `reference` there is one more class, of
-    /// log-odds zero, which has no vector.
+    /// Loss and gradient of a block at `parameters`, each vector's columns and then its intercept. With a `reference`
+    /// the first class has no vector, but log-odds zero.
     pub(super) fn evaluate(
-        block: &Block,
+        block: &Block<'_, '_>,
+        center: &Center,
         parameters: &[f64],
-        stride: usize,
         reference: bool,
         scratch: &mut Scratch,
     ) -> Part {
-        let columns = stride - 1;
+        let stride = center.means.len() + 1;
         let mut part = Part::zero(parameters.len());
-        scratch.sums.fill(0.0);
-        let groups = block.tiles.chunks(GROUP_ROWS * columns);
-        let rows = block.weights.chunks(GROUP_ROWS).zip(block.classes.chunks(GROUP_ROWS));
-        for (tiles, (weights, classes)) in groups.zip(rows) {
-            let vectors = parameters.chunks(2 * stride).zip(scratch.values.chunks_mut(2 * GROUP_ROWS));
+        let Scratch { tiles, values, sums } = scratch;
+        sums.fill(0.0);
+        for (place, rows) in block.x.axis_chunks_iter(Axis(0), GROUP_ROWS).enumerate() {
+            regroup(rows, &center.means, tiles);
+            for tile in tiles.chunks_exact_mut(LANES * (stride - 1)) {
+                for column in &center.cleared {
+                    tile.iter_mut().skip(column * LANES).take(LANES).for_each(|value| *value = 0.0);
+                }
+            }
+            let vectors = parameters.chunks(2 * stride).zip(values.chunks_mut(2 * GROUP_ROWS));
             for (parameters, values) in vectors {
                 if parameters.len() > stride {
                     log_odds::<2>(tiles, parameters, stride, values);
@@ -81,12 +111,19 @@ vectorized! {
                     log_odds::<1>(tiles, parameters, stride, values);
                 }
             }
-            for (tile, (weights, classes)) in weights.chunks(LANES).zip(classes.chunks(LANES)).enumerate() {
-                let (loss, least) = residuals(&mut scratch.values, tile * LANES, weights, classes, reference);
-                part.loss += loss;
-                part.least = part.least.min(least);
+            for tile in 0..rows.nrows().div_ceil(LANES) {
+                let given = lanes(block, place * GROUP_ROWS + tile * LANES);
+                let found = match reference && parameters.len() == stride {
+                    true => residuals_of_two(values, tile * LANES, &given),
+                    false => residuals(values, tile * LANES, &given, reference),
+                };
+                part.loss += found.0;
+                part.most = part.most.max(found.1);
             }
-            let vectors = scratch.sums.chunks_mut(2 * stride * SUMS).zip(scratch.values.chunks(2 * GROUP_ROWS));
+            for values in values.chunks_exact_mut(GROUP_ROWS) {
+                values.iter_mut().skip(rows.nrows().next_multiple_of(LANES)).for_each(|value| *value = 0.0);
+            }
+            let vectors = sums.chunks_mut(2 * stride * SUMS).zip(values.chunks(2 * GROUP_ROWS));
             for (sums, values) in vectors {
                 if values.len() > GROUP_ROWS {
                     add_gradient::<2>(tiles, values, stride, sums);
@@ -95,11 +132,30 @@ vectorized! {
                 }
             }
         }
-        for (slot, sums) in part.gradient.iter_mut().zip(scratch.sums.as_chunks::<SUMS>().0) {
+        for (slot, sums) in part.gradient.iter_mut().zip(sums.as_chunks::<SUMS>().0) {
             *slot = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         }
         part
     }
+}
+
+/// The classes and weights of a tile; rows that are missing weigh nothing.
+struct Given {
+    classes: [u32; LANES],
+    weights: [f64; LANES],
+}
+
+#[inline(always)]
+fn lanes(block: &Block<'_, '_>, start: usize) -> Given {
+    let mut given = Given { classes: [0; LANES], weights: [0.0; LANES] };
+    let rows = start..(start + LANES).min(block.classes.len());
+    let some = block.classes.get(rows.clone()).unwrap_or_default();
+    given.classes.iter_mut().zip(some).for_each(|(slot, class)| *slot = *class);
+    match block.weights.and_then(|weights| weights.get(rows)) {
+        Some(weights) => given.weights.iter_mut().zip(weights).for_each(|(slot, weight)| *slot = *weight),
+        None => given.weights.iter_mut().zip(some).for_each(|(slot, _)| *slot = 1.0),
+    }
+    given
 }
 
 /// x·w + b of the rows of a group for `N` vectors.
@@ -126,10 +182,11 @@ fn log_odds<const N: usize>(tiles: &[f64], parameters: &[f64], stride: usize, va
     }
 }
 
-/// Turns the log-odds of the tile whose rows start at `start` into derivatives of the loss by them; gives the loss and
-/// the least probability of a row's own class. Exponentials are of numbers that are never positive, so none overflows.
+/// Turns the log-odds of the tile whose rows start at `start` into derivatives of the loss by them; gives the loss
+/// and the greatest of a row that counts. Exponentials are of numbers that are never positive, so none overflows.
 #[inline(always)]
-fn residuals(values: &mut [f64], start: usize, weights: &[f64], classes: &[u32], reference: bool) -> (f64, f64) {
+fn residuals(values: &mut [f64], start: usize, given: &Given, reference: bool) -> (f64, f64) {
+    let Given { classes, weights } = given;
     let mut top = [if reference { 0.0 } else { f64::NEG_INFINITY }; LANES];
     let mut sums = [0.0; LANES];
     for vector in values.chunks_exact(GROUP_ROWS) {
@@ -148,8 +205,10 @@ fn residuals(values: &mut [f64], start: usize, weights: &[f64], classes: &[u32],
     for lane in 0..LANES {
         own[lane] = -top[lane];
     }
+    // The first class has no vector where it is the reference.
+    let place = |class: u32| (class as usize).checked_sub(usize::from(reference)).map(|vector| vector * GROUP_ROWS);
     for (lane, class) in classes.iter().enumerate() {
-        if let Some(odds) = values.get(*class as usize * GROUP_ROWS + start + lane) {
+        if let Some(odds) = place(*class).and_then(|place| values.get(place + start + lane)) {
             own[lane] += odds;
         }
     }
@@ -170,18 +229,45 @@ fn residuals(values: &mut [f64], start: usize, weights: &[f64], classes: &[u32],
             odds[lane] *= shares[lane];
         }
     }
-    let (mut loss, mut least) = (0.0, 1.0_f64);
     for (lane, class) in classes.iter().enumerate() {
-        if let Some(residual) = values.get_mut(*class as usize * GROUP_ROWS + start + lane) {
+        if let Some(residual) = place(*class).and_then(|place| values.get_mut(place + start + lane)) {
             *residual -= weights[lane];
         }
-        let likelihood = own[lane] - sums[lane].ln();
-        loss -= weights[lane] * likelihood;
-        if weights[lane] > 0.0 {
-            least = least.min(likelihood);
-        }
     }
-    (loss, least.min(0.0).exp())
+    let mut lost = [0.0; LANES];
+    for lane in 0..LANES {
+        lost[lane] = logarithm(sums[lane]) - own[lane];
+    }
+    told(&lost, weights)
+}
+
+/// The same of two classes, of which the second has a vector: one exponential serves both.
+#[inline(always)]
+fn residuals_of_two(values: &mut [f64], start: usize, given: &Given) -> (f64, f64) {
+    let Given { classes, weights } = given;
+    let odds = &mut values[start..start + LANES];
+    let mut lost = [0.0; LANES];
+    for lane in 0..LANES {
+        let second = f64::from(classes[lane]);
+        let margin = if classes[lane] == 0 { -odds[lane] } else { odds[lane] };
+        let small = exponential(-odds[lane].abs());
+        let chance = if odds[lane] < 0.0 { small } else { 1.0 } / (1.0 + small);
+        lost[lane] = logarithm(1.0 + small) - if margin < 0.0 { margin } else { 0.0 };
+        odds[lane] = weights[lane] * (chance - second);
+    }
+    told(&lost, weights)
+}
+
+/// What rows lose together, and the most that one loses that counts.
+#[inline(always)]
+fn told(lost: &[f64; LANES], weights: &[f64; LANES]) -> (f64, f64) {
+    let (mut loss, mut most) = (0.0, 0.0);
+    for lane in 0..LANES {
+        loss += weights[lane] * lost[lane];
+        let counts = if weights[lane] > 0.0 { lost[lane] } else { 0.0 };
+        most = if counts > most { counts } else { most };
+    }
+    (loss, most)
 }
 
 /// Adds residuals times columns for `N` vectors.

@@ -32,12 +32,12 @@ pub(super) struct End {
     pub(super) iterations: usize,
     pub(super) converged: bool,
     pub(super) gradient_norm: f64,
-    pub(super) least: f64,
+    pub(super) most: f64,
 }
 
 /// Minimizes from `start`.
 pub(super) fn minimize(
-    objective: &Objective,
+    objective: &Objective<'_, '_>,
     mut metric: Metric,
     start: Vec<f64>,
     params: &Params,
@@ -82,11 +82,11 @@ pub(super) fn minimize(
         slopes = subgradient(objective, &parameters, &here.gradient);
     }
     let gradient_norm = slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
-    Ok(End { parameters, objective: here.loss, iterations, converged, gradient_norm, least: here.least })
+    Ok(End { parameters, objective: here.loss, iterations, converged, gradient_norm, most: here.most })
 }
 
 /// The subgradient of least length: the slopes of steepest descent.
-fn subgradient(objective: &Objective, parameters: &[f64], gradient: &[f64]) -> Vec<f64> {
+fn subgradient(objective: &Objective<'_, '_>, parameters: &[f64], gradient: &[f64]) -> Vec<f64> {
     let l1 = objective.penalty.l1;
     if l1 == 0.0 {
         return gradient.to_vec();
@@ -140,7 +140,7 @@ fn is_curved(product: f64, step: &[f64], change: &[f64]) -> bool {
 
 /// Halves the step until it achieves what the slopes promise.
 fn search(
-    objective: &Objective,
+    objective: &Objective<'_, '_>,
     parameters: &[f64],
     step: &[f64],
     slopes: &[f64],
@@ -162,7 +162,7 @@ fn search(
 
 /// With an l1 penalty, no parameter that pays it goes past zero: what would becomes zero, and what is zero moves only
 /// down its slope.
-fn moved(objective: &Objective, parameters: &[f64], step: &[f64], slopes: &[f64], length: f64) -> Vec<f64> {
+fn moved(objective: &Objective<'_, '_>, parameters: &[f64], step: &[f64], slopes: &[f64], length: f64) -> Vec<f64> {
     let bounded = objective.penalty.l1 > 0.0;
     let to = |(place, ((w, step), slope)): (usize, ((&f64, &f64), &f64))| {
         let to = w + length * step;

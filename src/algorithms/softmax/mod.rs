@@ -19,6 +19,7 @@
 
 mod block;
 mod lbfgs;
+pub mod linfa;
 mod metric;
 mod model;
 mod objective;
@@ -30,6 +31,7 @@ pub use model::Softmax;
 
 use super::gram::{Rows, gram, noise, total};
 use super::input::{InputError, check};
+use block::{Block, Center};
 use lbfgs::End;
 use metric::Metric;
 use ndarray::{Array2, ArrayView2};
@@ -92,9 +94,18 @@ pub enum SoftmaxError {
     /// The numbers are so large that their products have no sum.
     #[error("fit numbers this large: their squares are not finite; scale the columns")]
     Overflow,
+    /// What linfa reports.
+    #[error("fit with linfa: {0}")]
+    Linfa(String),
     /// The caller asked for no more.
     #[error("fit a logistic regression: stopped before the end")]
     Stopped,
+}
+
+impl From<linfa_logistic::error::Error> for SoftmaxError {
+    fn from(error: linfa_logistic::error::Error) -> SoftmaxError {
+        SoftmaxError::Linfa(error.to_string())
+    }
 }
 
 /// Fits on `x` (rows × columns), the class of each row from 0 to `class_count` − 1 and, if any, the weight of each; a
@@ -126,24 +137,30 @@ pub fn fit(
         return Err(SoftmaxError::Stopped);
     }
     let table = Rows { x, targets: &[], weights };
-    let (means, products) = if columns <= metric::COLUMNS_MAX {
+    let noise = noise(rows, total);
+    let (means, mut squares, products) = if columns <= metric::COLUMNS_MAX {
         let mut gram = gram(table, total);
-        gram.clear_constant(noise(rows, total));
-        (gram.means, Some(gram.products))
+        gram.clear_constant(noise);
+        let squares: Vec<f64> = (0..columns).map(|column| gram.square(column)).collect();
+        (gram.means, squares, Some(gram.products))
     } else {
         let mut means = table.means(total);
         means.truncate(columns);
-        (means, None)
+        let squares = table.squares(&means);
+        (means, squares, None)
     };
-    let objective = Objective::new(table, classes, class_count, &means, noise(rows, total), *penalty);
-    let squares = objective.squares();
     if !means.iter().chain(&squares).all(|value| value.is_finite()) {
         return Err(SoftmaxError::Overflow);
     }
+    let is_constant = |column: &usize| squares[*column].sqrt() <= noise * means[*column].abs();
+    let cleared: Vec<usize> = (0..columns).filter(is_constant).collect();
+    cleared.iter().for_each(|column| squares[*column] = 0.0);
+    let center = Center { means, cleared };
+    let objective = Objective::new(Block { x, classes, weights }, class_count, &center, total, *penalty);
     let start = start(&shares, objective.stride);
     let metric = Metric::new(products, squares, &shares, total, *penalty);
     let end = lbfgs::minimize(&objective, metric, start, params, keep_going)?;
-    Ok(finished(end, &means, *penalty))
+    Ok(finished(end, &center.means, *penalty))
 }
 
 /// The share of each class in the weights.
@@ -199,7 +216,7 @@ fn finished(end: End, means: &[f64], penalty: Penalty) -> Softmax {
         intercepts.iter_mut().for_each(|intercept| *intercept -= mean);
     }
     // Larger coefficients of the same directions would always fit better.
-    let boundless = penalty.l1 == 0.0 && penalty.l2 == 0.0 && end.least > 0.5;
+    let boundless = penalty.l1 == 0.0 && penalty.l2 == 0.0 && end.most < std::f64::consts::LN_2;
     Softmax {
         coefficients: Array2::from_shape_vec((intercepts.len(), columns), coefficients).unwrap_or_default(),
         intercepts,

@@ -445,12 +445,27 @@ proptest! {
     }
 }
 
+#[test]
+fn linfa_agrees_whichever_class_is_larger() {
+    let (x, three, _) = table();
+    for flipped in [false, true] {
+        let truth: Vec<bool> = three.iter().map(|class| (*class == 0) != flipped).collect();
+        let classes: Vec<u32> = truth.iter().map(|truth| u32::from(*truth)).collect();
+        let native = run(x.view(), &classes, 2, None, 0.0, 1.0);
+        let theirs = linfa::fit(x.view(), &truth, 1.0).unwrap();
+        assert_near(&theirs.coefficients, native.coefficients.as_slice().unwrap(), 1e-5);
+        assert_near(&theirs.intercepts, &native.intercepts, 1e-5);
+        assert!((theirs.objective - native.objective).abs() < 1e-8);
+    }
+    assert_eq!(linfa::fit(x.view(), &[true], 1.0), Err(InputError::Length { rows: x.nrows(), targets: 1 }.into()));
+}
+
 /// linfa-logistic 0.8.1 takes the maximum of the whole table from the exponents, and not that of each row, so that rows
 /// far below it count as impossible: the reason why several classes are not given to it.
 #[test]
 fn rows_far_from_the_largest_count_where_linfa_loses_them() {
-    use linfa::prelude::ParamGuard;
-    use linfa::traits::Fit;
+    use ::linfa::prelude::ParamGuard;
+    use ::linfa::traits::Fit;
     let x = Array2::from_shape_fn((60, 1), |(i, _)| if i < 54 { (i % 9) as f64 - 4.0 } else { 1e4 });
     let classes: Vec<u32> =
         (0..60).map(|i| if i < 54 { ((i % 9) / 3 + usize::from(i % 7 == 0)).min(2) as u32 } else { 2 }).collect();
@@ -467,7 +482,7 @@ fn rows_far_from_the_largest_count_where_linfa_loses_them() {
     assert!(ours.converged && own < 60.0 * 3_f64.ln(), "{own}");
     let targets = ndarray::Array1::from(classes.clone());
     let params = linfa_logistic::MultiLogisticRegression::<f64>::new().alpha(1.0).max_iterations(500);
-    let found = params.check().unwrap().fit(&linfa::DatasetBase::new(x.view(), targets));
+    let found = params.check().unwrap().fit(&::linfa::DatasetBase::new(x.view(), targets));
     if let Ok(found) = found {
         let theirs = loss(&found.params().t().to_owned(), &found.intercept().to_vec());
         assert!(theirs.is_nan() || theirs > own * 1.05, "{theirs} {own}: linfa has mended it");

@@ -6,7 +6,6 @@ use super::learner::{Lesson, Predictor, Trained};
 use super::options::{Calibrate, ClassWeight, ignored_by_linfa};
 use super::penalty::{Penalty, penalty_problems};
 use super::task::{Target, Task};
-use crate::algorithms::logistic;
 use crate::algorithms::softmax::{self, Softmax, SoftmaxError};
 use crate::metrics::evaluation::{Chart, Fact};
 use crate::problem::{Code, Problem};
@@ -51,8 +50,6 @@ impl StageConfig for Logistic {
     const FAMILY: &'static str = "prediction";
 }
 
-/// linfa's stopping rule is another one than ours: the norm of the gradient.
-const LINFA_TOLERANCE: f64 = 1e-6;
 /// How many coefficients are shown, the largest first.
 const COEFFICIENTS_MAX: usize = 20;
 
@@ -64,7 +61,8 @@ pub enum Learned {
     Binary(Softmax),
     /// Of several classes.
     Classes(Softmax),
-    Linfa(logistic::Logistic),
+    /// Of a target that is true or false, by linfa.
+    Linfa(Softmax),
 }
 
 impl Predictor for Logistic {
@@ -113,13 +111,7 @@ impl Predictor for Logistic {
             let Target::Binary(truth) = lesson.target else {
                 return Err(Failure::bug("the linfa engine takes targets that are true or false only"));
             };
-            let params = logistic::Params {
-                l2: self.penalty.l2,
-                engine: logistic::Engine::Linfa,
-                tolerance: LINFA_TOLERANCE,
-                ..logistic::Params::default()
-            };
-            let fitted = logistic::fit(lesson.x, truth, &params);
+            let fitted = softmax::linfa::fit(lesson.x, truth, self.penalty.l2);
             return fitted.map(Learned::Linfa).map_err(|error| Failure::data(format!("failed to {error}")));
         }
         let penalty = softmax::Penalty { l1: self.penalty.l1, l2: self.penalty.l2 };
@@ -138,8 +130,7 @@ impl Predictor for Logistic {
     fn scores(learned: &Learned, x: ArrayView2<'_, f64>) -> Result<Array2<f64>, Failure> {
         let data = |error: crate::algorithms::InputError| Failure::data(format!("failed to {error}"));
         match learned {
-            Learned::Linfa(fitted) => Ok(fitted.predict_proba(x).map_err(data)?.insert_axis(Axis(1))),
-            Learned::Binary(fitted) => {
+            Learned::Binary(fitted) | Learned::Linfa(fitted) => {
                 let found = fitted.probabilities(x).map_err(data)?;
                 Ok(found.column(1).to_owned().insert_axis(Axis(1)))
             }
@@ -149,29 +140,28 @@ impl Predictor for Logistic {
 
     fn effects(learned: &Learned) -> Option<Array2<f64>> {
         match learned {
-            Learned::Binary(fitted) => Some(fitted.coefficients.clone()),
+            Learned::Binary(fitted) | Learned::Linfa(fitted) => Some(fitted.coefficients.clone()),
             // Of two classes the second one alone has coefficients, which speak against the first.
             Learned::Classes(fitted) if fitted.coefficients.nrows() == 1 => {
                 ndarray::concatenate(Axis(0), &[(-&fitted.coefficients).view(), fitted.coefficients.view()]).ok()
             }
             Learned::Classes(fitted) => Some(fitted.coefficients.clone()),
-            Learned::Linfa(fitted) => {
-                Array2::from_shape_vec((1, fitted.coefficients.len()), fitted.coefficients.clone()).ok()
-            }
         }
     }
 
     fn facts(&self, trained: &Trained<Learned>) -> Vec<Fact> {
-        let (converged, steps) = rest(&trained.learned);
-        let mut facts = vec![Fact::new(
-            "fit",
-            match converged {
-                true => format!("converged after {steps} steps"),
-                false => format!(
-                    "did not converge in {steps} steps: the coefficients are not final; scale the features or raise the penalty"
-                ),
-            },
-        )];
+        let fit = match &trained.learned {
+            Learned::Linfa(_) => "by linfa, which does not tell whether it converged".to_owned(),
+            Learned::Binary(Softmax { converged: true, iterations, .. })
+            | Learned::Classes(Softmax { converged: true, iterations, .. }) => {
+                format!("converged after {iterations} steps")
+            }
+            Learned::Binary(Softmax { iterations, .. }) | Learned::Classes(Softmax { iterations, .. }) => format!(
+                "did not converge in {iterations} steps: the coefficients are not final; scale the features or raise \
+                 the penalty"
+            ),
+        };
+        let mut facts = vec![Fact::new("fit", fit)];
         if self.class_weight == ClassWeight::Balanced && self.calibrate == Calibrate::None {
             let value = "those of a world where all classes are equally frequent (class_weight: balanced), so log loss, \
                          Brier score and calibration error suffer; `calibrate` would mend them";
@@ -181,7 +171,8 @@ impl Predictor for Logistic {
     }
 
     fn warnings(&self, trained: &Trained<Learned>) -> Vec<String> {
-        watch::unfinished(rest(&trained.learned).0).into_iter().collect()
+        let (Learned::Binary(fitted) | Learned::Classes(fitted) | Learned::Linfa(fitted)) = &trained.learned;
+        watch::unfinished(fitted.converged).into_iter().collect()
     }
 
     fn picture(&self, trained: &Trained<Learned>, deviations: &[f64]) -> Option<Chart> {
@@ -206,14 +197,6 @@ impl Predictor for Logistic {
             columns: columns.into_iter().skip(usize::from(!several)).map(str::to_owned).collect(),
             rows: found.into_iter().take(COEFFICIENTS_MAX).map(row).collect(),
         })
-    }
-}
-
-/// Whether fitting came to rest, and after how many steps.
-fn rest(learned: &Learned) -> (bool, usize) {
-    match learned {
-        Learned::Binary(fitted) | Learned::Classes(fitted) => (fitted.converged, fitted.iterations),
-        Learned::Linfa(fitted) => (fitted.converged, fitted.iterations),
     }
 }
 

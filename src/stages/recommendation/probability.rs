@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lists::{Entry, Lists};
 use super::trial::Trial;
-use crate::algorithms::logistic::{self, Logistic};
+use crate::algorithms::softmax::{self, Penalty};
 use crate::metrics::classification::Predictions;
 use crate::metrics::evaluation::{Better, Chart, Curve, Estimate, Measure};
 use crate::metrics::intervals::{self, RESAMPLES};
@@ -104,7 +104,7 @@ impl Chances {
         let all = all.flat_map(|(user, list)| list.iter().enumerate().map(move |(rank, entry)| (user, rank, entry)));
         for (user, rank, entry) in all.step_by(step) {
             cells.extend(told.row(trial, user, rank, entry, lists.is_filled(entry)));
-            outcomes.push(was_met(trial, user, entry.item));
+            outcomes.push(u32::from(was_met(trial, user, entry.item)));
         }
         let mut x = Array2::from_shape_vec((outcomes.len(), COLUMNS), cells).ok()?;
         let (mut means, mut deviations) = (vec![], vec![]);
@@ -116,9 +116,10 @@ impl Chances {
             means.push(mean);
             deviations.push(deviation);
         }
-        let params = logistic::Params { l2: 1.0, ..logistic::Params::default() };
-        let fitted: Logistic = logistic::fit(x.view(), &outcomes, &params).ok()?;
-        Some(Chances { means, deviations, coefficients: fitted.coefficients, intercept: fitted.intercept })
+        let (penalty, params) = (Penalty { l1: 0.0, l2: 1.0 }, softmax::Params::default());
+        let fitted = softmax::fit(x.view(), &outcomes, 2, None, &penalty, &params, &|| true).ok()?;
+        let coefficients = fitted.coefficients.iter().copied().collect();
+        Some(Chances { means, deviations, coefficients, intercept: *fitted.intercepts.first()? })
     }
 
     fn of(&self, row: [f64; COLUMNS]) -> f64 {

@@ -1,7 +1,7 @@
 //! The inner loops: loss, gradient and curvature of a block of rows.
 
 use super::Loss;
-use crate::algorithms::tiles::LANES;
+use crate::algorithms::tiles::{LANES, regroup};
 use ndarray::ArrayView2;
 
 /// Tiles whose weighted copies are held at once for the curvature; 256 rows stay in cache.
@@ -44,15 +44,8 @@ impl Part {
 
 /// Some rows less the means, as tiles, the last one padded with zeros.
 pub(super) fn gather(x: ArrayView2<'_, f64>, means: &[f64], tiles: &mut Vec<f64>) {
-    let columns = means.len();
-    tiles.clear();
-    tiles.resize(x.nrows().next_multiple_of(LANES) * columns, 0.0);
-    for (row, values) in x.rows().into_iter().enumerate() {
-        let start = row / LANES * LANES * columns + row % LANES;
-        let Some(slots) = tiles.get_mut(start..) else { continue };
-        let centered = values.iter().zip(means).map(|(value, mean)| value - mean);
-        slots.chunks_mut(LANES).zip(centered).for_each(|(slots, value)| slots[0] = value);
-    }
+    tiles.resize(x.nrows().next_multiple_of(LANES) * means.len(), 0.0);
+    regroup(x, means, tiles);
 }
 
 vectorized! {

@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, Axis};
 
 use super::candidates::Candidate;
 use super::fuse::Fusion;
-use crate::algorithms::logistic;
+use crate::algorithms::softmax::{self, Penalty};
 
 /// Candidates that weights are learned from, of all moments; of more, those of users evenly spread.
 pub const CANDIDATES_MAX: usize = 1_000_000;
@@ -70,8 +70,12 @@ impl Lesson {
     /// The coefficients of some of the parts; `None` if all or no candidates were met, or all coefficients are 0.
     fn fit(&self, parts: usize, live: &[usize]) -> Option<Vec<f64>> {
         let all = ArrayView2::from_shape((self.hits.len(), parts), &self.shares).ok()?;
-        let found = logistic::fit(all.select(Axis(1), live).view(), &self.hits, &logistic::Params::default()).ok()?;
-        found.coefficients.iter().any(|weight| *weight != 0.0).then_some(found.coefficients)
+        let hits: Vec<u32> = self.hits.iter().map(|hit| u32::from(*hit)).collect();
+        let (penalty, params) = (Penalty { l1: 0.0, l2: 1.0 }, softmax::Params::default());
+        let x = all.select(Axis(1), live);
+        let found = softmax::fit(x.view(), &hits, 2, None, &penalty, &params, &|| true).ok()?;
+        let weights = found.coefficients.iter().copied().collect::<Vec<f64>>();
+        weights.iter().any(|weight| *weight != 0.0).then_some(weights)
     }
 }
 
