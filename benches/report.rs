@@ -58,11 +58,9 @@ fn model(place: usize) -> ModelReport {
         baseline: "class prior".to_owned(),
         headline: "roc_auc".to_owned(),
         measures: ["roc_auc", "pr_auc", "log_loss", "brier", "ece"].map(measure).to_vec(),
-        facts: vec![],
         charts: charts(),
-        slices: vec![],
-        finds: String::new(),
         watch: vec!["Few rows evaluate it.".to_owned()],
+        ..Evaluation::default()
     };
     ModelReport::new(format!("model_{place}"), "logistic", None, "fit_apply", evaluation)
 }

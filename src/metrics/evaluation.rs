@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The evaluation of one model on data it was not fitted on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// What is modelled, such as `buys_90d` or `product_id`.
     pub target: String,
@@ -27,6 +27,9 @@ pub struct Evaluation {
     /// What to be wary of, each a sentence in plain words.
     #[serde(default)]
     pub watch: Vec<String>,
+    /// What someone should look at before the model is used; the run warns of it too.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A figure of a part of the rows.

@@ -260,16 +260,9 @@ impl ModelReport {
              evaluation of the run that fitted it."
         );
         let evaluation = Evaluation {
-            target: String::new(),
             model: kind.clone(),
-            baseline: String::new(),
-            finds: String::new(),
-            headline: String::new(),
-            measures: vec![],
             facts: vec![Fact::new("evaluated", "not in this run")],
-            charts: vec![],
-            slices: vec![],
-            watch: vec![],
+            ..Evaluation::default()
         };
         let report = ModelReport::new(stage, kind, Some(version), mode, evaluation);
         ModelReport { sentence, fitted_for, ..report }

@@ -35,7 +35,7 @@ pub fn of(report: &Report) -> Vec<Warning> {
         report.models.iter().any(|model| model.mode == "fit" && node.id == format!("stage.{}", model.stage))
     };
     let empty = report.nodes.iter().filter(|node| !fits(node)).filter_map(empty);
-    let models = report.models.iter().filter_map(model);
+    let models = report.models.iter().flat_map(model);
     let drift = report.profiles.iter().flat_map(drift);
     let replaced = report.publications.iter().filter_map(replaced);
     empty.chain(models).chain(drift).chain(replaced).collect()
@@ -87,9 +87,11 @@ fn replaced(publication: &PublicationReport) -> Option<Warning> {
         .then(|| Warning { node: Some(format!("publish.{}", publication.name)), message: message.to_owned() })
 }
 
-fn model(model: &ModelReport) -> Option<Warning> {
-    let loses = model.verdict == Some(Verdict::Loses);
-    loses.then(|| Warning { node: Some(format!("stage.{}", model.stage)), message: model.sentence.clone() })
+/// That a model is worse than its baseline, and what its stage warns of.
+fn model(model: &ModelReport) -> Vec<Warning> {
+    let loses = (model.verdict == Some(Verdict::Loses)).then_some(&model.sentence);
+    let messages = loses.into_iter().chain(&model.evaluation.warnings);
+    messages.map(|message| Warning { node: Some(format!("stage.{}", model.stage)), message: message.clone() }).collect()
 }
 
 /// One warning for each distribution that columns of the table have moved away from.
@@ -116,4 +118,31 @@ fn drift(table: &TableProfile) -> Vec<Warning> {
         Warning { node: Some(format!("stage.{stage}")), message }
     };
     moved.into_iter().map(warning).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::evaluation::{Better, Estimate, Evaluation, Measure};
+
+    #[test]
+    fn a_model_that_loses_and_what_its_stage_warns_of_are_told() {
+        let measure = |low, high| Measure {
+            name: "roc_auc".to_owned(),
+            better: Better::Higher,
+            model: Estimate::point(0.6),
+            baseline: Some(Estimate::point(0.7)),
+            difference: Some(Estimate::interval(-0.1, low, high)),
+        };
+        let told = |low, high, warnings: Vec<String>| {
+            let measures = vec![measure(low, high)];
+            let evaluation = Evaluation { headline: "roc_auc".to_owned(), measures, warnings, ..Evaluation::default() };
+            model(&ModelReport::new("churn", "logistic", None, "fit_apply", evaluation))
+        };
+        assert!(told(-0.2, 0.1, vec![]).is_empty());
+        let both = told(-0.2, -0.05, vec!["Look here.".to_owned()]);
+        assert_eq!(both.len(), 2);
+        assert!(both[0].text().starts_with("stage.churn: ") && both[0].message.contains("do not use this model"));
+        assert_eq!(both[1].text(), "stage.churn: Look here.");
+    }
 }

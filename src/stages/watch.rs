@@ -288,11 +288,7 @@ mod tests {
             baseline: "prior".into(),
             headline: "roc_auc".into(),
             measures: vec![measure],
-            facts: vec![],
-            charts: vec![],
-            slices: vec![],
-            finds: String::new(),
-            watch: vec![],
+            ..Evaluation::default()
         }
     }
 

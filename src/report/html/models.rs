@@ -144,7 +144,7 @@ fn meaning(measure: &Measure) -> Markup {
 
 fn watch(evaluation: &Evaluation) -> Markup {
     let printed = |sentence: &String| parts::message(&glossary::reworded(sentence, &evaluation.headline));
-    let sentences: Vec<Markup> = evaluation.watch.iter().map(printed).collect();
+    let sentences: Vec<Markup> = evaluation.warnings.iter().chain(&evaluation.watch).map(printed).collect();
     html! {
         @if !sentences.is_empty() {
             div.note { h4 { "What to watch" } (parts::sentences(&sentences)) }

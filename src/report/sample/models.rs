@@ -20,9 +20,8 @@ pub fn classifier() -> Evaluation {
             Fact::new("served model", "a refit on all labelled snapshots"),
         ],
         charts: charts::of_classifier(),
-        slices: vec![],
-        finds: String::new(),
         watch: vec!["recency_days alone ranks nearly as well (ROC AUC 0.751): the model adds little to it.".to_owned()],
+        ..Evaluation::default()
     }
 }
 
@@ -37,9 +36,7 @@ pub fn regression() -> Evaluation {
         measures: vec![rmse],
         facts: vec![Fact::new("evaluated on", "2011-09-11, 3,370 rows")],
         charts: charts::of_regression(),
-        slices: vec![],
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     }
 }
 
@@ -72,9 +69,7 @@ pub fn recommender() -> Evaluation {
         measures: vec![at(5, 0.071), at(10, 0.118), at(20, 0.181), coverage],
         facts: vec![Fact::new("hold-out", "30 days, 1,204 customers, 9,771 purchases")],
         charts: charts::of_recommender(),
-        slices: vec![],
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     }
 }
 
@@ -95,5 +90,6 @@ pub fn segments() -> Evaluation {
                 “high orders 365d, high spend 365d, high returns share 365d” (13.9 %)."
             .to_owned(),
         watch: vec!["A silhouette of 0.40 means a weak structure: many lie between two segments.".to_owned()],
+        ..Evaluation::default()
     }
 }

@@ -12,11 +12,12 @@ use super::svm::Svm;
 use crate::stages::contract::{Failure, Outputs};
 use crate::table::{Column, Table, TableSchema};
 
-const KNOWN: usize = 240;
+/// Rows of most tables; the last fifth has no target.
 const ROWS: usize = 300;
 
-/// Rows whose last sixty have no target, by the row.
+/// A table, by the row.
 struct Odd {
+    rows: usize,
     columns: Vec<Series>,
     target: Series,
 }
@@ -28,9 +29,13 @@ fn noise(row: usize) -> f64 {
 impl Odd {
     /// Two telling columns, and whether something is true.
     fn new() -> Odd {
-        let x = |k: usize| (0..ROWS).map(move |row| ((row * (37 + 14 * k)) % 101) as f64 / 10.0).collect::<Vec<f64>>();
+        Odd::of(ROWS)
+    }
+
+    fn of(rows: usize) -> Odd {
+        let x = |k: usize| (0..rows).map(move |row| ((row * (37 + 14 * k)) % 101) as f64 / 10.0).collect::<Vec<f64>>();
         let columns = vec![Series::new("x".into(), x(0)), Series::new("z".into(), x(1))];
-        Odd { columns, target: Series::new("y".into(), Vec::<bool>::new()) }
+        Odd { rows, columns, target: Series::new("y".into(), Vec::<bool>::new()) }
             .target(|row, x| x[0] + 6.0 * noise(row) > 8.0)
     }
 
@@ -39,7 +44,7 @@ impl Odd {
         Series: NamedFrom<Vec<T>, [T]>,
         Vec<T>: FromIterator<T> + AsRef<[T]>,
     {
-        self.columns.push(Series::new(name.into(), (0..ROWS).map(of).collect::<Vec<T>>()));
+        self.columns.push(Series::new(name.into(), (0..self.rows).map(of).collect::<Vec<T>>()));
         self
     }
 
@@ -50,18 +55,22 @@ impl Odd {
         let x: Vec<Vec<f64>> =
             self.columns.iter().take(2).map(|column| column.f64().unwrap().iter().flatten().collect()).collect();
         let values: Vec<Option<T>> =
-            (0..ROWS).map(|row| (row < KNOWN).then(|| of(row, [x[0][row], x[1][row]]))).collect();
+            (0..self.rows).map(|row| (row < self.known()).then(|| of(row, [x[0][row], x[1][row]]))).collect();
         self.target = Series::new("y".into(), values);
         self
     }
 
+    fn known(&self) -> usize {
+        self.rows * 4 / 5
+    }
+
     fn table(&self) -> Table {
-        let ids = Series::new("id".into(), (0..ROWS as i64).collect::<Vec<_>>());
+        let ids = Series::new("id".into(), (0..self.rows as i64).collect::<Vec<_>>());
         let all: Vec<Values> =
             [&ids].into_iter().chain(&self.columns).chain([&self.target]).cloned().map(Into::into).collect();
         let columns = all.iter().map(|column| Column::new(column.name().as_str(), column.dtype().clone())).collect();
         let schema = TableSchema { columns, key: vec!["id".into()], fixed: true, ..TableSchema::default() };
-        Table { frame: DataFrame::new(ROWS, all).unwrap().lazy(), schema, watermark: None }
+        Table { frame: DataFrame::new(self.rows, all).unwrap().lazy(), schema, watermark: None }
     }
 }
 
@@ -90,7 +99,7 @@ fn learned(name: &str, odd: &Odd) {
     for (kind, found) in all {
         let outputs = found.unwrap_or_else(|error| panic!("{name}, {kind}: {error}"));
         let frame = outputs.tables[0].clone().collect().unwrap();
-        assert_eq!(frame.height(), ROWS - KNOWN, "{name}, {kind}");
+        assert_eq!(frame.height(), odd.rows - odd.known(), "{name}, {kind}");
         for column in frame.columns().iter().filter(|column| *column.dtype() == DataType::Float64) {
             assert!(column.f64().unwrap().iter().all(|value| value.is_some_and(f64::is_finite)), "{name}, {kind}");
         }
@@ -120,7 +129,7 @@ fn odd_features_are_learned_from() {
     };
     learned("infinities", &Odd::new().with("far", infinite));
     learned("the largest numbers", &Odd::new().with("large", |row| if row % 2 == 0 { 1e300 } else { -1e300 }));
-    let level = |row: usize| if row < KNOWN { ["a", "b"][row % 2] } else { ["a", "new"][row % 2] };
+    let level = |row: usize| if row < ROWS * 4 / 5 { ["a", "b"][row % 2] } else { ["a", "new"][row % 2] };
     learned("a level that training had not", &Odd::new().with("level", level));
     let mut wide = Odd::new();
     for column in 0..190 {
@@ -139,6 +148,23 @@ fn odd_targets_are_learned_from() {
         learned("classes", &Odd::new().target(of));
     }
     learned("a number", &Odd::new().target(|row, [x, z]| x * z + noise(row)));
+}
+
+#[test]
+fn fifty_classes_are_learned() {
+    let of = |row: usize, [x, _]: [f64; 2]| if noise(row) < 0.5 { (row % 50) as i64 } else { (x * 5.0) as i64 % 50 };
+    learned("fifty classes", &Odd::of(1_250).target(of));
+}
+
+#[test]
+fn classes_of_one_row_in_a_thousand_are_learned() {
+    learned("a rare truth", &Odd::of(20_000).target(|row, [x, _]| x > 9.0 && row % 100 == 0));
+    let class = |row: usize, [x, z]: [f64; 2]| match row % 1_000 {
+        0 => "rare",
+        _ if x > z => "a",
+        _ => "b",
+    };
+    learned("a rare class", &Odd::of(20_000).target(class));
 }
 
 #[test]

@@ -297,7 +297,7 @@ pub fn judge<P: Predictor>(
     evaluation.facts.push(design::facts::columns(&trained.design));
     evaluation.facts.extend(stage.facts(&trained));
     evaluation.facts.extend(design::facts::of_values(&trained.design));
-    evaluation.watch.extend(stage.warnings(&trained));
+    evaluation.warnings.extend(stage.warnings(&trained));
     if let Some(tuned) = &tuned {
         let chosen: Vec<String> = tuned.chosen.iter().map(|(name, value)| format!("{name} {value}")).collect();
         evaluation.facts.push(Fact::new("tuned", chosen.join(", ")));
@@ -328,7 +328,7 @@ fn important<P: Predictor>(
     if subject.task == Task::Binary
         && let Some((name, lost)) = found.first().filter(|(_, lost)| *lost >= COSTLY)
     {
-        evaluation.watch.push(watch::costly_feature(name, *lost));
+        evaluation.warnings.push(watch::costly_feature(name, *lost));
     }
     evaluation.charts.extend(judge::importance(&found, measure));
     Ok(())

@@ -120,8 +120,7 @@ pub fn evaluate(judged: &Judged<'_>, mut facts: Vec<Fact>) -> Evaluation {
         facts: told,
         charts: charts(&model, &baseline, &relevant, items, judged.options.top),
         slices: slices(trial, &model, &baseline, &relevant, deciding),
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     };
     baselines.push(baseline);
     evaluation.charts.insert(0, beside(judged, &model, &baselines, &relevant, deciding, items));

@@ -271,7 +271,7 @@ pub fn run<R: Recommender>(stage: &R, mut inputs: Inputs, context: &StageContext
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &options)?);
             evaluation.facts.extend(beside.fact());
             let is_empty = served.of_users.iter().all(Vec::is_empty) && interactions.len() > 0;
-            evaluation.watch.extend(is_empty.then(|| watch::nothing_served(context.run_date)));
+            evaluation.warnings.extend(is_empty.then(|| watch::nothing_served(context.run_date)));
             let lacks_chances = options.probability && chances.is_none();
             evaluation.watch.extend(lacks_chances.then(watch::no_probabilities));
         }

@@ -59,8 +59,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[bool], context: &StageContext) -
         facts,
         charts,
         slices: slices(&ranking, &decisions, judged),
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     };
     let roc_auc = ranking.roc_auc();
     let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;

@@ -61,8 +61,7 @@ pub fn evaluation(
         facts,
         charts: [confusion(&model, names), Some(by_class(&model, names))].into_iter().flatten().collect(),
         slices: slices(&model, names),
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     };
     let rules = [watch::few_rows(truth.len()), watch::wide_interval(&evaluation)];
     evaluation.watch = rules.into_iter().flatten().collect();

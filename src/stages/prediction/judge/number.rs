@@ -61,8 +61,7 @@ pub fn evaluation(judged: &Judged<'_>, truth: &[f64], context: &StageContext) ->
         facts,
         charts: residuals::charts(truth, &predicted),
         slices: slices(truth, &predicted, mean),
-        finds: String::new(),
-        watch: vec![],
+        ..Evaluation::default()
     };
     let r2 = evaluation.measures.iter().find(|measure| measure.name == "r2").map(|measure| measure.model.value);
     let below = predicted.iter().filter(|value| **value < 0.0).count();

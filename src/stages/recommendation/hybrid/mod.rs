@@ -354,7 +354,7 @@ impl Work<'_> {
             evaluation.facts.extend(serve::facts(&scene, &now, &served, &self.options)?);
             evaluation.facts.extend(self.beside.fact());
             let is_empty = served.of_users.iter().all(Vec::is_empty) && self.interactions.len() > 0;
-            evaluation.watch.extend(is_empty.then(|| watch::nothing_served(run_date)));
+            evaluation.warnings.extend(is_empty.then(|| watch::nothing_served(run_date)));
             evaluation.facts.push(Fact::new("served weights", self.words(fusion)));
         }
         found.push(served);

@@ -73,13 +73,12 @@ impl Judged<'_> {
             target: self.rows.entity.clone(),
             model: format!("DBSCAN with {}", format::count(self.fitted.clusters.len() as u64, "cluster", "clusters")),
             baseline: "RFM cells".to_owned(),
-            headline: String::new(),
             measures,
             facts,
             charts,
             slices: pictures::slices(profiles),
             finds: pictures::finds(profiles),
-            watch: vec![],
+            ..Evaluation::default()
         };
         let shares: Vec<(i64, f64)> = profiles
             .rows

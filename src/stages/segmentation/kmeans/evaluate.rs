@@ -75,6 +75,7 @@ impl Judged<'_> {
         charts.push(pictures::heat_map(self.scaled.view(), &labels, profiles, &self.stage.columns));
         charts.extend(moves.and_then(|moves| moves.chart));
         charts.push(judge::table(&[("k-means", &model), ("RFM cells", &baseline), ("random", &random)]));
+        let no_longer = self.spread().and_then(|(then, now)| watch::fits_no_longer(then, now));
         let mut evaluation = Evaluation {
             target: self.rows.entity.clone(),
             model: format!("k-means with {clusters} clusters"),
@@ -85,7 +86,8 @@ impl Judged<'_> {
             charts,
             slices: pictures::slices(profiles),
             finds: pictures::finds(profiles),
-            watch: vec![],
+            warnings: watch::unfinished(self.fitted.converged).into_iter().chain(no_longer).collect(),
+            ..Evaluation::default()
         };
         evaluation.watch = self.watch(&evaluation, &model, stability, profiles);
         Ok(evaluation)
@@ -104,9 +106,7 @@ impl Judged<'_> {
             watch::weak_structure(model.silhouette.mean),
             watch::small_segments(&shares),
             watch::wide_interval(evaluation),
-            watch::unfinished(self.fitted.converged),
             watch::unstable(stability),
-            self.spread().and_then(|(then, now)| watch::fits_no_longer(then, now)),
         ];
         rules.into_iter().flatten().collect()
     }

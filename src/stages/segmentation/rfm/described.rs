@@ -44,17 +44,13 @@ impl Scored {
         Evaluation {
             target: entity.to_owned(),
             model: "RFM scores".to_owned(),
-            baseline: String::new(),
-            headline: String::new(),
-            measures: vec![],
             facts,
             slices: told.collect(),
             charts: [bars(&sizes, order), grid(&cells, bins)]
                 .into_iter()
                 .chain(moves.and_then(|moves| moves.chart))
                 .collect(),
-            finds: String::new(),
-            watch: vec![],
+            ..Evaluation::default()
         }
     }
 

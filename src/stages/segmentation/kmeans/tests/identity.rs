@@ -74,9 +74,9 @@ fn an_applied_model_says_when_it_fits_no_longer() {
     let moved = frame(&[1, 1, 9, 100, 160].map(Some), &[1.0, 9.0, 1.0, 100.0, 101.0].map(Some));
     let evaluation = run(&stage(json!({"mode": "apply"})), moved, model).unwrap().evaluation.unwrap();
     assert!(
-        evaluation.watch.iter().any(|said| said.starts_with("The segments no longer fit")),
+        evaluation.warnings.iter().any(|said| said.starts_with("The segments no longer fit")),
         "{:?}",
-        evaluation.watch
+        evaluation.warnings
     );
     assert!(fact(&evaluation, "inertia").contains("when it was fitted"));
 }
