@@ -3,8 +3,6 @@
 //! Working on [`LANES`] rows at once lets the compiler use whatever vector width there is without
 //! changing the order in which any one row's terms are added.
 
-use std::array::from_fn;
-
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -126,10 +124,13 @@ fn turn(values: &[f64], means: &[f64], tile: &mut [f64]) {
     let whole = columns / SIDE * SIDE;
     for start in (0..whole).step_by(SIDE) {
         for lane in (0..LANES).step_by(SIDE) {
-            let value =
-                |row: usize, column: usize| values[(lane + row) * columns + start + column] - means[start + column];
-            let square: [[f64; SIDE]; SIDE] = from_fn(|row| from_fn(|column| value(row, column)));
-            let turned: [[f64; SIDE]; SIDE] = from_fn(|column| from_fn(|row| square[row][column]));
+            let mut turned = [[0.0; SIDE]; SIDE];
+            for row in 0..SIDE {
+                let from = (lane + row) * columns + start;
+                for (column, slots) in turned.iter_mut().enumerate() {
+                    slots[row] = values[from + column] - means[start + column];
+                }
+            }
             for (column, values) in turned.iter().enumerate() {
                 let to = (start + column) * LANES + lane;
                 tile[to..to + SIDE].copy_from_slice(values);
