@@ -19,6 +19,7 @@ mod gram;
 pub mod inner_product;
 pub mod input;
 pub mod kmeans;
+pub mod lifetime;
 mod linalg;
 pub mod linear;
 pub mod neighbors;
