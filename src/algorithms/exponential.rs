@@ -1,11 +1,12 @@
 //! eˣ and ln x in plain arithmetic, for inner loops.
 
+/// ln 2 in two parts: multiples of the first are exact.
+const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
+
 /// e to the power of a number that is not positive, within two units of the last digit, in plain arithmetic so that it
 /// vectorizes. Zero where the result would be below the normal numbers.
 #[inline(always)]
 pub(super) fn exponential(x: f64) -> f64 {
-    /// ln 2 in two parts: multiples of the first are exact.
-    const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
     /// Adding it leaves a whole number in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     /// 1/n!, n = 13 to 0: the next term is below 1e-17 on half of ln 2.
@@ -45,8 +46,6 @@ pub(super) fn logarithm(x: f64) -> f64 {
     const ROOT: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
     /// A whole number below 2^52 in the lowest bits of this, less it, is that number.
     const WHOLE: f64 = 4_503_599_627_370_496.0;
-    /// ln 2 in two parts: multiples of the first are exact.
-    const LN2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
     /// Of artanh(s)/s by s², from the last that counts for s up to (√2 − 1)/(√2 + 1).
     const TERMS: [f64; 11] = [
         1.0 / 21.0,

@@ -51,7 +51,7 @@ impl Gram {
         let width = self.with_target.len();
         for column in 0..width {
             let mean = self.means.get(column).copied().unwrap_or(0.0);
-            if self.square(column).sqrt() > noise * mean.abs() {
+            if !is_constant(self.square(column), mean, noise) {
                 continue;
             }
             self.products.iter_mut().skip(column * width).take(width).for_each(|product| *product = 0.0);
@@ -173,6 +173,11 @@ pub(super) fn total(weights: Option<&[f64]>, rows: usize) -> Result<Option<f64>,
         return Ok(None);
     }
     if total == 0.0 { Err(InputError::NoRows) } else { Ok(Some(total)) }
+}
+
+/// Whether a column is constant but for rounding, by the square of what is left of it once its mean is taken off.
+pub(super) fn is_constant(square: f64, mean: f64, noise: f64) -> bool {
+    square.sqrt() <= noise * mean.abs()
 }
 
 /// The length, as a share of its mean, that taking the mean off a constant column may leave.

@@ -10,7 +10,7 @@ use super::dual::Real;
 use super::history::History;
 use super::process::Process;
 
-/// Probability that is left out of expectations.
+/// Purchases that are left out of expectations.
 const REST: f64 = 1e-11;
 /// Deviations below the mean from which on the count of would-be purchases is followed.
 const DEVIATIONS: f64 = 12.0;
@@ -22,6 +22,7 @@ pub(super) struct BgNbd;
 
 impl Process for BgNbd {
     const NAMES: [&'static str; 4] = ["r", "alpha", "a", "b"];
+    const IS_TIME: [bool; 4] = [false, true, false, false];
     const BY_COHORT: [bool; 4] = [false, true, true, true];
 
     fn starts(rate: f64, _age: f64) -> Vec<[f64; 4]> {
@@ -65,6 +66,8 @@ impl Process for BgNbd {
         let repeats = f64::from(history.repeats);
         let (shape, known) = (r + repeats, alpha + history.age);
         let (hit, miss) = (horizon / (known + horizon), known / (known + horizon));
+        // Of the chance of a miss, which is next to one where r and α are at their edge.
+        let logarithm = -(horizon / known).ln_1p();
         let mean = shape * hit / miss;
         let first = (mean - DEVIATIONS * (mean / miss).sqrt()).floor().clamp(0.0, COUNTS_MAX);
         let (mut count, mut stays, mut sum) = (0.0, 1.0, 0.0);
@@ -75,17 +78,23 @@ impl Process for BgNbd {
         }
         let mut chance = if first > 0.0 {
             let ways = ln_gamma(shape + first) - ln_gamma(shape) - ln_gamma(first + 1.0);
-            (ways + shape * miss.ln() + first * hit.ln()).exp()
+            (ways + shape * logarithm + first * hit.ln()).exp()
         } else {
-            (shape * miss.ln()).exp()
+            (shape * logarithm).exp()
         };
         let mut rest = 1.0 - chance;
-        while count < COUNTS_MAX && (rest > REST || count < mean) {
+        while count < COUNTS_MAX {
             sum += rest.max(0.0) * stays;
             stays *= (b + repeats + count) / (a + b + repeats + count);
             count += 1.0;
+            // How much less likely each further count is than the last one, at most, from here on.
+            let falls = hit * ((shape + count) / (count + 1.0)).max(1.0);
             chance *= (shape + count - 1.0) / count * hit;
             rest -= chance;
+            // Rounding may leave more than there is.
+            if falls < 1.0 && rest.min(chance * falls / (1.0 - falls)) <= REST {
+                break;
+            }
         }
         sum
     }
@@ -94,7 +103,7 @@ impl Process for BgNbd {
         Beta::new(a, b + f64::from(repeats)).map_or(f64::NAN, |found| found.inverse_cdf(share))
     }
 
-    fn leaves_at([_, _, _, _]: [f64; 4], _history: &History, rate: f64, leaving: f64) -> f64 {
+    fn leaves_at(_parameters: [f64; 4], _history: &History, rate: f64, leaving: f64) -> f64 {
         rate * leaving
     }
 }
@@ -127,6 +136,11 @@ mod tests {
         let near_one = |a| BgNbd::expected([0.243, 4.414, a, 2.426], &history(2, 30.43, 38.86), 520.0);
         assert!((near_one(1.0 - 1e-7) - near_one(1.0 + 1e-7)).abs() < 1e-5 && near_one(1.0).is_finite());
         assert_eq!(BgNbd::expected(CDNOW, &frequent, 0.0), 0.0);
+        // Where r and α are at their edge all customers buy at one rate, here one in two units of time, and nobody leaves.
+        for edge in [1e6, 1e9, 1e14] {
+            let found = BgNbd::expected([edge, 2.0 * edge, 1e-6, 1e6], &history(2, 3.0, 4.0), 12.0);
+            assert!((found - 6.0).abs() < 1e-4, "{edge}: {found}");
+        }
         assert!(discounted::<BgNbd>(CDNOW, &frequent, 52.0, 0.002) < found);
     }
 }

@@ -68,7 +68,7 @@ impl<const N: usize> Dual<N> {
     /// The logarithms of `N` variables that are above zero, as what the derivatives are by: the variables themselves.
     pub(super) fn of_logarithms(logarithms: [f64; N]) -> [Dual<N>; N] {
         std::array::from_fn(|place| {
-            let value = logarithms.map(f64::exp)[place];
+            let value = logarithms[place].exp();
             Dual { value, slopes: std::array::from_fn(|other| if other == place { value } else { 0.0 }) }
         })
     }

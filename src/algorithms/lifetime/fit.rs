@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bg_nbd::BgNbd;
 use super::dual::{Dual, Real};
 use super::history::Group;
-use super::maximize::{Slopes, Top, covariance, maximize};
+use super::maximize::{Slopes, covariance, highest, maximize};
 use super::pareto_nbd::ParetoNbd;
 use super::process::Process;
 use super::{LifetimeError, Purchases};
@@ -27,8 +27,6 @@ pub struct Fitted {
     pub purchases: Purchases,
     /// The parameters of each cohort, in the papers' order and the unit of time of the histories.
     pub parameters: Vec<[f64; 4]>,
-    /// What the papers call them.
-    pub names: [String; 4],
     /// Their standard errors from the Hessian; empty where that does not determine them.
     pub errors: Vec<[f64; 4]>,
     /// Of all customers.
@@ -81,18 +79,8 @@ fn fit_of<P: Process>(
     let step = groups.len().div_ceil(TRIED_GROUPS_MAX).max(1);
     let some: Vec<Group> = groups.iter().step_by(step).copied().collect();
     let some = Shared::new(&some);
-    let tops = P::starts(rate, age).into_iter().map(|start| {
-        let top = maximize(|at| some.total::<P>(layout, at), layout.start(start.map(f64::ln)));
-        keep_going().then_some(top).ok_or(LifetimeError::Stopped)
-    });
-    let mut best: Option<Top> = None;
-    for top in tops {
-        let top = top?;
-        if top.value.is_finite() && best.as_ref().is_none_or(|best| top.value > best.value) {
-            best = Some(top);
-        }
-    }
-    let best = best.ok_or(LifetimeError::NoMaximum)?;
+    let starts = P::starts(rate, age).into_iter().map(|start| layout.start(start.map(f64::ln)));
+    let best = highest(|at| some.total::<P>(layout, at), starts, keep_going)?;
     let all = if step > 1 { Some(Shared::new(groups)) } else { None };
     let all = all.as_ref().unwrap_or(&some);
     let function = |at: &[f64]| all.total::<P>(layout, at);
@@ -114,7 +102,6 @@ fn fit_of<P: Process>(
     Ok(Fitted {
         purchases,
         parameters,
-        names: P::NAMES.map(str::to_owned),
         errors,
         log_likelihood: top.value,
         steps: top.steps,
@@ -123,21 +110,13 @@ fn fit_of<P: Process>(
     })
 }
 
-/// Parameters at the edge of what there is. Those that are rates of a gamma distribution are of the unit of time.
+/// The names of parameters at the edge of what there is.
 fn at_edge<P: Process>(parameters: &[[f64; 4]], age: f64) -> Vec<String> {
-    let is_time = |name: &str| matches!(name, "alpha" | "beta");
-    let mut found = Vec::new();
-    for (place, name) in P::NAMES.iter().enumerate() {
-        let common = if is_time(name) { age } else { 1.0 };
-        let is_far = |own: &[f64; 4]| {
-            let times = own.get(place).map_or(f64::NAN, |value| value / common);
-            !(1.0 / EDGE..=EDGE).contains(&times)
-        };
-        if parameters.iter().any(is_far) {
-            found.push((*name).to_owned());
-        }
-    }
-    found
+    let is_far = |place: usize| {
+        let common = if P::IS_TIME[place] { age } else { 1.0 };
+        parameters.iter().any(|own| !(1.0 / EDGE..=EDGE).contains(&(own[place] / common)))
+    };
+    P::NAMES.iter().enumerate().filter(|(place, _)| is_far(*place)).map(|(_, name)| (*name).to_owned()).collect()
 }
 
 /// Where the parameters of cohorts lie among the variables: the four of the first cohort, then for each other cohort

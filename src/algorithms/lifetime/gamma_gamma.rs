@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LifetimeError;
 use super::dual::{Dual, Real};
-use super::maximize::{Slopes, Top, covariance, maximize};
+use super::maximize::{Slopes, covariance, highest, maximize};
 use crate::algorithms::exponential::logarithm;
 
 const BLOCK_CUSTOMERS: usize = 1024;
@@ -67,19 +67,10 @@ pub fn fit(spent: &[Spent], keep_going: &(dyn Fn() -> bool + Sync)) -> Result<Sp
     let mean = sorted.iter().map(|own| own.mean).sum::<f64>() / sorted.len() as f64;
     let step = sorted.len().div_ceil(TRIED_CUSTOMERS_MAX).max(1);
     let some = Same::of(&sorted.iter().step_by(step).copied().collect::<Vec<Spent>>());
-    let mut best = None::<Top>;
-    for (p, q) in [(1.0, 2.0), (6.0, 4.0), (2.0, 1.5), (20.0, 10.0)] {
-        // Where the mean of all is p γ / (q − 1).
-        let start = [p, q, mean * (q - 1.0) / p].map(f64::ln).to_vec();
-        let top = maximize(|at| total_of(&some, at), start);
-        if !keep_going() {
-            return Err(LifetimeError::Stopped);
-        }
-        if top.value.is_finite() && best.as_ref().is_none_or(|best| top.value > best.value) {
-            best = Some(top);
-        }
-    }
-    let best = best.ok_or(LifetimeError::NoMaximum)?;
+    // Where the mean of all is p γ / (q − 1).
+    let start = |(p, q): (f64, f64)| [p, q, mean * (q - 1.0) / p].map(f64::ln).to_vec();
+    let starts = [(1.0, 2.0), (6.0, 4.0), (2.0, 1.5), (20.0, 10.0)].map(start);
+    let best = highest(|at| total_of(&some, at), starts, keep_going)?;
     let all = if step > 1 { Some(Same::of(&sorted)) } else { None };
     let function = |at: &[f64]| total_of(all.as_ref().unwrap_or(&some), at);
     let top = if step > 1 { maximize(function, best.at) } else { best };

@@ -2,12 +2,15 @@
 
 use ndarray::{Array1, Array2};
 
+use super::LifetimeError;
 use crate::algorithms::linalg::solve_positive_definite;
 
 /// Steps after which it stops.
 const STEPS_MAX: usize = 500;
 /// No variable moves further in one step. They are logarithms: a factor of e².
 const MOVE_MAX: f64 = 2.0;
+/// Variables that have moved further are on their way to infinity: the function has no maximum. A factor of 3e6.
+const WAY_MAX: f64 = 15.0;
 /// Ends when a step promises less, in units of the function, or less than rounding.
 const TOLERANCE: f64 = 1e-9;
 const ROUNDING: f64 = 1e-14;
@@ -64,8 +67,33 @@ pub(super) fn maximize(function: impl Fn(&[f64]) -> Slopes, start: Vec<f64>) -> 
         let change = &gradient - &Array1::from(found.clone());
         inverse = Some(updated(matrix, &moved, &change, known));
         (at, value, slopes) = (there, up, found);
+        if at.iter().zip(&start).any(|(here, start)| (here - start).abs() > WAY_MAX) {
+            return Top { at, value, steps: steps + 1, converged: false };
+        }
     }
     Top { at, value, steps: STEPS_MAX, converged: false }
+}
+
+/// The highest of what climbing from several starts comes to.
+///
+/// # Errors
+/// No top is finite, or the caller asked for no more.
+pub(super) fn highest(
+    function: impl Fn(&[f64]) -> Slopes,
+    starts: impl IntoIterator<Item = Vec<f64>>,
+    keep_going: &(dyn Fn() -> bool + Sync),
+) -> Result<Top, LifetimeError> {
+    let mut best: Option<Top> = None;
+    for start in starts {
+        let top = maximize(&function, start);
+        if !keep_going() {
+            return Err(LifetimeError::Stopped);
+        }
+        if top.value.is_finite() && best.as_ref().is_none_or(|best| top.value > best.value) {
+            best = Some(top);
+        }
+    }
+    best.ok_or(LifetimeError::NoMaximum)
 }
 
 /// Halves the step until it gains enough.
@@ -154,5 +182,8 @@ mod tests {
     fn what_is_flat_has_no_covariance() {
         assert_eq!(covariance(|at| (0.0, vec![0.0; at.len()]), &[1.0, 2.0]), None);
         assert!(!maximize(|at| (f64::NAN, vec![f64::NAN; at.len()]), vec![0.0]).converged);
+        // What only ever rises, ever less.
+        let endless = maximize(|at| (-(-at[0]).exp(), vec![(-at[0]).exp()]), vec![0.0]);
+        assert!(endless.at[0].is_finite() && endless.at[0] < 2.0 * WAY_MAX, "{endless:?}");
     }
 }

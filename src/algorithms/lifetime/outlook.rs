@@ -35,6 +35,14 @@ pub struct Outlook {
 }
 
 impl Fitted {
+    /// What the papers call the parameters, in their order.
+    pub fn names(&self) -> [&'static str; 4] {
+        match self.purchases {
+            Purchases::BgNbd => BgNbd::NAMES,
+            Purchases::ParetoNbd => ParetoNbd::NAMES,
+        }
+    }
+
     fn parameters_of(&self, history: &History) -> [f64; 4] {
         self.parameters.get(history.cohort as usize).copied().unwrap_or([f64::NAN; 4])
     }

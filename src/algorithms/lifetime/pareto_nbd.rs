@@ -20,6 +20,7 @@ pub(super) struct ParetoNbd;
 
 impl Process for ParetoNbd {
     const NAMES: [&'static str; 4] = ["r", "alpha", "s", "beta"];
+    const IS_TIME: [bool; 4] = [false, true, false, true];
     const BY_COHORT: [bool; 4] = [false, true, false, true];
 
     fn starts(rate: f64, age: f64) -> Vec<[f64; 4]> {

@@ -17,6 +17,8 @@ const NODES: [(f64, f64); 5] = [
 pub(super) trait Process {
     /// What the papers call its parameters.
     const NAMES: [&'static str; 4];
+    /// Which of them are in the unit of time of the histories.
+    const IS_TIME: [bool; 4];
     /// Which parameters may be those of a cohort.
     const BY_COHORT: [bool; 4];
 

@@ -91,7 +91,6 @@ fn what_is_expected_is_what_lifetimes_expects() {
     let fitted = |purchases, parameters: [f64; 4]| Fitted {
         purchases,
         parameters: vec![parameters],
-        names: Default::default(),
         errors: vec![],
         log_likelihood: 0.0,
         steps: 0,

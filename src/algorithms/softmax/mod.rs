@@ -29,7 +29,7 @@ mod tests;
 pub use super::elastic::Penalty;
 pub use model::Softmax;
 
-use super::gram::{Rows, gram, noise, total};
+use super::gram::{Rows, gram, is_constant, noise, total};
 use super::input::{InputError, check};
 use block::{Block, Center};
 use lbfgs::End;
@@ -152,7 +152,7 @@ pub fn fit(
     if !means.iter().chain(&squares).all(|value| value.is_finite()) {
         return Err(SoftmaxError::Overflow);
     }
-    let is_constant = |column: &usize| squares[*column].sqrt() <= noise * means[*column].abs();
+    let is_constant = |column: &usize| is_constant(squares[*column], means[*column], noise);
     let cleared: Vec<usize> = (0..columns).filter(is_constant).collect();
     cleared.iter().for_each(|column| squares[*column] = 0.0);
     let center = Center { means, cleared };

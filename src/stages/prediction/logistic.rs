@@ -65,6 +65,13 @@ pub enum Learned {
     Linfa(Softmax),
 }
 
+impl Learned {
+    fn fitted(&self) -> &Softmax {
+        let (Learned::Binary(fitted) | Learned::Classes(fitted) | Learned::Linfa(fitted)) = self;
+        fitted
+    }
+}
+
 impl Predictor for Logistic {
     type Learned = Learned;
     const TELLS_CLASSES: bool = true;
@@ -150,15 +157,13 @@ impl Predictor for Logistic {
     }
 
     fn facts(&self, trained: &Trained<Learned>) -> Vec<Fact> {
-        let fit = match &trained.learned {
-            Learned::Linfa(_) => "by linfa, which does not tell whether it converged".to_owned(),
-            Learned::Binary(Softmax { converged: true, iterations, .. })
-            | Learned::Classes(Softmax { converged: true, iterations, .. }) => {
-                format!("converged after {iterations} steps")
-            }
-            Learned::Binary(Softmax { iterations, .. }) | Learned::Classes(Softmax { iterations, .. }) => format!(
-                "did not converge in {iterations} steps: the coefficients are not final; scale the features or raise \
-                 the penalty"
+        let fitted = trained.learned.fitted();
+        let steps = fitted.iterations;
+        let fit = match (&trained.learned, fitted.converged) {
+            (Learned::Linfa(_), _) => "by linfa, which does not tell whether it converged".to_owned(),
+            (_, true) => format!("converged after {steps} steps"),
+            (_, false) => format!(
+                "did not converge in {steps} steps: the coefficients are not final; scale the features or raise the penalty"
             ),
         };
         let mut facts = vec![Fact::new("fit", fit)];
@@ -171,8 +176,7 @@ impl Predictor for Logistic {
     }
 
     fn warnings(&self, trained: &Trained<Learned>) -> Vec<String> {
-        let (Learned::Binary(fitted) | Learned::Classes(fitted) | Learned::Linfa(fitted)) = &trained.learned;
-        watch::unfinished(fitted.converged).into_iter().collect()
+        watch::unfinished(trained.learned.fitted().converged).into_iter().collect()
     }
 
     fn picture(&self, trained: &Trained<Learned>, deviations: &[f64]) -> Option<Chart> {
