@@ -168,6 +168,22 @@ fn classes_of_one_row_in_a_thousand_are_learned() {
 }
 
 #[test]
+fn every_feature_that_much_is_lost_without_is_warned_of() {
+    let idle = |row: usize| ((row * 29) % 83) as f64;
+    let odd = Odd::new().with("idle", idle).target(|row, [x, z]| x + z + 4.0 * noise(row) > 12.0);
+    for (kind, found) in all(&odd) {
+        let Some(evaluation) = found.unwrap_or_else(|error| panic!("{kind}: {error}")).evaluation else {
+            panic!("{kind}: not evaluated")
+        };
+        let warned = |name: &str| {
+            let start = format!("Without `{name}` the ROC AUC falls by 0.");
+            evaluation.warnings.iter().any(|told| told.starts_with(&start))
+        };
+        assert!(warned("x") && warned("z") && !warned("idle"), "{kind}: {:?}", evaluation.warnings);
+    }
+}
+
+#[test]
 fn what_cannot_be_learned_is_refused_with_the_reason() {
     let one = Odd::new().target(|_, _| true);
     for (kind, found) in all(&one) {

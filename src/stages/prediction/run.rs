@@ -325,10 +325,9 @@ fn important<P: Predictor>(
     let x = trained.design.matrix(&held)?;
     let worth = |expected: &_| measure_of(measure, &truth, expected).map(|found| sign(measure) * found);
     let found = reasons::importance::<P>(trained, x.view(), worth, context)?;
-    if subject.task == Task::Binary
-        && let Some((name, lost)) = found.first().filter(|(_, lost)| *lost >= COSTLY)
-    {
-        evaluation.warnings.push(watch::costly_feature(name, *lost));
+    if subject.task == Task::Binary {
+        let costly = found.iter().filter(|(_, lost)| *lost >= COSTLY);
+        evaluation.warnings.extend(costly.map(|(name, lost)| watch::costly_feature(name, *lost)));
     }
     evaluation.charts.extend(judge::importance(&found, measure));
     Ok(())
