@@ -2,6 +2,7 @@
 
 pub mod contract;
 mod engine;
+mod ids;
 pub mod model;
 pub mod profile;
 pub mod protocol;
@@ -86,6 +87,10 @@ pub mod segmentation {
     mod profiles;
     pub mod rfm;
 }
+pub mod value {
+    pub mod clv;
+    mod days;
+}
 
 pub use contract::{
     Failure, InputPort, InputSchemas, Inputs, Kind, NamedTable, Outputs, Stage, StageConfig, StageContext,
@@ -110,6 +115,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prediction::svm::Svm>(),
     Kind::of::<prediction::boosted_trees::BoostedTrees>(),
     Kind::of::<prediction::compare::Compare>(),
+    Kind::of::<value::clv::Clv>(),
     Kind::of::<deliver::scores::Scores>(),
 ];
 

@@ -28,6 +28,10 @@ const SPREAD_MAX: f64 = 1.25;
 const NOISE_MAX: f64 = 0.5;
 /// A smaller segment is hardly one to act on.
 const SEGMENT_SHARE_MIN: f64 = 0.01;
+/// Where customers who have bought again are active with a greater chance on average, the model tells nobody apart.
+const ALIVE_MAX: f64 = 0.97;
+/// Rank correlations nearer to zero matter little, however sure they are.
+const CORRELATION_MIN: f64 = 0.1;
 
 /// The interval of the deciding difference is wider than the difference itself.
 pub fn wide_interval(evaluation: &Evaluation) -> Option<String> {
@@ -267,6 +271,71 @@ pub fn narrow_lists(k: usize, coverage: f64) -> Option<String> {
 /// What puts several together is worse than one of them; `high` is the upper end of its lead.
 pub fn below_best_part(name: &str, high: f64) -> Option<String> {
     (high < 0.0).then(|| format!("`{name}` alone is better than what puts it together with others: serve that."))
+}
+
+/// There is nobody to say anything of.
+pub fn no_purchases() -> String {
+    "Nobody has bought anything: there is no customer to value.".to_owned()
+}
+
+/// No model of purchases without repeats.
+pub fn no_repeats() -> String {
+    "Nobody has bought more than once, so nothing tells how often customers buy: purchases, chances of being active and \
+     values are null."
+        .to_owned()
+}
+
+/// Parameters at the edge of what there is.
+pub fn no_maximum(model: &str, parameters: &[String]) -> String {
+    let (is, mean) = if parameters.len() == 1 { ("is", "It means") } else { ("are", "They mean") };
+    format!(
+        "The likelihood of {model} has no maximum within what is sensible: `{}` {is} at the edge. {mean} nothing by \
+         {}; what is expected of customers is the best that such a model can say, not more.",
+        parameters.join("`, `"),
+        if parameters.len() == 1 { "itself" } else { "themselves" }
+    )
+}
+
+/// All who have bought again are taken to be active.
+pub fn nobody_leaves(alive: f64, customers: u64) -> Option<String> {
+    (alive > ALIVE_MAX && customers > 0).then(|| {
+        format!(
+            "Of those who have bought again {} are taken to be active, so that the model tells nobody who has left from \
+             who has not: `alive` says nothing here, and expected purchases are little more than shrunk past rates.",
+            percent(alive)
+        )
+    })
+}
+
+/// What the model of spending takes for granted does not hold; `errors` is how many standard errors from none.
+pub fn dependent_spend(correlation: f64, errors: f64) -> Option<String> {
+    (correlation.abs() >= CORRELATION_MIN && errors.abs() >= 1.96).then(|| {
+        let (who, how) = if correlation > 0.0 { ("more", "too low") } else { ("less", "too high") };
+        format!(
+            "Gamma-Gamma takes how often customers buy and what a purchase is worth to have nothing to do with each other, \
+             but who buys more often spends {who} each time (rank correlation {}): the value of frequent customers is {how} \
+             where it leans on that of all.",
+            number(correlation)
+        )
+    })
+}
+
+/// The mean of what purchases are worth is not finite.
+pub fn endless_spend() -> String {
+    "What customers spend differs so much that Gamma-Gamma has no finite mean (q is at most one): who has bought once is \
+     taken to spend what a purchase was worth on average."
+        .to_owned()
+}
+
+/// Those who come first are no new customers: how many, against later ones, and which share of them bought again soon.
+pub fn truncated(customers: [f64; 2], again: [f64; 2]) -> String {
+    let [first, later] = customers.map(|count| thousands(count.round() as u64));
+    let [more, fewer] = again.map(percent);
+    format!(
+        "The data seem to begin after the business did: {first} customers come in its first 30 days and {later} in each 30 \
+         days after, and {more} against {fewer} of them buy again within 60 days. They are no new customers, and a model \
+         that takes them for such is biased; fit it on who came later, with `fit_on: {{after_first: 90d}}`."
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files;
-use super::interactions::{self, Interactions};
+use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored};
 use super::weights::Plain;
 use crate::algorithms::als::{self as kernel, AlsError};
@@ -18,6 +18,7 @@ use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::ids;
 use crate::stages::model::Model;
 use crate::table::{Column, TableSchema};
 
@@ -231,7 +232,7 @@ impl Recommender for Als {
 
     fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<Factors, Failure> {
         let frame = files::from_parquet(model, ITEMS)?;
-        let places = interactions::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
+        let places = ids::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
         let mut items = Array2::zeros((scene.interactions.items.len(), self.factors));
         let lists = frame.column(FACTORS)?.list()?.clone();
         for (place, list) in places.into_iter().zip(lists.amortized_iter()) {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, IntoLazy, NamedFrom, Series, col, lit};
 
-use super::interactions::{self, Interactions};
+use super::interactions::Interactions;
 use super::options::{Id, Options};
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs};
+use crate::stages::ids;
 use crate::table::{AS_OF, TableSchema, floats, type_name};
 
 /// Who is served besides those with interactions: one row a user.
@@ -199,7 +200,7 @@ impl Beside {
         let mut permitted = Permitted::new(interactions.items.len());
         let listed = |ids: &[Id]| -> Result<Vec<u32>, Failure> {
             let ids = Series::new("".into(), ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>());
-            Ok(interactions::places(&ids, &interactions.items)?.into_iter().flatten().collect())
+            Ok(ids::places(&ids, &interactions.items)?.into_iter().flatten().collect())
         };
         let allowed = self.at(ALLOWED, moment)?;
         if allowed.is_some() || !options.allow.is_empty() {
@@ -279,6 +280,6 @@ impl AsOf {
 
     /// For each row of one of the tables the index of its id among these.
     pub fn rows_of(frame: &DataFrame, id: &str, ids: &Series) -> Result<Vec<Option<u32>>, Failure> {
-        interactions::places(frame.column(id)?.as_materialized_series(), ids)
+        ids::places(frame.column(id)?.as_materialized_series(), ids)
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use polars::prelude::{DataFrame, IntoColumn};
 
 use super::files;
-use super::interactions::{self, Interactions};
+use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored};
 use super::weights::Plain;
 use crate::algorithms::ease::{self as kernel, EaseError};
@@ -11,6 +11,7 @@ use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::ids;
 use crate::stages::model::Model;
 
 recommender! {
@@ -116,7 +117,7 @@ impl Recommender for Ease {
 
     fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<kernel::Weights, Failure> {
         let frame = files::from_parquet(model, ITEMS)?;
-        let places = interactions::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
+        let places = ids::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
         let bytes = model.files.get(WEIGHTS).map(Vec::as_slice).unwrap_or_default();
         if bytes.len() / 4 != places.len().saturating_mul(places.len()) {
             return Err(Failure::data("the earlier model cannot be read: its weights are not those of its items"));

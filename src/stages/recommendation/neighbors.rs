@@ -2,9 +2,10 @@
 
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, Series};
 
-use super::interactions::{self, Interactions};
+use super::interactions::Interactions;
 use crate::algorithms::neighbors::{ItemNeighbors, NeighborsError};
 use crate::stages::contract::Failure;
+use crate::stages::ids;
 
 /// Why items could not be compared.
 pub fn failure(error: NeighborsError) -> Failure {
@@ -33,7 +34,7 @@ pub fn to_frame(neighbors: &ItemNeighbors, items: &Series) -> Result<DataFrame, 
 
 /// The lists for the items of this night; items that the model does not know have none.
 pub fn from_frame(frame: &DataFrame, interactions: &Interactions) -> Result<ItemNeighbors, Failure> {
-    let places = |name: &str| interactions::places(frame.column(name)?.as_materialized_series(), &interactions.items);
+    let places = |name: &str| ids::places(frame.column(name)?.as_materialized_series(), &interactions.items);
     let (from, to) = (places("item")?, places("neighbor")?);
     let similarity = frame.column("similarity")?.f32()?;
     let mut lists: Vec<Vec<(u32, f32)>> = vec![vec![]; interactions.items.len()];

@@ -4,7 +4,7 @@ use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
 use super::beside;
 use super::files;
-use super::interactions::{self, Decay, Interactions};
+use super::interactions::{Decay, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
 use crate::algorithms::popular;
 use crate::algorithms::wanted::Wanted;
@@ -13,6 +13,7 @@ use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputSchemas, StageConfig, StageContext};
+use crate::stages::ids;
 use crate::stages::model::Model;
 use crate::table::midnight_us;
 
@@ -176,7 +177,7 @@ impl Recommender for Popular {
     fn load(&self, model: &Model, scene: &Scene<'_>, _: &StageContext) -> Result<Rankings, Failure> {
         let frame = files::from_parquet(model, FILE)?;
         let groups = frame.column("group")?.str()?.clone();
-        let items = interactions::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
+        let items = ids::places(frame.column("item")?.as_materialized_series(), &scene.interactions.items)?;
         let mut found = Rankings { all: vec![], groups: BTreeMap::new() };
         for ((group, item), score) in groups.iter().zip(&items).zip(frame.column("score")?.f64()?.iter()) {
             let (Some(item), Some(score)) = (*item, score) else { continue };
@@ -213,8 +214,7 @@ impl Popular {
         let (Some(by), Some(frame)) = (&self.by, &scene.as_of.users) else { return Ok(vec![]) };
         let values = frame.column(by)?.cast(&DataType::String)?;
         let values = values.str()?;
-        let users =
-            interactions::places(frame.column(&self.user)?.as_materialized_series(), &scene.interactions.users)?;
+        let users = ids::places(frame.column(&self.user)?.as_materialized_series(), &scene.interactions.users)?;
         let mut groups = vec![None; scene.interactions.users.len()];
         for (user, value) in users.into_iter().zip(values.iter()) {
             if let Some(slot) = user.and_then(|user| groups.get_mut(user as usize)) {

@@ -4,11 +4,12 @@ use chrono::NaiveDate;
 use polars::prelude::{DataType, col, lit};
 use rayon::prelude::*;
 
-use super::super::interactions::{self, Interactions};
+use super::super::interactions::Interactions;
 use super::super::lists::{BECAUSE, FILLED, PROBABILITY, RANK, SCORE, SOURCE, VERSION};
 use super::PORT;
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, NamedTable};
+use crate::stages::ids;
 use crate::table::{AS_OF, TableSchema, midnight_us};
 
 /// An item that a part recommends to a user.
@@ -116,7 +117,7 @@ impl Tables {
             let own = [user, AS_OF, RANK, item, SCORE, BECAUSE].map(col);
             let is_own = col(SOURCE).neq(lit(FILLED));
             let frame = table.frame.filter(is_own).select(own).collect()?;
-            let places = |name: &str, ids| interactions::places(frame.column(name)?.as_materialized_series(), ids);
+            let places = |name: &str, ids| ids::places(frame.column(name)?.as_materialized_series(), ids);
             let days = frame.column(AS_OF)?.cast(&DataType::Int32)?;
             let numbers =
                 days.i32()?.iter().zip(frame.column(RANK)?.i64()?.iter()).zip(frame.column(SCORE)?.f64()?.iter());
