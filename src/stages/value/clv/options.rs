@@ -1,7 +1,9 @@
 //! What a pipeline may say of a customer's lifetime value.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::algorithms::lifetime;
@@ -182,6 +184,23 @@ impl Calendar {
     }
 }
 
+/// How a date is written.
+struct Date;
+
+impl JsonSchema for Date {
+    fn schema_name() -> Cow<'static, str> {
+        "Date".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date", "x-expected": "a date such as `2024-01-31`" })
+    }
+}
+
 /// Whose purchases the model of purchases is fitted on: customers whose first purchase lies in all of these limits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -191,9 +210,11 @@ pub struct FitOn {
     pub after_first: Option<Span>,
     /// From this day on.
     #[serde(default)]
+    #[schemars(with = "Option<Date>")]
     pub from: Option<NaiveDate>,
     /// Before this day.
     #[serde(default)]
+    #[schemars(with = "Option<Date>")]
     pub before: Option<NaiveDate>,
 }
 

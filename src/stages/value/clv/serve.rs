@@ -124,17 +124,7 @@ impl Clv {
 
 /// One row a customer and moment; `parts` ascend by moment.
 pub fn frame(days: &Days, parts: &[Part], entity: &str) -> Result<DataFrame, Failure> {
-    let of_part = |part: &'_ Part| {
-        let rows = part.customers.iter().zip(&part.scores);
-        rows.map(|(customer, score)| Row {
-            moment: day_of(part.moment),
-            customer: *customer,
-            score: *score,
-            version: part.version.as_deref(),
-        })
-        .collect::<Vec<Row<'_>>>()
-    };
-    let mut rows: Vec<Row<'_>> = parts.iter().flat_map(of_part).collect();
+    let mut rows: Vec<Row<'_>> = parts.iter().flat_map(Part::rows).collect();
     rows.sort_by_key(|row| (row.customer.place, row.moment));
     let ids: Vec<u32> = rows.iter().map(|row| row.customer.place).collect();
     let mut columns = vec![days.customers.take_slice(&ids)?.with_name(entity.into()).into_column()];
@@ -142,6 +132,17 @@ pub fn frame(days: &Days, parts: &[Part], entity: &str) -> Result<DataFrame, Fai
         columns.push(column(name, &rows)?);
     }
     Ok(DataFrame::new_infer_height(columns)?)
+}
+
+impl Part {
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.customers.iter().zip(&self.scores).map(|(customer, score)| Row {
+            moment: day_of(self.moment),
+            customer: *customer,
+            score: *score,
+            version: self.version.as_deref(),
+        })
+    }
 }
 
 struct Row<'a> {

@@ -8,7 +8,10 @@ use rand_distr::{Beta, Distribution, Exp, Gamma};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Clv;
+use super::fitted::Learned;
+use crate::algorithms::lifetime::{Ahead, Fitted, Group, History, Spend};
 use crate::metrics::evaluation::Evaluation;
+use crate::metrics::regression::spearman;
 use crate::stages::contract::{Cancel, Failure, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageContext};
 use crate::stages::model::Model;
 use crate::stages::protocol;
@@ -373,4 +376,94 @@ fn what_cannot_be_is_refused() {
     let wrong = serde_json::json!({"entity": "customers", "amount": "country", "cohorts": {"column": "land"}});
     let found = stage(wrong).schemas(&InputSchemas { ports }, run_date()).unwrap_err();
     assert_eq!(found.len(), 3);
+}
+
+/// Parameters that made the customers of [`known`]: BG/NBD in weeks, and Gamma-Gamma.
+const TRUTH: [f64; 4] = [0.8, 6.0, 0.9, 3.0];
+const SPEND: [f64; 3] = [5.0, 3.5, 60.0];
+/// What money is worth a week later, logarithm; the horizon of a year in weeks.
+const DISCOUNT: f64 = 0.095_310_179_804_324_87 * 7.0 / 365.25;
+const WEEKS: f64 = 365.0 / 7.0;
+
+/// Customers whose rate, chance of leaving and spending are known, and what each will be worth in the next year given
+/// these and whether they have left.
+fn known(customers: i64, seed: u64) -> (Vec<Event>, Vec<f64>) {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let ([r, alpha, a, b], [p, q, gamma]) = (TRUTH, SPEND);
+    let (rates, leaving) = (Gamma::new(r, 1.0 / alpha).unwrap(), Beta::new(a, b).unwrap());
+    let (scales, values) = (Gamma::new(q, 1.0 / gamma).unwrap(), Gamma::new(p, 1.0).unwrap());
+    let (mut events, mut truth) = (Vec::new(), Vec::new());
+    for customer in 0..customers {
+        let (rate, leaves, scale): (f64, f64, f64) =
+            (rates.sample(&mut rng), leaving.sample(&mut rng), scales.sample(&mut rng));
+        let wait = Exp::new(rate.max(1e-9)).unwrap();
+        let first: f64 = rng.gen_range(0..250).into();
+        let (mut at, mut is_active) = (first, true);
+        events.push((customer, first as i64, values.sample(&mut rng) / scale));
+        loop {
+            at += 7.0 * wait.sample(&mut rng);
+            if at >= 365.0 {
+                break;
+            }
+            events.push((customer, at as i64, values.sample(&mut rng) / scale));
+            if rng.gen_bool(leaves) {
+                is_active = false;
+                break;
+            }
+        }
+        let decay = rate * leaves + DISCOUNT;
+        let purchases = rate * (1.0 - (-decay * WEEKS).exp()) / decay;
+        truth.push(if is_active { purchases * p / scale } else { 0.0 });
+    }
+    (events, truth)
+}
+
+/// The bar: as good an order as that of who knows the parameters, less .02.
+#[test]
+fn value_is_ordered_nearly_as_well_as_by_who_knows_the_parameters() {
+    for seed in [1, 2, 3] {
+        let (all, truth) = known(4_000, seed);
+        let outputs = run(&stage(serde_json::json!({})), events(&all));
+        let now = served(&outputs);
+        let found = column(&now, "clv");
+        let (frequency, recency, tenure, mean) = (
+            column(&now, "frequency"),
+            column(&now, "recency_days"),
+            column(&now, "tenure_days"),
+            column(&now, "mean_value"),
+        );
+        let spend = Spend {
+            p: SPEND[0],
+            q: SPEND[1],
+            gamma: SPEND[2],
+            errors: None,
+            log_likelihood: 0.0,
+            customers: 0,
+            converged: true,
+        };
+        let knowing: Learned = outputs.model.unwrap().main().unwrap();
+        let knowing = Fitted { parameters: vec![TRUTH], ..knowing.purchases.unwrap() };
+        let oracle: Vec<f64> = (0..now.height())
+            .map(|place| {
+                let history = History {
+                    repeats: frequency[place] as u32,
+                    recency: recency[place] / 7.0,
+                    age: tenure[place] / 7.0,
+                    cohort: 0,
+                };
+                let ahead = Ahead { horizon: WEEKS, discount: DISCOUNT };
+                let outlook = knowing.outlook(&[Group { history, customers: 1 }], None, ahead)[0];
+                let mean = if mean[place].is_nan() { 0.0 } else { mean[place] };
+                outlook.discounted * spend.expected(frequency[place], mean).unwrap()
+            })
+            .collect();
+        // Ids are the places of the truth, and the table is sorted by them.
+        let once = vec![1; truth.len()];
+        let (own, best) = (spearman(&truth, &found, &once).unwrap(), spearman(&truth, &oracle, &once).unwrap());
+        assert!(own >= best - 0.02, "{own} {best}");
+        let (low, high) = (column(&now, "clv_low"), column(&now, "clv_high"));
+        let held = (0..truth.len()).filter(|place| (low[*place] - 1e-9..=high[*place] + 1e-9).contains(&truth[*place]));
+        let share = held.count() as f64 / truth.len() as f64;
+        assert!((0.85..=0.95).contains(&share), "{share}");
+    }
 }
