@@ -3,7 +3,7 @@
 //! While active, a customer buys at random at a rate λ; after each purchase the customer leaves with probability p. Over
 //! customers λ is of a gamma distribution (shape r, rate α) and p of a beta distribution (a, b).
 
-use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::distribution::{Beta, ContinuousCDF, Gamma, Normal};
 use statrs::function::gamma::ln_gamma;
 
 use super::dual::Real;
@@ -100,7 +100,7 @@ impl Process for BgNbd {
     }
 
     fn leaving([_, _, a, b]: [f64; 4], repeats: u32, share: f64) -> f64 {
-        Beta::new(a, b + f64::from(repeats)).map_or(f64::NAN, |found| found.inverse_cdf(share))
+        quantile(a, b + f64::from(repeats), share)
     }
 
     fn leaves_at(_parameters: [f64; 4], _history: &History, rate: f64, leaving: f64) -> f64 {
@@ -108,10 +108,66 @@ impl Process for BgNbd {
     }
 }
 
+/// Shapes outside of these are those of fits at the edge of what there is: the search for a quantile does not end there,
+/// and what the beta distribution comes close to is as good.
+const SHAPES: [f64; 2] = [1e-3, 1e4];
+
+/// So near to zero the density is a power.
+const NEAR: f64 = 1e-8;
+
+/// The `share` quantile of the beta distribution.
+fn quantile(a: f64, b: f64, share: f64) -> f64 {
+    let [least, most] = SHAPES;
+    if a > most {
+        // Nearly one value.
+        let mean = a / (a + b);
+        let deviation = (mean * (1.0 - mean) / (a + b)).sqrt();
+        return (mean + deviation * Normal::standard().inverse_cdf(share)).clamp(0.0, 1.0);
+    }
+    // x^a Γ(a + b) / (Γ(a + 1) Γ(b)) where x is next to zero.
+    let near_zero = |a: f64, b: f64, share: f64| {
+        ((share.ln() + ln_gamma(a + 1.0) + ln_gamma(b) - ln_gamma(a + b)) / a).exp().min(1.0)
+    };
+    let (low, high) = (near_zero(a, b, share), near_zero(b, a, 1.0 - share));
+    if low * (1.0 + b) < NEAR || a < least {
+        return low;
+    }
+    if high * (1.0 + a) < NEAR || b < least {
+        return 1.0 - high;
+    }
+    if b > most {
+        // Of a gamma variable and one that hardly varies.
+        return Gamma::new(a, 1.0).map_or(f64::NAN, |found| {
+            let value = found.inverse_cdf(share);
+            value / (value + b)
+        });
+    }
+    Beta::new(a, b).map_or(f64::NAN, |found| found.inverse_cdf(share))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::algorithms::lifetime::process::discounted;
+
+    /// However far at the edge: in order, within 0 to 1, and continuous where one way to find it hands over to another.
+    #[test]
+    fn quantiles_end() {
+        let shapes: Vec<f64> = (-10..=10).map(|power| 10_f64.powi(power)).collect();
+        for a in &shapes {
+            for b in &shapes {
+                let found = [0.01, 0.3, 0.5, 0.9, 0.99].map(|share| quantile(*a, *b, share));
+                assert!(found.iter().all(|own| (0.0..=1.0).contains(own)), "{a} {b} {found:?}");
+                assert!(found.is_sorted(), "{a} {b} {found:?}");
+            }
+        }
+        for (a, b) in [(1e-3, 5.0), (1e-3, 1e3), (2.0, 1e4), (0.5, 1e4), (1e4, 1e3), (1e4, 1e4)] {
+            for share in [0.1, 0.5, 0.9] {
+                let (below, above) = (quantile(a * 0.9999, b * 0.9999, share), quantile(a * 1.0001, b * 1.0001, share));
+                assert!((below - above).abs() < 2e-3 * above.max(1e-3), "{a} {b} {share}: {below} {above}");
+            }
+        }
+    }
 
     const CDNOW: [f64; 4] = [0.243, 4.414, 0.793, 2.426];
 

@@ -116,7 +116,7 @@ pub fn add(
         Some((learned, fitted)) => {
             evaluation.facts.extend(facts(stage, learned, fitted));
             evaluation.charts.push(parameters(learned, fitted, stage.unit));
-            evaluation.warnings.extend(degenerate(stage, fitted, &bought));
+            degenerate(evaluation, stage, fitted, &bought);
             evaluation.watch.extend(watch::unfinished(fitted.converged));
             evaluation.finds = finds(&bought);
         }
@@ -207,20 +207,20 @@ fn row(cohort: &str, name: &str, value: f64, error: Option<f64>) -> Vec<String> 
     vec![cohort.to_owned(), name.to_owned(), number(value), error]
 }
 
-/// What a fit that means little gives away.
-fn degenerate(stage: &Clv, fitted: &Fitted, bought: &[(&Customer, &Score)]) -> Vec<String> {
-    let mut found = Vec::new();
-    if !fitted.degenerate.is_empty() {
-        found.push(watch::no_maximum(stage.purchases.name(), &fitted.degenerate));
-    }
+/// Adds what gives away a fit that means little.
+fn degenerate(evaluation: &mut Evaluation, stage: &Clv, fitted: &Fitted, bought: &[(&Customer, &Score)]) {
+    let no_maximum =
+        (!fitted.degenerate.is_empty()).then(|| watch::no_maximum(stage.purchases.name(), &fitted.degenerate));
     let repeating = bought.iter().filter(|(customer, _)| customer.repeats > 0);
-    let (mut customers, mut alive) = (0_u64, 0.0);
-    for (_, score) in repeating {
-        customers += 1;
-        alive += score.alive;
+    let (customers, alive) = repeating.fold((0_u64, 0.0), |(count, sum), (_, score)| (count + 1, sum + score.alive));
+    // That nobody leaves is what most such fits come to; it is what a user must know.
+    match watch::nobody_leaves(alive / customers.max(1) as f64, customers) {
+        Some(told) => {
+            evaluation.warnings.push(told);
+            evaluation.watch.extend(no_maximum);
+        }
+        None => evaluation.warnings.extend(no_maximum),
     }
-    found.extend(watch::nobody_leaves(alive / customers.max(1) as f64, customers));
-    found
 }
 
 /// Whether purchases and what they are worth have nothing to do with each other, as the model of spending takes it.
