@@ -24,6 +24,7 @@ mod linalg;
 pub mod linear;
 pub mod neighbors;
 pub mod popular;
+pub mod price_response;
 pub mod rfm;
 pub mod scale;
 pub mod softmax;

@@ -90,6 +90,7 @@ pub mod segmentation {
 pub mod value {
     pub mod clv;
     mod days;
+    pub mod price_sensitivity;
 }
 
 pub use contract::{
@@ -116,6 +117,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prediction::boosted_trees::BoostedTrees>(),
     Kind::of::<prediction::compare::Compare>(),
     Kind::of::<value::clv::Clv>(),
+    Kind::of::<value::price_sensitivity::PriceSensitivity>(),
     Kind::of::<deliver::scores::Scores>(),
 ];
 

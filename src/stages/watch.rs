@@ -28,6 +28,8 @@ const SPREAD_MAX: f64 = 1.25;
 const NOISE_MAX: f64 = 0.5;
 /// A smaller segment is hardly one to act on.
 const SEGMENT_SHARE_MIN: f64 = 0.01;
+/// Halves of a customer's orders that agree less tell little of the customer.
+const SPLIT_HALF_MIN: f64 = 0.2;
 /// Where customers who have bought again are active with a greater chance on average, the model tells nobody apart.
 const ALIVE_MAX: f64 = 0.97;
 /// Rank correlations nearer to zero matter little, however sure they are.
@@ -336,6 +338,35 @@ pub fn truncated(customers: [f64; 2], again: [f64; 2]) -> String {
          days after, and {more} against {fewer} of them buy again within 60 days. They are no new customers, and a model \
          that takes them for such is biased; fit it on who came later, with `fit_on: {{after_first: 90d}}`."
     )
+}
+
+/// Nobody's response to prices can be told.
+pub fn no_price_response(is_constant: bool) -> String {
+    let why = if is_constant {
+        "no customer has bought an item at two prices"
+    } else {
+        "customers do not differ by more than chance, or too little is known of each"
+    };
+    format!("Nobody's price sensitivity is known: {why}.")
+}
+
+/// The two halves of customers' orders say different things.
+pub fn unsteady_response(correlation: f64, customers: usize) -> Option<String> {
+    (correlation < SPLIT_HALF_MIN).then(|| {
+        format!(
+            "Customers' responses from every other of their orders and from the rest hardly agree (rank correlation {} over {} \
+             customers): most of what tells single customers apart is chance.",
+            number(correlation),
+            thousands(customers as u64)
+        )
+    })
+}
+
+/// Prices and quantities rise together.
+pub fn more_when_dearer() -> String {
+    "On average more is taken when it costs more: prices seem to follow demand, so that elasticities say nothing of what a \
+     lower price would do."
+        .to_owned()
 }
 
 #[cfg(test)]

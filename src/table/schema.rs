@@ -63,17 +63,26 @@ pub struct Column {
     pub class: Class,
     #[serde(default)]
     pub role: Role,
+    /// What it holds, a phrase for a reader of the data; empty where nobody has said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
 }
 
 impl Column {
     /// A column of class `behavioral` that is no label.
     pub fn new(name: impl Into<String>, dtype: DataType) -> Column {
-        Column { name: name.into(), dtype, class: Class::default(), role: Role::default() }
+        Column { name: name.into(), dtype, class: Class::default(), role: Role::default(), description: String::new() }
     }
 
     #[must_use]
     pub fn class(mut self, class: Class) -> Column {
         self.class = class;
+        self
+    }
+
+    #[must_use]
+    pub fn described(mut self, description: impl Into<String>) -> Column {
+        self.description = description.into();
         self
     }
 }
