@@ -44,8 +44,6 @@ def value(rows, fitter, horizon):
         "expected": float(np.sum(expected)),
         "alive": float(np.sum(alive)),
         "worth": float(np.sum(worth)),
-        # What it minimizes is the mean.
-        "log_likelihood": float(-fitter._negative_log_likelihood_ * len(rows)),
     }
 
 

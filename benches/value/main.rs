@@ -53,8 +53,9 @@ fn customers(count: usize) -> Array2<f64> {
     all
 }
 
-/// Fits, and says of each customer what is expected and what it is worth.
-fn value(all: &Array2<f64>, purchases: Purchases) -> Value {
+/// Fits, and says of each customer what is expected and what it is worth; `wholly`: discounted and with ranges, which the
+/// peer does not say.
+fn value(all: &Array2<f64>, purchases: Purchases, wholly: bool) -> Value {
     let history =
         |row: ndarray::ArrayView1<'_, f64>| History { repeats: row[0] as u32, recency: row[1], age: row[2], cohort: 0 };
     let histories: Vec<History> = all.rows().into_iter().map(history).collect();
@@ -63,16 +64,23 @@ fn value(all: &Array2<f64>, purchases: Purchases) -> Value {
     let repeating = all.rows().into_iter().filter(|row| row[0] > 0.0);
     let spent: Vec<Spent> = repeating.map(|row| Spent { purchases: row[0] as u32, mean: row[3] }).collect();
     let spend = gamma_gamma::fit(&spent, &|| true).unwrap();
-    let ahead = Ahead { horizon: HORIZON, discount: 1.1_f64.ln() * 7.0 / 365.25 };
-    let outlook = fitted.outlook(&groups, Some(&spend), ahead);
-    let (mut expected, mut alive, mut worth) = (0.0, 0.0, 0.0);
+    let of_groups: Vec<[f64; 3]> = if wholly {
+        let ahead = Ahead { horizon: HORIZON, discount: 1.1_f64.ln() * 7.0 / 365.25 };
+        let found = fitted.outlook(&groups, Some(&spend), ahead);
+        found.iter().map(|own| [own.alive, own.purchases, own.discounted]).collect()
+    } else {
+        let found = fitted.expected(&groups, HORIZON);
+        found.iter().map(|[alive, purchases]| [*alive, *purchases, *purchases]).collect()
+    };
+    let mut sums = [0.0; 3];
     for (row, group) in all.rows().into_iter().zip(&group_of) {
-        let own = &outlook[*group as usize];
-        expected += own.purchases;
-        alive += own.alive;
-        worth += own.discounted * spend.expected(row[0], row[3]).unwrap();
+        let [alive, purchases, counted] = of_groups[*group as usize];
+        sums[0] += alive;
+        sums[1] += purchases;
+        sums[2] += counted * spend.expected(row[0], row[3]).unwrap();
     }
-    json!({"expected": expected, "alive": alive, "worth": worth, "groups": groups.len(), "log_likelihood": fitted.log_likelihood})
+    let [alive, expected, worth] = sums;
+    json!({"expected": expected, "alive": alive, "worth": worth, "groups": groups.len()})
 }
 
 fn main() {
@@ -82,24 +90,26 @@ fn main() {
     for count in [100_000, 1_000_000] {
         let all = customers(count);
         for (purchases, model) in [(Purchases::BgNbd, "bg_nbd"), (Purchases::ParetoNbd, "pareto_nbd")] {
-            let name = format!("{model} and gamma_gamma, {count} customers");
-            if !wanted.has(&name) {
-                continue;
+            for (wholly, how) in [(false, "the same"), (true, "and ranges")] {
+                let name = format!("{model}, {count} customers, {how}");
+                if !wanted.has(&name) {
+                    continue;
+                }
+                let file = count.to_string();
+                peer.give(&file, all.view());
+                let asked = json!({"do": model, "file": file, "horizon": HORIZON});
+                let turns = peer.take_turns(turns, &asked, || value(&all, purchases, wholly));
+                let (ours, theirs) = (&turns.found, &turns.answer);
+                let apart = |name: &str| (ours[name].as_f64().unwrap() / theirs[name].as_f64().unwrap() - 1.0) * 100.0;
+                let said = format!(
+                    "{} histories; in all, purchases {:+.3} %, active {:+.3} %, worth {:+.3} %",
+                    ours["groups"],
+                    apart("expected"),
+                    apart("alive"),
+                    apart("worth")
+                );
+                turns.tell(&name, &said);
             }
-            let file = count.to_string();
-            peer.give(&file, all.view());
-            let asked = json!({"do": model, "file": file, "horizon": HORIZON});
-            let turns = peer.take_turns(turns, &asked, || value(&all, purchases));
-            let (ours, theirs) = (&turns.found, &turns.answer);
-            let apart = |name: &str| (ours[name].as_f64().unwrap() / theirs[name].as_f64().unwrap() - 1.0) * 100.0;
-            let said = format!(
-                "{} histories; in all, purchases {:+.3} %, active {:+.3} %; log-likelihood {:+.2}",
-                ours["groups"],
-                apart("expected"),
-                apart("alive"),
-                ours["log_likelihood"].as_f64().unwrap() - theirs["log_likelihood"].as_f64().unwrap()
-            );
-            turns.tell(&name, &said);
         }
     }
 }

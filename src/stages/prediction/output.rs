@@ -25,6 +25,21 @@ fn reason(place: usize) -> String {
     format!("reason_{}", place + 1)
 }
 
+/// What a column holds.
+fn described(name: &str, task: Task) -> &'static str {
+    match (name, task) {
+        (PREDICTION, Task::Number) => "what is expected",
+        (PREDICTION, _) => "the class that is most likely",
+        (PROBABILITY, Task::Binary) => "probability that it is true, 0 to 1",
+        (PROBABILITY, _) => "probability of the class that is most likely, 0 to 1",
+        (SCORE, _) => "the higher the likelier; no probability",
+        (PERCENTILE, _) => "share of the rows that have less, 0 to 1",
+        (DECISION, _) => "whether it is taken to be true, by the threshold",
+        (VERSION, _) => "version of the model that says so",
+        _ => "what moved it most, in words",
+    }
+}
+
 /// The schemas of the tables: predictions and, of a kind that tells classes apart, the probabilities of all classes.
 pub fn schemas(
     entity: &Column,
@@ -34,30 +49,28 @@ pub fn schemas(
     snapshots: &[chrono::NaiveDate],
     with_classes: bool,
 ) -> Vec<TableSchema> {
+    let new = |name: &str, dtype: DataType| Column::new(name, dtype).class(class).described(described(name, task));
     let mut first = vec![entity.clone()];
     let mut key = vec![entity.name.clone()];
     if !snapshots.is_empty() {
-        first.push(Column::new(AS_OF, DataType::Date));
+        first.push(Column::new(AS_OF, DataType::Date).described("the moment that it is said of"));
         key.push(AS_OF.to_owned());
     }
     let score = if is_probability { PROBABILITY } else { SCORE };
     let mut columns = first.clone();
     columns.extend(match task {
-        Task::Number => vec![Column::new(PREDICTION, DataType::Float64).class(class)],
-        Task::Binary => vec![Column::new(score, DataType::Float64).class(class)],
-        Task::Classes => vec![
-            Column::new(PREDICTION, DataType::String).class(class),
-            Column::new(score, DataType::Float64).class(class),
-        ],
+        Task::Number => vec![new(PREDICTION, DataType::Float64)],
+        Task::Binary => vec![new(score, DataType::Float64)],
+        Task::Classes => vec![new(PREDICTION, DataType::String), new(score, DataType::Float64)],
     });
     if task != Task::Classes {
-        columns.push(Column::new(PERCENTILE, DataType::Float64).class(class));
+        columns.push(new(PERCENTILE, DataType::Float64));
     }
     if task == Task::Binary {
-        columns.push(Column::new(DECISION, DataType::Boolean).class(class));
+        columns.push(new(DECISION, DataType::Boolean));
     }
-    columns.extend((0..REASONS).map(|place| Column::new(reason(place), DataType::String).class(class)));
-    columns.push(Column::new(VERSION, DataType::String));
+    columns.extend((0..REASONS).map(|place| new(&reason(place), DataType::String)));
+    columns.push(new(VERSION, DataType::String).class(Class::default()));
     let snapshots = snapshots.to_vec();
     let predictions = TableSchema { columns, key: key.clone(), snapshots: snapshots.clone(), ..TableSchema::default() };
     if !with_classes {

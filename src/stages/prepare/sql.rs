@@ -144,6 +144,11 @@ impl Sql {
             let longest = origins(name).filter_map(|column| horizon(&column)).max();
             longest.map_or(Role::Plain, |horizon_days| Role::Label { horizon_days })
         };
+        // What is passed through under its name is what it was.
+        let described = |name: &str| {
+            let own = origins(name).filter(|column| column.name == name).map(|column| column.description.clone());
+            own.take(1).next().filter(|_| origins(name).count() == 1).unwrap_or_default()
+        };
         Ok(schema
             .iter()
             .map(|(name, dtype)| Column {
@@ -151,6 +156,7 @@ impl Sql {
                 dtype: dtype.clone(),
                 class: origins(name).map(|column| column.class).max().unwrap_or(Class::Behavioral),
                 role: role_of(name),
+                description: described(name),
             })
             .collect())
     }

@@ -185,12 +185,22 @@ pub fn segments_schema(
     let key = vec![entity.name.clone(), AS_OF.to_owned()];
     let mut columns = vec![
         entity,
-        Column::new(AS_OF, DataType::Date),
-        Column::new("segment", DataType::Int64).class(strictest),
-        Column::new(NAME, DataType::String).class(strictest),
+        Column::new(AS_OF, DataType::Date).described("the moment that it is said of"),
+        Column::new("segment", DataType::Int64)
+            .class(strictest)
+            .described("number of the segment, the same every night"),
+        Column::new(NAME, DataType::String).class(strictest).described("name of the segment"),
     ];
-    columns.extend(own.into_iter().map(|(name, dtype)| Column::new(name, dtype).class(strictest)));
-    columns.push(Column::new("model_version", DataType::String));
+    let described = |name: &str| match name {
+        "distance" => "distance to the middle of the segment, in scaled units",
+        "confidence" => "how much nearer the own segment is than the next one, 0 to 1",
+        _ => "core, border or noise: how dense it is around it",
+    };
+    columns.extend(own.into_iter().map(|(name, dtype)| {
+        let column = Column::new(name, dtype).class(strictest);
+        column.described(described(name))
+    }));
+    columns.push(Column::new("model_version", DataType::String).described("version of the model that says so"));
     TableSchema { columns, key, snapshots: vec![run_date], ..TableSchema::default() }
 }
 

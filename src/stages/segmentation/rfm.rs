@@ -174,7 +174,16 @@ impl Rfm {
                 "rfm" | "segment_name" => DataType::String,
                 _ => DataType::Int64,
             };
-            Column::new(name, dtype).class(class)
+            let described = match name {
+                AS_OF => "the moment that it is said of",
+                "recency_score" => "how recently bought, 1 worst",
+                "frequency_score" => "how often bought, 1 worst",
+                "monetary_score" => "for how much bought, 1 worst",
+                "rfm" => "the three scores side by side",
+                "total" => "sum of the three scores",
+                _ => "segment by recency and value",
+            };
+            Column::new(name, dtype).class(class).described(described)
         };
         let key = vec![entity.name.clone(), AS_OF.to_owned()];
         let columns = std::iter::once(entity).chain(OUTPUTS.into_iter().zip(classes).map(column)).collect();

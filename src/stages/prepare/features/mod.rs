@@ -181,10 +181,11 @@ impl Stage for Features {
         let entity = events.column(&self.entity).cloned();
         let mut columns: Vec<Column> =
             entity.into_iter().map(|column| Column { dtype: wide(&column.dtype), ..column }).collect();
-        columns.push(Column::new(AS_OF, DataType::Date));
+        columns.push(Column::new(AS_OF, DataType::Date).described("the moment that it is said of"));
         for (name, dtype, horizon) in dtypes {
             let role = horizon.map_or(Role::Plain, |horizon_days| Role::Label { horizon_days });
-            columns.push(Column { class: self.class_of(&name, events), role, ..Column::new(name, dtype) });
+            let (class, described) = (self.class_of(&name, events), self.described(&name));
+            columns.push(Column { class, role, ..Column::new(name, dtype).described(described) });
         }
         let mut snapshots = self.moments(run_date);
         snapshots.reverse();
@@ -336,6 +337,16 @@ impl Features {
         } else {
             self.in_feature(name, problem)
         }
+    }
+
+    /// The expression, and of when it is.
+    fn described(&self, name: &str) -> String {
+        let when = |words: &str, span: Span| format!(" {words} {} days", span.in_days());
+        let feature =
+            self.features.get(name).map(|own| (&own.expression, own.last.map(|span| when("over the last", span))));
+        let label = || self.labels.get(name).map(|own| (&own.expression, Some(when("over the next", own.next))));
+        let (expression, when) = feature.or_else(label).unwrap_or((&self.entity, None));
+        format!("{}{}", crate::format::one_line(expression), when.unwrap_or_default())
     }
 
     /// The strictest class among the columns whose values the expression tells.

@@ -56,6 +56,26 @@ pub const OUTPUTS: [&str; 14] = [
     "model_version",
 ];
 
+/// What a column holds.
+fn described(name: &str) -> &'static str {
+    match name {
+        AS_OF => "the moment that it is said of",
+        "frequency" => "purchases after the first",
+        "recency_days" => "days from the first purchase to the last one",
+        "tenure_days" => "days from the first purchase to the last day before the moment",
+        "mean_value" => "what purchases after the first were worth on average",
+        "alive" => "chance that the customer is active, 0 to 1",
+        "purchases" => "purchases expected in the horizon",
+        "purchases_low" => "lower end of 90 % of what expected purchases may be",
+        "purchases_high" => "upper end of 90 % of what expected purchases may be",
+        "spend" => "what a purchase is expected to be worth",
+        "clv" => "customer lifetime value: what is expected to be earned in the horizon, discounted",
+        "clv_low" => "lower end of 90 % of what the value may be",
+        "clv_high" => "upper end of 90 % of what the value may be",
+        _ => "version of the model that says so",
+    }
+}
+
 /// The schema of the table.
 pub fn schema(entity: Column, snapshots: Vec<NaiveDate>) -> TableSchema {
     let dtype = |name: &str| match name {
@@ -65,7 +85,7 @@ pub fn schema(entity: Column, snapshots: Vec<NaiveDate>) -> TableSchema {
         _ => DataType::Float64,
     };
     let key = vec![entity.name.clone(), AS_OF.to_owned()];
-    let others = OUTPUTS.into_iter().map(|name| Column::new(name, dtype(name)));
+    let others = OUTPUTS.into_iter().map(|name| Column::new(name, dtype(name)).described(described(name)));
     let columns = std::iter::once(entity).chain(others).collect();
     TableSchema { columns, key, snapshots, ..TableSchema::default() }
 }

@@ -124,7 +124,7 @@ fn facts(judged: &Judged<'_>, stage: &PriceSensitivity) -> Vec<Fact> {
 /// How many customers are of which level.
 fn levels(judged: &Judged<'_>) -> Chart {
     let row = |level: &&str| {
-        let own = judged.answers.iter().zip(&judged.of_customers).filter(|(answer, _)| answer.level.name() == **level);
+        let own = judged.answers.iter().zip(&judged.of_customers).filter(|(answer, _)| answer.level.name() == *level);
         let (customers, lines, discounted) =
             own.fold((0_u64, 0_u64, 0_u64), |(customers, lines, discounted), (_, tally)| {
                 (customers + 1, lines + tally.lines, discounted + tally.discounted)
