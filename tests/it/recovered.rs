@@ -57,7 +57,7 @@ stages:
     inputs: {transactions: transactions, products: products}
     with:
       query: |
-        SELECT customer_id, order_id, transactions.product_id AS product_id, category, ordered_at, quantity,
+        SELECT customer_id, order_id, transactions.product_id AS product_id, category, ordered_at, quantity, unit_price,
                quantity * unit_price AS amount
         FROM transactions JOIN products ON transactions.product_id = products.product_id
         WHERE customer_id IS NOT NULL AND quantity > 0 AND unit_price > 0 AND category <> 'Service'
@@ -99,6 +99,18 @@ stages:
     stage: item_cf
     inputs: {interactions: lines}
     with: {user: customer_id, item: product_id, time: ordered_at, holdout: 30d, top: 10}
+  - id: sales
+    stage: sql
+    inputs: {transactions: transactions}
+    with: {query: SELECT customer_id, ordered_at, quantity * unit_price AS amount FROM transactions WHERE customer_id IS NOT NULL}
+  - id: lifetime
+    stage: clv
+    inputs: {events: sales}
+    with: {entity: customer_id, time: ordered_at, amount: amount}
+  - id: price_response
+    stage: price_sensitivity
+    inputs: {events: lines}
+    with: {entity: customer_id, item: product_id, price: unit_price, quantity: quantity, time: ordered_at, order: order_id}
 ";
 
 /// A project in which the pipeline ran on two thousand customers of two years, without bad rows.
@@ -131,6 +143,8 @@ struct Planted {
     there: bool,
     /// In the year after the run date: 0 of who is gone.
     orders_to_come: f64,
+    value_to_come: f64,
+    elasticity: f64,
 }
 
 impl Truth {
@@ -138,11 +152,14 @@ impl Truth {
         let table = read_parquet(&project.path("lake/truth/customers.parquet"));
         let (segments, rates) = (texts(&table, "segment"), numbers(&table, "rate"));
         let (gone, orders) = (texts(&table, "dropped_out_at"), numbers(&table, "expected_orders_365d"));
+        let (values, elasticities) = (numbers(&table, "value_365d"), numbers(&table, "elasticity"));
         let planted = |row: usize| Planted {
             segment: segments[row].clone(),
             rate: rates[row],
             there: gone[row].is_empty(),
             orders_to_come: orders[row],
+            value_to_come: values[row],
+            elasticity: elasticities[row],
         };
         Truth(texts(&table, "customer_id").into_iter().zip((0..table.height()).map(planted)).collect())
     }
@@ -268,6 +285,37 @@ fn recommendations_follow_the_taste(project: &Project, truth: &Truth) {
     assert!(planted >= 0.27 && chance < 0.1, "{planted}, by chance {chance}");
 }
 
+/// Of the run date's rows. Customers of five segments are a mixture of models, and seasons are in it.
+fn value_is_ordered_as_it_was_planted(project: &Project, truth: &Truth) {
+    let found = project.table("recovered", "lifetime", "customers");
+    let now: Vec<bool> = texts(&found, "as_of").iter().map(|as_of| as_of == "2025-01-01").collect();
+    let of_now = |values: Vec<f64>| -> Vec<f64> {
+        values.into_iter().zip(&now).filter(|(_, now)| **now).map(|(value, _)| value).collect()
+    };
+    let clv = of_now(numbers(&found, "clv"));
+    let with = |truth: &Truth| rank_correlation(&clv, &of_now(truth.of(&found, |one| one.value_to_come)));
+    let (planted, chance) = (with(truth), with(&truth.shuffled()));
+    assert!(planted >= 0.6 && chance.abs() < 0.1, "with the value to come {planted}, by chance {chance}");
+    let purchases = of_now(numbers(&found, "purchases"));
+    let planted = rank_correlation(&purchases, &of_now(truth.of(&found, |one| one.orders_to_come)));
+    assert!(planted >= 0.65, "with orders to come {planted}");
+}
+
+/// Of customers with twenty orders and more, and of those with twenty lines and more.
+fn responses_to_prices_are_those_planted(project: &Project, truth: &Truth) {
+    let found = project.table("recovered", "price_response", "customers");
+    let elasticity = numbers(&found, "elasticity");
+    for (count, bar) in [("orders", 0.74), ("lines", 0.71)] {
+        let counts = numbers(&found, count);
+        let many = |values: &[f64]| -> Vec<f64> {
+            values.iter().zip(&counts).filter(|(_, count)| **count >= 20.0).map(|(value, _)| *value).collect()
+        };
+        let with = |truth: &Truth| rank_correlation(&many(&elasticity), &many(&truth.of(&found, |one| one.elasticity)));
+        let (planted, chance) = (with(truth), with(&truth.shuffled()));
+        assert!(planted >= bar && chance.abs() < 0.35, "{count}: {planted}, by chance {chance}");
+    }
+}
+
 #[test]
 fn stages_recover_what_was_planted() {
     for seed in [4, 5, 6, 8] {
@@ -276,5 +324,7 @@ fn stages_recover_what_was_planted() {
         segments_are_those_planted(&project, &truth);
         probabilities_rise_with_what_is_to_come(&project, &truth);
         recommendations_follow_the_taste(&project, &truth);
+        value_is_ordered_as_it_was_planted(&project, &truth);
+        responses_to_prices_are_those_planted(&project, &truth);
     }
 }
