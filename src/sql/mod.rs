@@ -13,6 +13,7 @@ mod lineage;
 mod names;
 mod order;
 mod parse;
+mod planned;
 mod refused;
 mod rewrite;
 mod shape;
@@ -26,6 +27,7 @@ pub use lineage::{Lineage, lineage, told_by};
 pub use names::{check_expression, check_query, identifiers};
 pub use order::{is_limited, order_wholly};
 pub use parse::{expression, query};
+pub use planned::planned;
 pub use rewrite::portable;
 pub use shape::{Shape, TableFacts, names_all_columns, shape};
 

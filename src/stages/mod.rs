@@ -2,6 +2,7 @@
 
 pub mod contract;
 mod engine;
+mod files;
 mod ids;
 pub mod model;
 pub mod profile;
@@ -54,7 +55,6 @@ pub mod recommendation {
     pub mod content;
     mod diversify;
     pub mod ease;
-    mod files;
     #[cfg(test)]
     mod fixture;
     mod history;
@@ -91,6 +91,7 @@ pub mod value {
     pub mod clv;
     mod days;
     pub mod price_sensitivity;
+    pub mod tiers;
 }
 
 pub use contract::{
@@ -118,6 +119,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<prediction::compare::Compare>(),
     Kind::of::<value::clv::Clv>(),
     Kind::of::<value::price_sensitivity::PriceSensitivity>(),
+    Kind::of::<value::tiers::Tiers>(),
     Kind::of::<deliver::scores::Scores>(),
 ];
 

@@ -7,7 +7,6 @@ use polars::prelude::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::files;
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored};
 use super::weights::Plain;
@@ -18,6 +17,7 @@ use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::files;
 use crate::stages::ids;
 use crate::stages::model::Model;
 use crate::table::{Column, TableSchema};

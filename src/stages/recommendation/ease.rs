@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, IntoColumn};
 
-use super::files;
 use super::interactions::Interactions;
 use super::recommender::{Recommender, Scene, Scored};
 use super::weights::Plain;
@@ -11,6 +10,7 @@ use crate::algorithms::wanted::Wanted;
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::files;
 use crate::stages::ids;
 use crate::stages::model::Model;
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::interactions::Interactions;
 use super::limits::affordable;
+use super::neighbors;
 use super::recommender::{Recommender, Scene, Scored};
 use super::weights::{Plain, Weighting};
-use super::{files, neighbors};
 use crate::algorithms::neighbors::{self as kernel, ItemNeighbors};
 use crate::algorithms::sparse::Csr;
 use crate::algorithms::wanted::Wanted;
@@ -16,6 +16,7 @@ use crate::algorithms::weighting::{Documents, Weights};
 use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::stages::contract::{Failure, StageConfig, StageContext};
+use crate::stages::files;
 use crate::stages::model::Model;
 
 recommender! {

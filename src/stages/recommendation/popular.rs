@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, Series};
 
 use super::beside;
-use super::files;
 use super::interactions::{Decay, Interactions};
 use super::recommender::{Recommender, Scene, Scored};
 use crate::algorithms::popular;
@@ -13,6 +12,7 @@ use crate::format;
 use crate::metrics::evaluation::Fact;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputSchemas, StageConfig, StageContext};
+use crate::stages::files;
 use crate::stages::ids;
 use crate::stages::model::Model;
 use crate::table::midnight_us;
