@@ -239,6 +239,21 @@ pub struct PublishSpec {
     /// Of a table with snapshots: the one of the run date, or all.
     #[serde(default)]
     pub snapshots: SnapshotChoice,
+    /// How its files are written.
+    #[serde(default)]
+    pub format: PublishFormat,
+}
+
+/// How published files are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishFormat {
+    #[default]
+    Parquet,
+    /// One JSON object a line, for automation systems.
+    Ndjson,
+    /// Comma-separated values with a line of names (RFC 4180), for customer-relationship systems.
+    Csv,
 }
 
 /// Which snapshots of a table are published.

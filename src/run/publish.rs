@@ -8,7 +8,7 @@ use polars::prelude::{DataType, Expr, LazyFrame, TimeUnit, TimeZone, col, lit};
 use super::decide::Decision;
 use super::failure::NodeFailure;
 use super::state::{State, table_file};
-use crate::config::SnapshotChoice;
+use crate::config::{PublishFormat, PublishSpec, SnapshotChoice};
 use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
@@ -17,6 +17,7 @@ use crate::storage::publish::{
     Commit, NewFile, Published, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
 };
 use crate::storage::scan::RowCounter;
+use crate::storage::export::{self, Text};
 use crate::storage::{Kind, Location, Places, StorageError, scan};
 use crate::table::{AS_OF, Column, TableSchema, type_name};
 
@@ -102,8 +103,9 @@ pub async fn run(
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
     let source = table_file(&state.tables(&producer.name, key), port);
-    let file = at.scratch.join(format!("{}.parquet", node.name));
-    let rows = write(&source, &file, schema, spec.snapshots, plan.run_date, at).await?;
+    let text = text_format(spec.format);
+    let file = at.scratch.join(format!("{}.{}", node.name, text.map_or("parquet", Text::extension)));
+    let rows = write(&source, &file, schema, spec, plan.run_date, at).await?;
     let cancel = at.cancel.clone();
     let request = Request {
         to: to.clone(),
@@ -168,19 +170,35 @@ async fn standing(
     }
 }
 
+/// The text format, where it is one.
+pub fn text_format(format: PublishFormat) -> Option<Text> {
+    match format {
+        PublishFormat::Parquet => None,
+        PublishFormat::Ndjson => Some(Text::Ndjson),
+        PublishFormat::Csv => Some(Text::Csv),
+    }
+}
+
 /// Writes the rows as they are to be published; returns their number.
 async fn write(
     source: &Path,
     file: &Path,
     schema: &TableSchema,
-    snapshots: SnapshotChoice,
+    spec: &PublishSpec,
     run_date: chrono::NaiveDate,
     at: &At<'_>,
 ) -> Result<u64, NodeFailure> {
+    let (snapshots, text) = (spec.snapshots, text_format(spec.format));
     let (source, copy, schema, counter) = (source.to_owned(), file.to_owned(), schema.clone(), at.rows.clone());
     let write = move || -> Result<u64, NodeFailure> {
         let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
-        Ok(scan::write_parquet_counted(frame, &copy, &counter)?)
+        Ok(match text {
+            None => scan::write_parquet_counted(frame, &copy, &counter)?,
+            Some(text) => {
+                let columns = frame.clone().collect_schema()?;
+                export::write_text(frame, &columns, &copy, text, &counter)?
+            }
+        })
     };
     let written = tokio::task::spawn_blocking(write).await;
     let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
@@ -227,10 +245,16 @@ fn published_column(column: &Column) -> Expr {
 /// The columns as the commit records them, in the order of the file, with their privacy classes.
 fn described(schema: &TableSchema) -> Vec<serde_json::Value> {
     let of = |column: Option<&Column>| match column {
-        Some(column) => serde_json::json!({
-            "name": column.name, "type": type_name(&column.dtype), "class": column.class,
-            "key": schema.key.contains(&column.name),
-        }),
+        Some(column) => {
+            let mut told = serde_json::json!({
+                "name": column.name, "type": type_name(&column.dtype), "class": column.class,
+                "key": schema.key.contains(&column.name),
+            });
+            if !column.description.is_empty() {
+                told["description"] = column.description.as_str().into();
+            }
+            told
+        }
         None => {
             serde_json::json!({ "name": RUN_DATE, "type": "date", "class": "behavioral", "key": schema.key.iter().any(|name| name == RUN_DATE) })
         }

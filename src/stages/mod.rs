@@ -10,6 +10,7 @@ pub mod protocol;
 mod watch;
 
 pub mod deliver {
+    pub mod actions;
     pub mod scores;
 }
 pub mod prediction {
@@ -121,6 +122,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<value::price_sensitivity::PriceSensitivity>(),
     Kind::of::<value::tiers::Tiers>(),
     Kind::of::<deliver::scores::Scores>(),
+    Kind::of::<deliver::actions::Actions>(),
 ];
 
 /// The kind of this name.

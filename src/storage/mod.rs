@@ -5,6 +5,7 @@
 
 mod error;
 pub mod footer;
+pub mod export;
 mod format;
 pub mod local;
 mod location;

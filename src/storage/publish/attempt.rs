@@ -77,7 +77,8 @@ impl<'a> Attempt<'a> {
     async fn stage(&mut self, staged: &mut Vec<Staged>) -> Result<(), StorageError> {
         let Commit { run_date, sequence, run_id, .. } = &self.commit;
         for (index, source) in self.request.files.iter().enumerate() {
-            let name = names::part(*run_date, index, *sequence, run_id);
+            let extension = source.path.extension().and_then(|extension| extension.to_str()).unwrap_or("parquet");
+            let name = names::part(*run_date, index, *sequence, run_id, extension);
             staged.push(stage(self.dataset, name, source, &self.request.stop).await?);
         }
         self.commit.files = staged.iter().map(|staged| staged.file.clone()).collect();

@@ -6,6 +6,7 @@ use object_store::{ObjectMeta, PutMode};
 use super::attempt::recommit;
 use super::commit::Commit;
 use super::dataset::Dataset;
+use super::dictionary;
 use super::names;
 use super::request::check_run_id;
 use crate::storage::{Kind, Location, StorageError, local};
@@ -50,7 +51,7 @@ pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey,
         success: size(&names::success(date)).is_some(),
         ..Survey::default()
     };
-    let own = [names::success(date), names::manifest(date)];
+    let own = [names::success(date), names::manifest(date), names::dictionary(date)];
     for (path, meta) in found.iter().filter(|(path, _)| !commit.names(path) && !own.contains(path)) {
         let part = path.rsplit('/').next().and_then(names::parse_part);
         match part {
@@ -139,6 +140,9 @@ async fn round(dataset: &Dataset, commit: &Commit) -> Result<Round, StorageError
         return Ok(Round::Rivals);
     }
     dataset.put_json(&names::manifest(date), commit, PutMode::Overwrite).await?;
+    if let Some(page) = dictionary::page(commit) {
+        dataset.put(&names::dictionary(date), page.into_bytes(), PutMode::Overwrite).await?;
+    }
     dataset.put(&names::success(date), Vec::new(), PutMode::Overwrite).await?;
     if is_overtaken().await? {
         return Ok(Round::Overtaken);

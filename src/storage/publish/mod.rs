@@ -19,6 +19,7 @@ mod audit;
 mod check;
 mod commit;
 mod dataset;
+mod dictionary;
 mod finish;
 mod names;
 mod request;

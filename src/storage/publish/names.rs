@@ -34,8 +34,15 @@ pub(super) fn manifest(date: NaiveDate) -> String {
     format!("run_date={date}/_manifest.json")
 }
 
-pub(super) fn part(date: NaiveDate, index: usize, sequence: u64, run_id: &str) -> String {
-    format!("run_date={date}/part-{index:05}-{sequence:06}-{run_id}.parquet")
+pub(super) fn dictionary(date: NaiveDate) -> String {
+    format!("run_date={date}/_dictionary.md")
+}
+
+/// What data files end with.
+const EXTENSIONS: [&str; 3] = ["parquet", "csv", "ndjson"];
+
+pub(super) fn part(date: NaiveDate, index: usize, sequence: u64, run_id: &str, extension: &str) -> String {
+    format!("run_date={date}/part-{index:05}-{sequence:06}-{run_id}.{extension}")
 }
 
 /// Whether a path is of a local file that has not got its name yet.
@@ -63,7 +70,8 @@ pub(super) fn parse_part(name: &str) -> Option<Part> {
         Some(hidden) => (hidden.strip_suffix(".tmp")?.rsplit_once('.')?.0, true),
         None => (name, false),
     };
-    let (index, rest) = visible.strip_suffix(".parquet")?.strip_prefix("part-")?.split_once('-')?;
+    let (stem, extension) = visible.rsplit_once('.')?;
+    let (index, rest) = stem.strip_prefix("part-")?.split_once('-').filter(|_| EXTENSIONS.contains(&extension))?;
     let (sequence, _run) = rest.split_once('-')?;
     index.parse::<u32>().ok()?;
     Some(Part { sequence: sequence.parse().ok()?, staged })
@@ -80,13 +88,15 @@ mod tests {
         assert_eq!(parse_commit(&commit(date, 7)), Some((date, 7)));
         assert_eq!(parse_commit("_commits/2011-12-10/.000007.json.ab.tmp"), None);
         assert_eq!(parse_commit(MARKER), None);
-        let name = part(date, 3, 7, "0193-ab");
+        let name = part(date, 3, 7, "0193-ab", "csv");
+        assert_eq!(name, "run_date=2011-12-10/part-00003-000007-0193-ab.csv");
+        let name = part(date, 3, 7, "0193-ab", "parquet");
         assert_eq!(name, "run_date=2011-12-10/part-00003-000007-0193-ab.parquet");
         let name = name.rsplit('/').next().unwrap();
         assert_eq!(parse_part(name), Some(Part { sequence: 7, staged: false }));
         let staged = parse_part(&format!(".{name}.0193abcd.tmp"));
         assert_eq!(staged, Some(Part { sequence: 7, staged: true }));
-        for other in ["_SUCCESS", "mine.parquet", "part-0.parquet", "part-x-1-r.parquet", "._SUCCESS.a.tmp"] {
+        for other in ["_SUCCESS", "mine.parquet", "part-0.parquet", "part-x-1-r.parquet", "part-0-1-r.md", "._SUCCESS.a.tmp"] {
             assert_eq!(parse_part(other), None, "{other}");
         }
     }

@@ -54,7 +54,7 @@ impl fmt::Debug for Stop {
     }
 }
 
-/// A finished local Parquet file. It stays the caller's to delete.
+/// A finished local file, whose name ends as the published one will. It stays the caller's to delete.
 #[derive(Debug, Clone)]
 pub struct NewFile {
     pub path: PathBuf,

@@ -1,0 +1,272 @@
+//! What the tables must have, and what is read from them.
+
+use chrono::{Days, NaiveDate};
+use polars::prelude::{DataFrame, DataType, Expr, IdxCa, IntoLazy, NewChunkedArray, Series, TimeUnit, col, lit};
+use sha2::{Digest, Sha256};
+
+use super::choose::People;
+use super::options::rule_path;
+use super::{Actions, CONTACTS, OUTPUTS, RECOMMENDATIONS, SCORES, of_run_date};
+use crate::problem::{Code, Problem, Step};
+use crate::sql;
+use crate::stages::contract::{Failure, InputSchemas, StageContext};
+use crate::stages::ids::places;
+use crate::table::{AS_OF, Column, Table, TableSchema, floats, midnight_us, type_name};
+
+const RANK: &str = "rank";
+
+impl Actions {
+    /// What is wrong with the table of scores.
+    pub fn score_problems(&self, scores: &TableSchema, run_date: NaiveDate) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let at_entity = |problem: Problem| problem.at(["with", "entity"]);
+        match scores.column(&self.entity) {
+            None => {
+                let message = format!("the table at `{SCORES}` has no column `{}`", self.entity);
+                problems
+                    .push(at_entity(Problem::new(Code::UnknownColumn, message).nearest(&self.entity, scores.names())));
+            }
+            Some(column) if !(column.dtype.is_integer() || column.dtype == DataType::String) => {
+                let message =
+                    format!("`{}` is {}; an id is a whole number or text", self.entity, type_name(&column.dtype));
+                problems.push(at_entity(Problem::new(Code::WrongColumnType, message)));
+            }
+            Some(_) if OUTPUTS.contains(&self.entity.as_str()) => {
+                let message = format!("`{}` is also the name of a column of the output", self.entity);
+                problems.push(at_entity(Problem::new(Code::DuplicateId, message)));
+            }
+            Some(_) => {}
+        }
+        if !scores.snapshots.is_empty() && !scores.snapshots.contains(&run_date) {
+            let message = format!("the table at `{SCORES}` has no snapshot of the run date");
+            problems.push(Problem::new(Code::NoSnapshots, message).at(["inputs", SCORES]));
+        }
+        for (place, rule) in self.rules.iter().enumerate() {
+            problems.extend(condition(&rule.when, scores, &rule_path(place, "when")).err().into_iter().flatten());
+            if let Some(name) = &rule.order_by {
+                let is_ordered = |dtype: &DataType| {
+                    dtype.is_numeric() || dtype.is_bool() || matches!(dtype, DataType::Date | DataType::Datetime(..))
+                };
+                let needed = "customers are ordered by numbers, dates or truth";
+                problems.extend(column(scores, name, &rule_path(place, "order_by"), is_ordered, needed));
+            }
+        }
+        if let Some(text) = &self.suppress {
+            let path = [Step::from("with"), Step::from("suppress")];
+            problems.extend(condition(text, scores, &path).err().into_iter().flatten());
+        }
+        for (name, channel) in &self.channels {
+            if let Some(consent) = &channel.consent {
+                let path = ["with", "channels", name.as_str(), "consent"].map(Step::from);
+                problems.extend(column(scores, consent, &path, DataType::is_bool, "a consent is true or false"));
+            }
+        }
+        problems
+    }
+
+    /// What is wrong with the table of contacts.
+    pub fn contact_problems(&self, inputs: &InputSchemas) -> Vec<Problem> {
+        let table = inputs.many(CONTACTS).first().map(|(_, table)| table);
+        let (Some(contacts), Some(table)) = (&self.contacts, table) else {
+            return match (&self.contacts, table) {
+                (Some(_), None) => {
+                    let message = format!("there is no table at `{CONTACTS}`");
+                    vec![Problem::new(Code::MissingInput, message).at(["with", "contacts"])]
+                }
+                (None, Some(_)) => {
+                    let problem = Problem::new(Code::MissingKey, format!("the table at `{CONTACTS}` has no use"));
+                    let help = "say how it is read: `contacts: {time: contacted_at, within: 14d}`";
+                    vec![problem.help(help).at(["inputs", CONTACTS])]
+                }
+                _ => vec![],
+            };
+        };
+        let mut problems = Vec::new();
+        let is_time = |dtype: &DataType| matches!(dtype, DataType::Date | DataType::Datetime(..));
+        let path = ["with", "contacts", "time"].map(Step::from);
+        problems.extend(column(table, &contacts.time, &path, is_time, "a time is a date or a datetime"));
+        let path = ["with", "entity"].map(Step::from);
+        problems.extend(column(table, &self.entity, &path, |_| true, ""));
+        problems
+    }
+
+    /// The column of items of the table of recommendations, where there is one.
+    pub fn recommended(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Option<Column>, Vec<Problem>> {
+        let Some((_, table)) = inputs.many(RECOMMENDATIONS).first() else {
+            return match self.items {
+                Some(_) => {
+                    let message = format!("there is no table at `{RECOMMENDATIONS}`");
+                    Err(vec![Problem::new(Code::MissingInput, message).at(["with", "items"])])
+                }
+                None => Ok(None),
+            };
+        };
+        let at = |problem: Problem| problem.at(["inputs", RECOMMENDATIONS]);
+        let keyed = table.key.iter().map(String::as_str).filter(|name| *name != AS_OF).collect::<Vec<_>>();
+        if keyed != [self.entity.as_str(), RANK] {
+            let message = format!("the table at `{RECOMMENDATIONS}` is not keyed by `{}` and `{RANK}`", self.entity);
+            return Err(vec![at(Problem::new(Code::BadValue, message).help("feed it the output of a recommender"))]);
+        }
+        if !table.snapshots.is_empty() && !table.snapshots.contains(&run_date) {
+            let message = format!("the table at `{RECOMMENDATIONS}` has no snapshot of the run date");
+            return Err(vec![at(Problem::new(Code::NoSnapshots, message))]);
+        }
+        match table.columns.iter().find(|column| !table.key.contains(&column.name)) {
+            Some(item) => Ok(Some(item.clone())),
+            None => Err(vec![at(Problem::new(
+                Code::UnknownColumn,
+                format!("the table at `{RECOMMENDATIONS}` has no items"),
+            ))]),
+        }
+    }
+
+    /// What is known of everyone that decides.
+    pub fn people(
+        &self,
+        scores: &DataFrame,
+        ids: &Series,
+        contacted: Option<Table>,
+        context: &StageContext,
+    ) -> Result<People, Failure> {
+        let schema = columns_of(scores);
+        let holds = |text: &str| -> Result<Vec<bool>, Failure> {
+            let found = condition(text, &schema, &[]).map_err(|problems| {
+                Failure::bug(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
+            })?;
+            let frame = scores.clone().lazy().select([found.alias("holds")]).collect()?;
+            let values = frame.column("holds")?.bool()?.clone();
+            // A condition without a column has one value for all.
+            if values.len() == 1 && scores.height() != 1 {
+                return Ok(vec![values.get(0) == Some(true); scores.height()]);
+            }
+            Ok(values.iter().map(|value| value == Some(true)).collect())
+        };
+        let matches = self.rules.iter().map(|rule| holds(&rule.when)).collect::<Result<Vec<_>, _>>()?;
+        let suppressed = self.suppress.as_deref().map(holds).transpose()?;
+        let contacted = contacted.map(|table| self.contacted(table, ids, context.run_date)).transpose()?;
+        let consent = |column: &String| -> Result<Vec<bool>, Failure> {
+            Ok(scores.column(column)?.bool()?.iter().map(|value| value == Some(true)).collect())
+        };
+        let of_rule = |rule: &super::Rule| {
+            let channel = rule.channel.as_ref().and_then(|channel| self.channels.get(channel));
+            channel.and_then(|channel| channel.consent.as_ref()).map(consent).transpose()
+        };
+        let consents = self.rules.iter().map(of_rule).collect::<Result<Vec<_>, _>>()?;
+        let order = |rule: &super::Rule| rule.order_by.as_ref().map(|name| Ok(floats(scores, name)?)).transpose();
+        let orders = self.rules.iter().map(order).collect::<Result<Vec<Option<Vec<f64>>>, Failure>>()?;
+        let (chance, control) = draws(ids, context.seed)?;
+        Ok(People {
+            count: ids.len(),
+            matches,
+            suppressed,
+            contacted,
+            consents,
+            orders,
+            chance,
+            control: control.into_iter().map(|draw| draw < self.control_share).collect(),
+        })
+    }
+
+    /// Who was contacted so short a time ago.
+    fn contacted(&self, table: Table, ids: &Series, run_date: NaiveDate) -> Result<Vec<bool>, Failure> {
+        let mut contacted = vec![false; ids.len()];
+        let Some(contacts) = &self.contacts else { return Ok(contacted) };
+        let from = run_date.checked_sub_days(Days::new(u64::from(contacts.within.in_days()))).unwrap_or(run_date);
+        let time = col(contacts.time.as_str()).cast(DataType::Datetime(TimeUnit::Microseconds, None)).to_physical();
+        let within = time.clone().gt_eq(lit(midnight_us(from))).and(time.lt(lit(midnight_us(run_date))));
+        let frame = table.frame.filter(within).select([col(self.entity.as_str())]).unique(None, Default::default());
+        let frame = frame.collect()?;
+        for place in places(frame.column(&self.entity)?.as_materialized_series(), ids)?.into_iter().flatten() {
+            if let Some(slot) = contacted.get_mut(place as usize) {
+                *slot = true;
+            }
+        }
+        Ok(contacted)
+    }
+
+    /// The first items of each customer, a column a rank.
+    pub fn item_columns(&self, table: Table, ids: &Series, run_date: NaiveDate) -> Result<Vec<Series>, Failure> {
+        let item = table.schema.columns.iter().find(|column| !table.schema.key.contains(&column.name));
+        let item = item.map(|column| column.name.clone()).unwrap_or_default();
+        let most = self.items();
+        let frame = of_run_date(table, run_date)
+            .filter(col(RANK).lt_eq(lit(most as i64)))
+            .select([col(self.entity.as_str()), col(RANK).cast(DataType::Int64), col(item.as_str()).alias("item")])
+            .collect()?;
+        let of = places(frame.column(&self.entity)?.as_materialized_series(), ids)?;
+        let ranks = frame.column(RANK)?.i64()?.clone();
+        let mut rows: Vec<Vec<Option<u32>>> = vec![vec![None; ids.len()]; most];
+        for (row, (place, rank)) in (0_u32..).zip(of.into_iter().zip(ranks.iter())) {
+            let rank = rank.and_then(|rank| usize::try_from(rank - 1).ok());
+            let slot = rank
+                .and_then(|rank| rows.get_mut(rank))
+                .zip(place)
+                .and_then(|(own, place)| own.get_mut(place as usize));
+            if let Some(slot) = slot {
+                *slot = Some(row);
+            }
+        }
+        let items = frame.column("item")?.as_materialized_series();
+        let named = |(place, rows): (usize, Vec<Option<u32>>)| -> Result<Series, Failure> {
+            let rows = IdxCa::from_iter_options("".into(), rows.into_iter());
+            Ok(items.take(&rows)?.with_name(format!("item_{}", place + 1).into()))
+        };
+        rows.into_iter().enumerate().map(named).collect()
+    }
+}
+
+/// A condition over the columns of scores.
+fn condition(text: &str, scores: &TableSchema, path: &[Step]) -> Result<Expr, Vec<Problem>> {
+    let at = |problem: Problem| problem.at(path.to_vec());
+    match sql::planned(text, &scores.to_polars()) {
+        Ok((expr, DataType::Boolean)) => Ok(expr),
+        Ok((_, other)) => {
+            let message = format!("expected a condition, found {}", type_name(&other));
+            Err(vec![at(Problem::new(Code::SqlInvalid, message).within(1, 1))])
+        }
+        Err(problems) => Err(problems.into_iter().map(at).collect()),
+    }
+}
+
+/// What is wrong with a column that must be of a type that serves.
+fn column(
+    table: &TableSchema,
+    name: &str,
+    path: &[Step],
+    serves: impl Fn(&DataType) -> bool,
+    needed: &str,
+) -> Option<Problem> {
+    let problem = match table.column(name) {
+        None => {
+            Problem::new(Code::UnknownColumn, format!("the table has no column `{name}`")).nearest(name, table.names())
+        }
+        Some(column) if !serves(&column.dtype) => {
+            Problem::new(Code::WrongColumnType, format!("`{name}` is {}; {needed}", type_name(&column.dtype)))
+        }
+        Some(_) => return None,
+    };
+    Some(problem.at(path.to_vec()))
+}
+
+/// The columns of a frame, as a schema.
+fn columns_of(frame: &DataFrame) -> TableSchema {
+    let columns = frame.columns().iter().map(|column| Column::new(column.name().as_str(), column.dtype().clone()));
+    TableSchema { columns: columns.collect(), ..TableSchema::default() }
+}
+
+/// Two numbers of each customer, from 0 to 1, of the id and the seed alone: what decides where nothing else does, and
+/// whether the customer is left alone.
+fn draws(ids: &Series, seed: u64) -> Result<(Vec<u64>, Vec<f64>), Failure> {
+    let texts = ids.cast(&DataType::String)?;
+    let of = |id: Option<&str>| {
+        let mut hash = Sha256::new();
+        hash.update(seed.to_le_bytes());
+        hash.update(id.unwrap_or_default().as_bytes());
+        let digest = hash.finalize();
+        let number =
+            |from: usize| digest.iter().skip(from).take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        // 53 bits are what a float holds.
+        (number(0), (number(8) >> 11) as f64 / (1_u64 << 53) as f64)
+    };
+    Ok(texts.str()?.iter().map(of).unzip())
+}
