@@ -20,7 +20,9 @@ pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
 pub use format::{CsvSpec, SourceFormat};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
-pub use pipeline::{ColumnSpec, Feeds, PipelineSpec, PublishSpec, PublishFormat, SnapshotChoice, SourceSpec, StageSpec};
+pub use pipeline::{
+    ColumnSpec, Feeds, PipelineSpec, PublishFormat, PublishSpec, SnapshotChoice, SourceSpec, StageSpec,
+};
 pub use pseudonyms::PseudonymSpec;
 pub use s3::{CredentialsSpec, EncryptionSpec, EncryptionType, S3Spec};
 pub use secret::{Secret, SecretRef};

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::{Feed, Node, Plan, Work, fingerprint::definition_hash};
-use crate::config::PublishSpec;
+use crate::config::{PublishFormat, PublishSpec};
 use crate::problem::{Code, Problem};
 
 /// Appends the publications to the plan; problems are placed at the document's root.
@@ -36,6 +36,7 @@ pub fn append(
             problems.push(Problem::new(Code::UnknownInput, message).at(["publish", name, "from"]));
             continue;
         }
+        problems.extend(csv_problem(plan, &from, spec).map(|problem| problem.at(["publish", name, "format"])));
         plan.nodes.push(Node {
             name: name.clone(),
             definition: definition_hash(&definition["publish"][name]),
@@ -48,6 +49,14 @@ pub fn append(
         });
     }
     problems
+}
+
+/// What a CSV file cannot hold.
+fn csv_problem(plan: &Plan, from: &Feed, spec: &PublishSpec) -> Option<Problem> {
+    let (_, schema) = plan.nodes.get(from.node)?.outputs.get(from.port)?;
+    let list = schema.columns.iter().find(|column| column.dtype.is_nested() && spec.format == PublishFormat::Csv)?;
+    let message = format!("`{}` is a list, which CSV cannot hold", list.name);
+    Some(Problem::new(Code::WrongColumnType, message).help("publish it as `ndjson` or `parquet`"))
 }
 
 /// A place in one of the ways in which it can be written: `out/a`, `./out//a/` and `file:///project/out/a` are the same.

@@ -13,11 +13,11 @@ use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::PublicationReport;
 use crate::stages::contract::Cancel;
+use crate::storage::export::{self, Text};
 use crate::storage::publish::{
     Commit, NewFile, Published, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
 };
 use crate::storage::scan::RowCounter;
-use crate::storage::export::{self, Text};
 use crate::storage::{Kind, Location, Places, StorageError, scan};
 use crate::table::{AS_OF, Column, TableSchema, type_name};
 

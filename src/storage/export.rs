@@ -26,11 +26,6 @@ impl Text {
             Text::Ndjson => "ndjson",
         }
     }
-
-    /// Whether a column of this type can be written.
-    pub fn holds(self, dtype: &DataType) -> bool {
-        self == Text::Ndjson || !dtype.is_nested()
-    }
 }
 
 /// Streams a frame of these columns into a text file; returns the number of rows. Times are ISO 8601 in UTC, decimals
@@ -60,7 +55,9 @@ fn plain(name: &str, dtype: &DataType) -> Expr {
         DataType::Datetime(..) => column.dt().strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
         DataType::Date => column.dt().strftime("%Y-%m-%d"),
         DataType::Decimal(..) => column.cast(DataType::String),
-        float if float.is_float() => when(column.clone().is_finite()).then(column).otherwise(lit(polars::prelude::NULL)),
+        float if float.is_float() => {
+            when(column.clone().is_finite()).then(column).otherwise(lit(polars::prelude::NULL))
+        }
         _ => column,
     }
 }

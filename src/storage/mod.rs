@@ -4,8 +4,8 @@
 //! files lack (durability across a power cut, uploads that appear whole) is added by `local`.
 
 mod error;
-pub mod footer;
 pub mod export;
+pub mod footer;
 mod format;
 pub mod local;
 mod location;

@@ -1,5 +1,9 @@
 //! One row per entity with what every stage says of it.
 
+mod dictionary;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -23,6 +27,9 @@ use crate::table::{AS_OF, Column, Table, TableSchema, type_name};
 /// `as_of`. Its columns are named `<stage>_<column>`, those of a further port
 /// `<stage>_<port>_<column>`. Where a table lacks an entity, its columns are null; entities that only a
 /// table knows are left out.
+///
+/// The second output, `dictionary`, has a row for each column of the first: its `type`, privacy `class`, the `stage` that
+/// gives it, and a `description`. Published data have the same beside them, as `_dictionary.md`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scores {
@@ -44,7 +51,7 @@ impl Stage for Scores {
     }
 
     fn outputs(&self) -> Vec<&'static str> {
-        vec!["scores"]
+        vec!["scores", "dictionary"]
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
@@ -72,13 +79,15 @@ impl Stage for Scores {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(vec![TableSchema { columns, key: vec![self.entity.clone()], ..TableSchema::default() }])
+        let scores = TableSchema { columns, key: vec![self.entity.clone()], ..TableSchema::default() };
+        Ok(vec![scores, dictionary::schema()])
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
         let entities = inputs.one(ENTITIES)?;
         let key = || col(self.entity.as_str());
         let entity = self.key(&entities.schema);
+        let mut words = dictionary::Words::new(entities.schema.column(&self.entity));
         let rows = of_run_date(entities, context.run_date);
         let mut joined = rows.select([entity]).filter(key().is_not_null()).unique(None, UniqueKeepStrategy::Any);
         let mut order = vec![key()];
@@ -86,11 +95,12 @@ impl Stage for Scores {
             context.cancel.check()?;
             let renamed = self.renamed(&named.name, &named.table.schema);
             order.extend(renamed.iter().map(|(_, name)| col(name.as_str())));
+            renamed.iter().for_each(|(column, renamed)| words.add(&named.name, column, renamed));
             let answers = self.answers(named, context.run_date)?;
             joined = joined.join(answers, [key()], [key()], JoinArgs::new(JoinType::Left));
         }
         let sorted = joined.sort([self.entity.as_str()], SortMultipleOptions::default());
-        Ok(Outputs { tables: vec![sorted.select(order)], ..Outputs::default() })
+        Ok(Outputs { tables: vec![sorted.select(order), words.frame()?.lazy()], ..Outputs::default() })
     }
 }
 
@@ -190,6 +200,3 @@ fn lacks_snapshot(table: &TableSchema, run_date: NaiveDate) -> bool {
 fn wide(dtype: &DataType) -> DataType {
     if dtype.is_integer() { DataType::Int64 } else { dtype.clone() }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,10 @@ pub(super) fn page(commit: &Commit) -> Option<String> {
     if commit.schema.iter().all(|column| text(column, "description").is_empty()) {
         return None;
     }
-    let mut page = format!("# Columns\n\nOf {}.\n\n| column | type | class | what it holds |\n|---|---|---|---|\n", commit.run_date);
+    let mut page = format!(
+        "# Columns\n\nOf {}.\n\n| column | type | class | what it holds |\n|---|---|---|---|\n",
+        commit.run_date
+    );
     for column in &commit.schema {
         let key = if column.get("key") == Some(&Value::Bool(true)) { " (key)" } else { "" };
         // What would end a cell of the table.
@@ -45,6 +48,9 @@ mod tests {
         assert_eq!(page(&commit(serde_json::json!([column]))), None);
         let described = serde_json::json!({"name": "clv", "type": "float64", "class": "behavioral", "key": false, "description": "a | b"});
         let page = page(&commit(serde_json::json!([column, described]))).unwrap();
-        assert!(page.contains("| `id` (key) | int64 | direct_id |  |\n| `clv` | float64 | behavioral | a \\| b |\n"), "{page}");
+        assert!(
+            page.contains("| `id` (key) | int64 | direct_id |  |\n| `clv` | float64 | behavioral | a \\| b |\n"),
+            "{page}"
+        );
     }
 }

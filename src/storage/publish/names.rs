@@ -96,7 +96,9 @@ mod tests {
         assert_eq!(parse_part(name), Some(Part { sequence: 7, staged: false }));
         let staged = parse_part(&format!(".{name}.0193abcd.tmp"));
         assert_eq!(staged, Some(Part { sequence: 7, staged: true }));
-        for other in ["_SUCCESS", "mine.parquet", "part-0.parquet", "part-x-1-r.parquet", "part-0-1-r.md", "._SUCCESS.a.tmp"] {
+        for other in
+            ["_SUCCESS", "mine.parquet", "part-0.parquet", "part-x-1-r.parquet", "part-0-1-r.md", "._SUCCESS.a.tmp"]
+        {
             assert_eq!(parse_part(other), None, "{other}");
         }
     }

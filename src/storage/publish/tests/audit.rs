@@ -115,9 +115,9 @@ async fn what_lies_about_is_told_apart() {
     for to in [memory(), local(&dir)] {
         publish_tables(&to).await;
         let dataset = Dataset::open(&to).unwrap();
-        let rival = names::part(date(), 0, 2, "run-2");
-        let dead = names::part(date(), 0, 1, "run-0");
-        let nobodys = names::part(date().succ_opt().unwrap(), 0, 1, "run-3");
+        let rival = names::part(date(), 0, 2, "run-2", "parquet");
+        let dead = names::part(date(), 0, 1, "run-0", "parquet");
+        let nobodys = names::part(date().succ_opt().unwrap(), 0, 1, "run-3", "parquet");
         let planted = [
             (rival.as_str(), Fault::Uncommitted),
             (dead.as_str(), Fault::Dead),
@@ -161,7 +161,7 @@ async fn an_upload_under_way_is_left_alone_and_a_dead_one_is_not() {
     let to = local(&dir);
     let commit = publish_tables(&to).await;
     let dataset = Dataset::open(&to).unwrap();
-    let next = dataset.path(&names::part(date(), 0, 2, "run-2")).unwrap();
+    let next = dataset.path(&names::part(date(), 0, 2, "run-2", "parquet")).unwrap();
     let upload = object_store::ObjectStoreExt::put_multipart(&dataset.store, &next).await.unwrap();
     assert_eq!(findings(&to).await, []);
     finish::finish(&dataset, &commit).await.unwrap();

@@ -114,7 +114,7 @@ async fn a_crashed_repair_is_repaired() {
             put(&to, "old-run", &OLD).await.unwrap();
             let dataset = Dataset::open(&to).unwrap();
             dataset.delete(&names::success(date())).await.unwrap();
-            let rival = names::part(date(), 0, 2, "rival");
+            let rival = names::part(date(), 0, 2, "rival", "parquet");
             let mode = object_store::PutMode::Overwrite;
             dataset.put(&rival, b"x".to_vec(), mode).await.unwrap();
             let (through, faulty) = stage.faulty(fault, at);

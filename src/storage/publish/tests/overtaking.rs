@@ -39,7 +39,7 @@ impl Pair {
 async fn write_rival(to: &Location) {
     let dataset = Dataset::open(to).unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
-    let rival = names::part(date(), 0, 2, "rival");
+    let rival = names::part(date(), 0, 2, "rival", "parquet");
     dataset.put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
 }
@@ -107,7 +107,7 @@ async fn a_finish_never_calls_success_what_a_loser_has_files_in() {
         let commit = put(&pair.to, "winner", &["a", "b"]).await.unwrap().commit;
         let loser = |to| async move {
             let dataset = Dataset::open(&to).unwrap();
-            let part = names::part(date(), 0, 1, "loser");
+            let part = names::part(date(), 0, 1, "loser", "parquet");
             dataset.put(&part, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
             dataset.delete(&names::success(date())).await.unwrap();
         };

@@ -96,7 +96,7 @@ async fn repair_fences_off_a_run_that_stopped_before_its_commit() {
     put(&to, "run-1", &["a"]).await.unwrap();
     let dataset = Dataset::open(&to).unwrap();
     dataset.delete(&names::success(date())).await.unwrap();
-    let rival = names::part(date(), 0, 2, "run-2");
+    let rival = names::part(date(), 0, 2, "run-2", "parquet");
     dataset.put(&rival, b"x".to_vec(), object_store::PutMode::Overwrite).await.unwrap();
     let before = newest(&to, None).await.unwrap().unwrap();
     assert_eq!(verify(&to, &before).await.unwrap(), State::Unfinished);
