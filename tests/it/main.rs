@@ -28,5 +28,6 @@ mod support;
 mod synthesize;
 mod tidy;
 mod unit_tests;
+mod value;
 mod verify;
 mod wrong;

@@ -81,7 +81,7 @@ impl Project {
         let project = Project::new(&read("pipelines/nightly.yaml"));
         project.write("configs/local.yaml", &read("configs/local.yaml"));
         std::fs::create_dir_all(project.path("data")).expect("a directory");
-        for table in ["transactions", "products"] {
+        for table in ["transactions", "products", "consents"] {
             let file = format!("data/{table}.parquet");
             std::fs::copy(repository().join(&file), project.path(&file)).expect("the data");
         }

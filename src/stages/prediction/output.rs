@@ -40,6 +40,14 @@ fn described(name: &str, task: Task) -> &'static str {
     }
 }
 
+/// Says of what the answers are.
+pub fn name_target(schema: &mut TableSchema, target: &str) {
+    let is_answer = |name: &str| [PREDICTION, PROBABILITY, SCORE, PERCENTILE, DECISION].contains(&name);
+    for column in schema.columns.iter_mut().filter(|column| is_answer(&column.name)) {
+        column.description = format!("{target}: {}", column.description);
+    }
+}
+
 /// The schemas of the tables: predictions and, of a kind that tells classes apart, the probabilities of all classes.
 pub fn schemas(
     entity: &Column,

@@ -102,7 +102,9 @@ impl<P: Predictor> Stage for P {
         };
         let class = features.column(options.target).map(|column| column.class).unwrap_or_default();
         let snapshots: Vec<NaiveDate> = if features.snapshots.is_empty() { vec![] } else { vec![run_date] };
-        Ok(output::schemas(&entity, task, is_probability(self), class, &snapshots, P::TELLS_CLASSES))
+        let mut schemas = output::schemas(&entity, task, is_probability(self), class, &snapshots, P::TELLS_CLASSES);
+        schemas.iter_mut().for_each(|schema| output::name_target(schema, options.target));
+        Ok(schemas)
     }
 
     /// Rows whose target is known as a table and a matrix; and so many as are scored at once, with the keys and the

@@ -7,6 +7,12 @@ use crate::format::{count, number, percent, thousands};
 use crate::metrics::disclosure::TOLD_MIN;
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 
+/// A kind of outcome.
+type Is = fn(Outcome) -> bool;
+
+/// How many customers have an outcome of a kind.
+type Tally<'a> = &'a dyn Fn(&dyn Fn(Outcome) -> bool) -> u64;
+
 fn told(customers: u64) -> String {
     if (1..TOLD_MIN).contains(&customers) { format!("fewer than {TOLD_MIN}") } else { thousands(customers) }
 }
@@ -38,7 +44,7 @@ pub fn evaluation(stage: &Actions, choices: &Choices) -> Evaluation {
     }
 }
 
-fn facts(stage: &Actions, choices: &Choices, tally: &dyn Fn(&dyn Fn(Outcome) -> bool) -> u64) -> Vec<Fact> {
+fn facts(stage: &Actions, choices: &Choices, tally: Tally<'_>) -> Vec<Fact> {
     let mut facts = vec![Fact::new("customers", thousands(choices.of_customers.len() as u64))];
     if stage.control_share > 0.0 {
         let control = choices.of_customers.iter().filter(|choice| choice.is_control).count();
@@ -99,8 +105,8 @@ fn rules(stage: &Actions, choices: &Choices) -> Chart {
 }
 
 /// What becomes of customers.
-fn outcomes(all: usize, tally: &dyn Fn(&dyn Fn(Outcome) -> bool) -> u64) -> Chart {
-    let kinds: [(&str, fn(Outcome) -> bool); 7] = [
+fn outcomes(all: usize, tally: Tally<'_>) -> Chart {
+    let kinds: [(&str, Is); 7] = [
         ("given an action", |outcome| outcome == Outcome::Acted),
         ("left alone as control", |outcome| outcome == Outcome::HeldOut),
         ("suppressed", |outcome| outcome == Outcome::Suppressed),
@@ -109,7 +115,7 @@ fn outcomes(all: usize, tally: &dyn Fn(&dyn Fn(Outcome) -> bool) -> u64) -> Char
         ("no place left", |outcome| matches!(outcome, Outcome::Full(_))),
         ("no rule applies", |outcome| outcome == Outcome::Nothing),
     ];
-    let row = |(name, of): (&str, fn(Outcome) -> bool)| {
+    let row = |(name, of): (&str, Is)| {
         let customers = tally(&of);
         let share = customers as f64 / all.max(1) as f64;
         let is_told = customers == 0 || customers >= TOLD_MIN;

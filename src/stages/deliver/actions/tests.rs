@@ -170,10 +170,9 @@ fn the_control_group_is_the_same_every_night() {
     let control = texts(&first, "control");
     let share = count(&control, "true") as f64 / 1000.0;
     assert!((share - 0.2).abs() < 0.04, "{share}");
-    for place in 0..1000 {
-        let is_control = control[place].as_deref() == Some("true");
-        assert_eq!(texts_at(&first, "action", place).is_none(), is_control);
-        assert_eq!(texts_at(&first, "rule", place).as_deref(), Some("offer"));
+    assert_eq!(count(&texts(&first, "rule"), "offer"), 1000, "what they would be given is told");
+    for (action, control) in texts(&first, "action").iter().zip(&control) {
+        assert_eq!(action.is_none(), control.as_deref() == Some("true"));
     }
     let later = texts(&run(&with(1000), vec![("scores", scores(1500))]), "control");
     assert_eq!(control[..], later[..1000], "whoever else comes");
@@ -182,10 +181,6 @@ fn the_control_group_is_the_same_every_night() {
     assert_eq!(count(&texts(&few, "action"), "offer"), 100);
     let held = texts(&few, "reason").iter().flatten().filter(|reason| reason.starts_with("left alone")).count();
     assert!((10..45).contains(&held), "{held}");
-}
-
-fn texts_at(outputs: &Outputs, name: &str, place: usize) -> Option<String> {
-    texts(outputs, name)[place].clone()
 }
 
 #[test]
