@@ -102,7 +102,8 @@ stages:
   - id: sales
     stage: sql
     inputs: {transactions: transactions}
-    with: {query: SELECT customer_id, ordered_at, quantity * unit_price AS amount FROM transactions WHERE customer_id IS NOT NULL}
+    with:
+      query: SELECT customer_id, ordered_at, quantity * unit_price AS amount FROM transactions WHERE customer_id IS NOT NULL
   - id: lifetime
     stage: clv
     inputs: {events: sales}
