@@ -21,7 +21,9 @@ pub fn outputs(project: &Project) -> BTreeMap<String, String> {
         all.extend(
             found
                 .into_iter()
-                .filter(|(name, _)| !name.ends_with("_committed.json") && !SOURCES.iter().any(|of| name.starts_with(of)))
+                .filter(|(name, _)| {
+                    !name.ends_with("_committed.json") && !SOURCES.iter().any(|of| name.starts_with(of))
+                })
                 .map(|(name, digest)| (format!("{place}/{name}"), digest)),
         );
     }
