@@ -35,6 +35,33 @@ pub fn hidden(entries: &[Entry], lines: &[Vec<usize>]) -> Vec<bool> {
     hidden
 }
 
+/// Which of counts that come to a total that is known are hidden.
+pub fn hidden_parts(counts: &[u64]) -> Vec<bool> {
+    let mut entries: Vec<Entry> = counts.iter().map(|count| Entry { count: *count, known: false }).collect();
+    entries.push(Entry { count: counts.iter().sum(), known: true });
+    let mut hidden = hidden(&entries, &[(0..entries.len()).collect()]);
+    hidden.truncate(counts.len());
+    hidden
+}
+
+/// Which cells of a table are hidden, row by row, whose totals of rows and of columns are known.
+pub fn hidden_cells(rows: &[Vec<u64>]) -> Vec<Vec<bool>> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let cells = rows.len() * columns;
+    let mut entries: Vec<Entry> = rows.iter().flatten().map(|count| Entry { count: *count, known: false }).collect();
+    let total = |count: u64| Entry { count, known: true };
+    entries.extend(rows.iter().map(|row| total(row.iter().sum())));
+    let of_column = |column: usize| rows.iter().filter_map(|row| row.get(column)).sum();
+    entries.extend((0..columns).map(|column| total(of_column(column))));
+    let row = |row: usize| (row * columns..(row + 1) * columns).chain([cells + row]).collect();
+    let column = |column: usize| {
+        (0..rows.len()).map(|row| row * columns + column).chain([cells + rows.len() + column]).collect()
+    };
+    let lines: Vec<Vec<usize>> = (0..rows.len()).map(row).chain((0..columns).map(column)).collect();
+    let hidden = hidden(&entries, &lines);
+    hidden.get(..cells).unwrap_or_default().chunks(columns.max(1)).map(<[bool]>::to_vec).collect()
+}
+
 /// What else to hide of a line with one hidden entry.
 fn second(entries: &[Entry], line: &[usize], hidden: &[bool]) -> Option<usize> {
     let is_hidden = |place: &&usize| hidden.get(**place).copied().unwrap_or(false);
@@ -52,6 +79,16 @@ mod tests {
 
     fn entries(counts: &[u64]) -> Vec<Entry> {
         counts.iter().map(|count| Entry { count: *count, known: false }).collect()
+    }
+
+    #[test]
+    fn nothing_can_be_worked_out_from_totals() {
+        assert_eq!(hidden_parts(&[9, 1, 30]), [true, true, false]);
+        assert_eq!(hidden_parts(&[9, 5, 30]), [false; 3]);
+        assert_eq!(hidden_parts(&[0, 2]), [true, true]);
+        let hidden = hidden_cells(&[vec![14, 28, 1], vec![39, 91, 50], vec![69, 160, 154]]);
+        assert_eq!(hidden, [[true, false, true], [true, false, true], [false; 3]]);
+        assert!(hidden_cells(&[]).is_empty());
     }
 
     /// `true` at these places.

@@ -29,8 +29,8 @@ use crate::table::{AS_OF, Column, Table, TableSchema};
 /// Nobody is contacted whom `suppress` holds true of, or whom the table at `contacts` says to have been contacted within
 /// `contacts.within`.
 ///
-/// A share of the customers, `control_share`, is left alone: drawn from the id and the pipeline's seed, so the same
-/// customers every night, however many others come or go. What they would have been given stands in `rule`, so that a
+/// A share of the customers, `control_share`, is left alone: drawn from the id, the pipeline's seed and the stage's id, so
+/// the same customers every night, however many others come or go. What they would have been given stands in `rule`, so that a
 /// rule's effect is the difference between those whom it reached and those it would have: compare them by `rule` and
 /// `control`. They take no place and no money.
 ///

@@ -2,9 +2,8 @@
 
 use super::Actions;
 use super::choose::{Choices, Fared, Outcome};
-use super::options::Rule;
 use crate::format::{count, number, percent, thousands};
-use crate::metrics::disclosure::TOLD_MIN;
+use crate::metrics::disclosure::{TOLD_MIN, hidden_cells, hidden_parts};
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 
 /// A kind of outcome.
@@ -12,6 +11,9 @@ type Is = fn(Outcome) -> bool;
 
 /// How many customers have an outcome of a kind.
 type Tally<'a> = &'a dyn Fn(&dyn Fn(Outcome) -> bool) -> u64;
+
+/// What stands for a count that is not told.
+const UNTOLD: &str = "few";
 
 fn told(customers: u64) -> String {
     if (1..TOLD_MIN).contains(&customers) { format!("fewer than {TOLD_MIN}") } else { thousands(customers) }
@@ -79,29 +81,31 @@ fn facts(stage: &Actions, choices: &Choices, tally: Tally<'_>) -> Vec<Fact> {
     facts
 }
 
-/// How each rule fared, in the order in which they are tried.
+/// How each rule fared, in the order in which they are tried. Small counts are hidden, and what would give them away.
 fn rules(stage: &Actions, choices: &Choices) -> Chart {
     let (order, _) = stage.order();
-    let row = |(rule, fared): (&Rule, &Fared)| {
-        vec![
-            rule.name.clone(),
-            rule.action().to_owned(),
-            rule.channel.clone().unwrap_or_default(),
-            told(fared.matched),
-            told(fared.acted),
-            told(fared.held_out),
-            told(fared.no_consent),
-            told(fared.full),
-            if fared.cost > 0.0 { number(fared.cost) } else { String::new() },
-        ]
+    let hidden = hidden_cells(&choices.fared.iter().map(counts).collect::<Vec<_>>());
+    let row = |place: &usize| {
+        let (rule, fared) = (stage.rules.get(*place)?, choices.fared.get(*place)?);
+        let cells = counts(fared).into_iter().zip(hidden.get(*place)?);
+        let texts = cells.map(|(count, hidden)| if *hidden { UNTOLD.to_owned() } else { thousands(count) });
+        let mut row = vec![rule.name.clone(), rule.action().to_owned(), rule.channel.clone().unwrap_or_default()];
+        row.extend(texts);
+        let is_told = hidden.get(*place).and_then(|hidden| hidden.get(1)) == Some(&false);
+        row.push(if fared.cost > 0.0 && is_told { number(fared.cost) } else { String::new() });
+        Some(row)
     };
     let columns = ["Rule", "Action", "Channel", "Holds of", "Given", "Control", "No consent", "No place left", "Cost"];
-    let pairs = order.iter().filter_map(|place| Some((stage.rules.get(*place)?, choices.fared.get(*place)?)));
     Chart::Table {
         title: "Rules, in the order in which they are tried".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: pairs.map(row).collect(),
+        rows: order.iter().filter_map(row).collect(),
     }
+}
+
+/// The counts of a rule, in the order of the columns.
+fn counts(fared: &Fared) -> Vec<u64> {
+    vec![fared.matched, fared.acted, fared.held_out, fared.no_consent, fared.full]
 }
 
 /// What becomes of customers.
@@ -115,16 +119,17 @@ fn outcomes(all: usize, tally: Tally<'_>) -> Chart {
         ("no place left", |outcome| matches!(outcome, Outcome::Full(_))),
         ("no rule applies", |outcome| outcome == Outcome::Nothing),
     ];
-    let row = |(name, of): (&str, Is)| {
-        let customers = tally(&of);
-        let share = customers as f64 / all.max(1) as f64;
-        let is_told = customers == 0 || customers >= TOLD_MIN;
-        vec![name.to_owned(), told(customers), if is_told { percent(share) } else { String::new() }]
+    let counts: Vec<u64> = kinds.iter().map(|(_, of)| tally(of)).collect();
+    let hidden = hidden_parts(&counts);
+    let row = |((name, _), (customers, hidden)): ((&str, Is), (&u64, &bool))| {
+        let share = percent(*customers as f64 / all.max(1) as f64);
+        let [count, share] = if *hidden { [UNTOLD.to_owned(), String::new()] } else { [thousands(*customers), share] };
+        vec![name.to_owned(), count, share]
     };
     let columns = ["Customers who are", "How many", "Share"];
     Chart::Table {
         title: "What becomes of customers".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: kinds.into_iter().map(row).collect(),
+        rows: kinds.into_iter().zip(counts.iter().zip(&hidden)).map(row).collect(),
     }
 }

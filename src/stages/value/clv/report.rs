@@ -10,7 +10,7 @@ use super::serve::Score;
 use super::truncation;
 use crate::algorithms::lifetime::{Fitted, Spend};
 use crate::format::{count, number, percent, thousands};
-use crate::metrics::disclosure::TOLD_MIN;
+use crate::metrics::disclosure::{TOLD_MIN, hidden_parts};
 use crate::metrics::evaluation::{Chart, Curve, Evaluation, Fact};
 use crate::metrics::regression::spearman;
 use crate::stages::value::days::Days;
@@ -55,7 +55,10 @@ pub fn classes(judged: &Judged<'_>, forecast: &Forecast) -> Vec<Class> {
             alive: mean(&|place| at(&forecast.alive, place)),
         }
     };
-    (0..=FREQUENCY_MAX).map(of).filter(|class| class.customers as u64 >= TOLD_MIN).collect()
+    let all: Vec<Class> = (0..=FREQUENCY_MAX).map(of).collect();
+    let hidden = hidden_parts(&all.iter().map(|class| class.customers as u64).collect::<Vec<_>>());
+    let told = all.into_iter().zip(hidden).filter(|(class, hidden)| class.customers > 0 && !hidden);
+    told.map(|(class, _)| class).collect()
 }
 
 /// Purchases expected in the hold-out against what came, by how often customers had bought again before it.
@@ -317,28 +320,26 @@ fn value_charts(bought: &[(&Customer, &Score)]) -> Vec<Chart> {
 /// What is still expected of customers who may already be gone.
 fn bands(bought: &[(&Customer, &Score)], total: f64) -> Chart {
     let ends = BANDS.iter().copied().skip(1).chain([1.0]);
-    let band = |(low, high): (f64, f64)| {
+    let bands: Vec<(f64, f64)> = BANDS.iter().copied().zip(ends).collect();
+    let sum = |(low, high): &(f64, f64)| {
         // The highest one holds its upper end too.
-        let is_within = |alive: f64| alive >= low && (alive < high || high >= 1.0);
+        let is_within = |alive: f64| alive >= *low && (alive < *high || *high >= 1.0);
         let own = bought.iter().filter(|(_, score)| is_within(score.alive));
-        let (customers, value) =
-            own.fold((0_u64, 0.0), |(customers, sum), (_, score)| (customers + 1, sum + score.clv));
-        let name = format!("{} to {}", percent(low), percent(high));
-        let is_told = customers >= TOLD_MIN || customers == 0;
-        let told = |text: String| if is_told { text } else { format!("fewer than {TOLD_MIN} customers") };
-        let mean = if customers == 0 { 0.0 } else { value / customers as f64 };
-        vec![
-            name,
-            told(thousands(customers)),
-            if is_told { number(mean) } else { String::new() },
-            if is_told { percent(value / total) } else { String::new() },
-        ]
+        own.fold((0_u64, 0.0), |(customers, sum), (_, score)| (customers + 1, sum + score.clv))
+    };
+    let sums: Vec<(u64, f64)> = bands.iter().map(sum).collect();
+    let hidden = hidden_parts(&sums.iter().map(|(customers, _)| *customers).collect::<Vec<_>>());
+    let row = |(((low, high), (customers, value)), hidden): ((&(f64, f64), &(u64, f64)), &bool)| {
+        let mean = if *customers == 0 { 0.0 } else { value / *customers as f64 };
+        let told = [thousands(*customers), number(mean), percent(value / total)];
+        let [customers, mean, share] = if *hidden { ["few".to_owned(), String::new(), String::new()] } else { told };
+        vec![format!("{} to {}", percent(*low), percent(*high)), customers, mean, share]
     };
     let columns = ["Chance of being active", "Customers", "Mean value", "Share of value"];
     Chart::Table {
         title: "Value of customers who may already be gone".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: BANDS.iter().copied().zip(ends).map(band).collect(),
+        rows: bands.iter().zip(&sums).zip(&hidden).map(row).collect(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::PriceSensitivity;
 use super::scores::{Judged, Level};
 use crate::algorithms::price_response::Slope;
 use crate::format::{count, number, percent, thousands};
-use crate::metrics::disclosure::TOLD_MIN;
+use crate::metrics::disclosure::{TOLD_MIN, hidden_parts};
 use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Fact, Measure};
 use crate::metrics::regression::spearman;
 use crate::stages::watch;
@@ -123,27 +123,31 @@ fn facts(judged: &Judged<'_>, stage: &PriceSensitivity) -> Vec<Fact> {
 
 /// How many customers are of which level.
 fn levels(judged: &Judged<'_>) -> Chart {
-    let row = |level: &&str| {
+    let sum = |level: &&str| {
         let own = judged.answers.iter().zip(&judged.of_customers).filter(|(answer, _)| answer.level.name() == *level);
-        let (customers, lines, discounted) =
-            own.fold((0_u64, 0_u64, 0_u64), |(customers, lines, discounted), (_, tally)| {
-                (customers + 1, lines + tally.lines, discounted + tally.discounted)
-            });
-        let is_told = customers >= TOLD_MIN;
-        let share = customers as f64 / judged.answers.len().max(1) as f64;
-        vec![
-            (**level).to_owned(),
-            if is_told || customers == 0 { thousands(customers) } else { format!("fewer than {TOLD_MIN}") },
-            if is_told { percent(share) } else { String::new() },
-            if is_told { number(lines as f64 / customers as f64) } else { String::new() },
-            if is_told { percent(discounted as f64 / lines.max(1) as f64) } else { String::new() },
-        ]
+        own.fold((0_u64, 0_u64, 0_u64), |(customers, lines, discounted), (_, tally)| {
+            (customers + 1, lines + tally.lines, discounted + tally.discounted)
+        })
+    };
+    let sums: Vec<(u64, u64, u64)> = Level::ALL.iter().map(sum).collect();
+    let hidden = hidden_parts(&sums.iter().map(|(customers, ..)| *customers).collect::<Vec<_>>());
+    let row = |((level, (customers, lines, discounted)), hidden): ((&&str, &(u64, u64, u64)), &bool)| {
+        let nothing = || ["", "", ""].map(str::to_owned);
+        let share = percent(*customers as f64 / judged.answers.len().max(1) as f64);
+        let [share, each, on_discount] = if *hidden || *customers == 0 {
+            nothing()
+        } else {
+            let on_discount = percent(*discounted as f64 / (*lines).max(1) as f64);
+            [share, number(*lines as f64 / *customers as f64), on_discount]
+        };
+        let customers = if *hidden { "few".to_owned() } else { thousands(*customers) };
+        vec![(*level).to_owned(), customers, share, each, on_discount]
     };
     let columns = ["Price sensitivity", "Customers", "Share", "Lines each", "Bought on discount"];
     Chart::Table {
         title: "Customers by how much they respond to prices".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: Level::ALL.iter().map(row).collect(),
+        rows: Level::ALL.iter().zip(&sums).zip(&hidden).map(row).collect(),
     }
 }
 

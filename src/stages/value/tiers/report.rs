@@ -6,7 +6,7 @@ use super::Scene;
 use super::assign::By;
 use super::groups::{Group, LEVELS};
 use crate::format::{count, number, percent, thousands};
-use crate::metrics::disclosure::TOLD_MIN;
+use crate::metrics::disclosure::{TOLD_MIN, hidden_cells, hidden_parts};
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 use crate::metrics::migration::Matrix;
 
@@ -73,22 +73,30 @@ fn facts(scene: &Scene<'_>, nights: &Nights) -> Vec<Fact> {
     facts
 }
 
-/// A count that may be told.
-fn told(customers: u64) -> String {
-    if (1..TOLD_MIN).contains(&customers) { format!("fewer than {TOLD_MIN}") } else { thousands(customers) }
+/// What stands for a count that is not told.
+const UNTOLD: &str = "few";
+
+/// Counts that come to a known number, as far as they may be told.
+fn told(counts: &[u64]) -> Vec<Option<u64>> {
+    counts.iter().zip(hidden_parts(counts)).map(|(count, hidden)| (!hidden).then_some(*count)).collect()
+}
+
+fn text(count: Option<u64>) -> String {
+    count.map_or_else(|| UNTOLD.to_owned(), thousands)
 }
 
 fn tiers(scene: &Scene<'_>) -> Chart {
     let sums = scene.sums();
     let customers: u64 = sums.iter().map(|sum| sum.customers).sum();
     let total: f64 = sums.iter().map(|sum| sum.value).sum();
-    let row = |(place, sum): (usize, &super::Sum)| {
+    let shown = told(&sums.iter().map(|sum| sum.customers).collect::<Vec<_>>());
+    let row = |(place, (sum, shown)): (usize, (&super::Sum, &Option<u64>))| {
         let least = scene.cuts.get(place).map(|cut| cut.least).filter(|least| least.is_finite());
-        let is_told = sum.customers >= TOLD_MIN;
+        let is_told = shown.is_some_and(|count| count > 0);
         vec![
             scene.names.get(place).map(|name| (*name).to_owned()).unwrap_or_default(),
             least.map_or_else(String::new, number),
-            told(sum.customers),
+            text(*shown),
             if is_told { percent(sum.customers as f64 / customers.max(1) as f64) } else { String::new() },
             if is_told { number(sum.value / sum.customers as f64) } else { String::new() },
             if is_told && total > 0.0 { percent(sum.value / total) } else { String::new() },
@@ -98,7 +106,7 @@ fn tiers(scene: &Scene<'_>) -> Chart {
     Chart::Table {
         title: "Tiers".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: sums.iter().enumerate().map(row).collect(),
+        rows: sums.iter().zip(&shown).enumerate().map(row).collect(),
     }
 }
 
@@ -121,7 +129,6 @@ fn moves(scene: &Scene<'_>, night: NaiveDate) -> Option<Chart> {
     let shown = matrix.tell(false);
     let names =
         |last: &str| scene.names.iter().map(|name| (*name).to_owned()).chain([last.to_owned()]).collect::<Vec<_>>();
-    let text = |cell: &Option<u64>| cell.map_or_else(|| "few".to_owned(), thousands);
     Some(Chart::Grid {
         title: format!("Who moved since {night}"),
         rows_title: "Tier before".to_owned(),
@@ -129,7 +136,7 @@ fn moves(scene: &Scene<'_>, night: NaiveDate) -> Option<Chart> {
         rows: names("new"),
         columns: names("none"),
         values: shown.counts.iter().map(|row| row.iter().map(|cell| cell.unwrap_or(0) as f64).collect()).collect(),
-        texts: shown.counts.iter().map(|row| row.iter().map(text).collect()).collect(),
+        texts: shown.counts.iter().map(|row| row.iter().copied().map(text).collect()).collect(),
         center: None,
     })
 }
@@ -137,23 +144,28 @@ fn moves(scene: &Scene<'_>, night: NaiveDate) -> Option<Chart> {
 /// Tiers by price sensitivity.
 fn crossed(scene: &Scene<'_>) -> Option<Chart> {
     scene.levels.as_ref()?;
-    let mut counts = vec![[0_u64; LEVELS.len()]; scene.names.len()];
+    let mut counts = vec![vec![0_u64; LEVELS.len()]; scene.names.len()];
     for (place, own) in scene.placed.iter().enumerate() {
         let level = LEVELS.iter().position(|level| Some(*level) == scene.level(place)).unwrap_or(LEVELS.len() - 1);
         if let Some(cell) = own.tier.and_then(|tier| counts.get_mut(tier)).and_then(|row| row.get_mut(level)) {
             *cell += 1;
         }
     }
-    let shown = |cell: &u64| if (1..TOLD_MIN).contains(cell) { 0.0 } else { *cell as f64 };
-    let text = |cell: &u64| if (1..TOLD_MIN).contains(cell) { "few".to_owned() } else { thousands(*cell) };
+    let hidden = hidden_cells(&counts);
+    let cells = || {
+        let row = |(row, hidden): (&Vec<u64>, &Vec<bool>)| {
+            row.iter().zip(hidden).map(|(cell, hidden)| (!hidden).then_some(*cell)).collect::<Vec<Option<u64>>>()
+        };
+        counts.iter().zip(&hidden).map(row)
+    };
     Some(Chart::Grid {
         title: "Customers by tier and price sensitivity".to_owned(),
         rows_title: "Tier".to_owned(),
         columns_title: "price sensitivity".to_owned(),
         rows: scene.names.iter().map(|name| (*name).to_owned()).collect(),
         columns: LEVELS.map(str::to_owned).to_vec(),
-        values: counts.iter().map(|row| row.iter().map(shown).collect()).collect(),
-        texts: counts.iter().map(|row| row.iter().map(text).collect()).collect(),
+        values: cells().map(|row| row.into_iter().map(|cell| cell.unwrap_or(0) as f64).collect()).collect(),
+        texts: cells().map(|row| row.into_iter().map(text).collect()).collect(),
         center: None,
     })
 }
@@ -175,23 +187,24 @@ fn given(scene: &Scene<'_>) -> Option<Chart> {
         let all: Vec<String> = words.clone().map(Into::into).unwrap_or_default();
         if all.is_empty() { "any".to_owned() } else { all.join(", ") }
     };
-    let row = |(group, customers): (&Group, &u64)| {
+    let shown = told(&counts);
+    let row = |(group, customers): (&Group, &Option<u64>)| {
         let given = |text: &Option<String>| text.clone().unwrap_or_default();
         vec![
             words(&group.tier),
             words(&group.price_sensitivity),
             given(&group.service),
             given(&group.offer),
-            told(*customers),
+            text(*customers),
         ]
     };
-    let nothing = counts.last().filter(|customers| **customers > 0);
+    let nothing = shown.last().filter(|customers| **customers != Some(0));
     let last = nothing
-        .map(|customers| vec!["all others".to_owned(), String::new(), String::new(), String::new(), told(*customers)]);
+        .map(|customers| vec!["all others".to_owned(), String::new(), String::new(), String::new(), text(*customers)]);
     let columns = ["Tier", "Price sensitivity", "Service", "Offer", "Customers"];
     Some(Chart::Table {
         title: "What they are given".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: groups.iter().zip(&counts).map(row).chain(last).collect(),
+        rows: groups.iter().zip(&shown).map(row).chain(last).collect(),
     })
 }
