@@ -56,12 +56,12 @@ fn customers(count: usize) -> Array2<f64> {
 /// Fits, and says of each customer what is expected and what it is worth; `wholly`: discounted and with ranges, which the
 /// peer does not say.
 fn value(all: &Array2<f64>, purchases: Purchases, wholly: bool) -> Value {
-    let history =
-        |row: ndarray::ArrayView1<'_, f64>| History { repeats: row[0] as u32, recency: row[1], age: row[2], cohort: 0 };
-    let histories: Vec<History> = all.rows().into_iter().map(history).collect();
+    let rows = all.as_slice().unwrap().as_chunks::<4>().0;
+    let history = |row: &[f64; 4]| History { repeats: row[0] as u32, recency: row[1], age: row[2], cohort: 0 };
+    let histories: Vec<History> = rows.iter().map(history).collect();
     let (groups, group_of) = lifetime::grouped(&histories);
     let fitted = lifetime::fit(&groups, 1, purchases, &|| true).unwrap();
-    let repeating = all.rows().into_iter().filter(|row| row[0] > 0.0);
+    let repeating = rows.iter().filter(|row| row[0] > 0.0);
     let spent: Vec<Spent> = repeating.map(|row| Spent { purchases: row[0] as u32, mean: row[3] }).collect();
     let spend = gamma_gamma::fit(&spent, &|| true).unwrap();
     let of_groups: Vec<[f64; 3]> = if wholly {
@@ -73,7 +73,7 @@ fn value(all: &Array2<f64>, purchases: Purchases, wholly: bool) -> Value {
         found.iter().map(|[alive, purchases]| [*alive, *purchases, *purchases]).collect()
     };
     let mut sums = [0.0; 3];
-    for (row, group) in all.rows().into_iter().zip(&group_of) {
+    for (row, group) in rows.iter().zip(&group_of) {
         let [alive, purchases, counted] = of_groups[*group as usize];
         sums[0] += alive;
         sums[1] += purchases;
