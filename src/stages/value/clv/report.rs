@@ -329,17 +329,19 @@ fn bands(bought: &[(&Customer, &Score)], total: f64) -> Chart {
     };
     let sums: Vec<(u64, f64)> = bands.iter().map(sum).collect();
     let hidden = hidden_parts(&sums.iter().map(|(customers, _)| *customers).collect::<Vec<_>>());
-    let row = |(((low, high), (customers, value)), hidden): ((&(f64, f64), &(u64, f64)), &bool)| {
+    let row = |place: usize| {
+        let ((low, high), (customers, value)) = (bands.get(place)?, sums.get(place)?);
         let mean = if *customers == 0 { 0.0 } else { value / *customers as f64 };
         let told = [thousands(*customers), number(mean), percent(value / total)];
-        let [customers, mean, share] = if *hidden { ["few".to_owned(), String::new(), String::new()] } else { told };
-        vec![format!("{} to {}", percent(*low), percent(*high)), customers, mean, share]
+        let is_hidden = hidden.get(place) != Some(&false);
+        let [customers, mean, share] = if is_hidden { ["few".to_owned(), String::new(), String::new()] } else { told };
+        Some(vec![format!("{} to {}", percent(*low), percent(*high)), customers, mean, share])
     };
     let columns = ["Chance of being active", "Customers", "Mean value", "Share of value"];
     Chart::Table {
         title: "Value of customers who may already be gone".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: bands.iter().zip(&sums).zip(&hidden).map(row).collect(),
+        rows: (0..bands.len()).filter_map(row).collect(),
     }
 }
 
