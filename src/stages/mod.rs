@@ -3,8 +3,11 @@
 pub mod contract;
 mod engine;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod ids;
 pub mod model;
+mod ports;
 pub mod profile;
 pub mod protocol;
 mod watch;
@@ -91,6 +94,7 @@ pub mod segmentation {
 pub mod value {
     pub mod clv;
     mod days;
+    mod levels;
     pub mod price_sensitivity;
     pub mod tiers;
 }

@@ -167,7 +167,7 @@ fn what_made_the_customers_is_found_and_ranges_hold_nine_in_ten() {
         let found = fit(&groups, 1, purchases, GO).unwrap();
         assert!(found.converged && found.degenerate.is_empty(), "{found:?}");
         for ((own, error), truth) in found.parameters[0].iter().zip(found.errors[0]).zip(truth) {
-            assert!((own - truth).abs() < 2.5 * error, "{found:?} {truth}");
+            assert!((own - truth).abs() < 2.0 * error, "{found:?} {truth}");
         }
         let outlook = found.outlook(&groups, None, Ahead { horizon: HORIZON, discount: 0.0 });
         let of = |place: usize| outlook[of[place] as usize];

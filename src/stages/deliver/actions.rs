@@ -8,7 +8,7 @@ mod report;
 mod tests;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +16,8 @@ use self::choose::{Choice, Choices, Outcome};
 use self::options::{Channels, Contacts, Rule};
 use crate::problem::Problem;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::table::{AS_OF, Column, Table, TableSchema};
+use crate::stages::ports::of_run_date;
+use crate::table::{Class, Column, TableSchema};
 
 /// Chooses what to do with each customer: the first of `rules` that applies, as far as places, money and consent allow.
 ///
@@ -105,7 +106,7 @@ impl Stage for Actions {
             }
         };
         match scores.column(&self.entity) {
-            Some(entity) if problems.is_empty() => Ok(vec![self.schema(entity.clone(), item)]),
+            Some(entity) if problems.is_empty() => Ok(vec![self.schema(entity.clone(), self.told(scores), item)]),
             _ => Err(problems),
         }
     }
@@ -141,7 +142,8 @@ impl Actions {
         self.items.unwrap_or(ITEMS)
     }
 
-    fn schema(&self, entity: Column, item: Option<Column>) -> TableSchema {
+    /// `told` is the class of what actions tell of a customer.
+    fn schema(&self, entity: Column, told: Class, item: Option<Column>) -> TableSchema {
         let of = |name: &str| match name {
             "rule" => (DataType::String, "the rule that applies; of the control group the one that would have"),
             "action" => (DataType::String, "what to do; null where nothing is to be done"),
@@ -155,7 +157,8 @@ impl Actions {
         let key = vec![entity.name.clone()];
         let fixed = OUTPUTS.into_iter().map(|name| {
             let (dtype, described) = of(name);
-            Column::new(name, dtype).described(described)
+            let class = if name == "control" { Class::default() } else { told };
+            Column::new(name, dtype).class(class).described(described)
         });
         let items = item.into_iter().flat_map(|item| {
             (1..=self.items()).map(move |place| Column {
@@ -225,13 +228,5 @@ impl Actions {
     fn cost(&self, rule: &Rule) -> f64 {
         let of_channel = || rule.channel.as_ref().and_then(|channel| self.channels.get(channel)?.cost);
         rule.cost.or_else(of_channel).unwrap_or(0.0)
-    }
-}
-
-/// The rows of the run date.
-fn of_run_date(table: Table, run_date: NaiveDate) -> polars::prelude::LazyFrame {
-    match table.schema.snapshots.is_empty() {
-        true => table.frame,
-        false => table.frame.filter(col(AS_OF).eq(lit(run_date).cast(DataType::Date))),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use polars::prelude::{
-    DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, SortMultipleOptions, UniqueKeepStrategy, col, lit,
+    DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, SortMultipleOptions, UniqueKeepStrategy, col,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,8 @@ use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{
     Failure, InputPort, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageConfig, StageContext,
 };
-use crate::table::{AS_OF, Column, Table, TableSchema, type_name};
+use crate::stages::ports::{has_snapshots, lacks_snapshot, no_snapshot, of_run_date};
+use crate::table::{AS_OF, Column, TableSchema, type_name};
 
 /// Joins the answers of other stages: one row per entity, one column per answer.
 ///
@@ -58,10 +59,7 @@ impl Stage for Scores {
         let entities = inputs.one(ENTITIES)?;
         let entity = self.entity_of(entities)?;
         let mut problems = Vec::new();
-        if lacks_snapshot(entities, run_date) {
-            let message = format!("the table at `{ENTITIES}` has no snapshot of the run date");
-            problems.push(Problem::new(Code::NoSnapshots, message).at(["inputs", ENTITIES]));
-        }
+        problems.extend(no_snapshot(entities, ENTITIES, run_date));
         let mut owners: BTreeMap<String, &str> = BTreeMap::from([(self.entity.clone(), ENTITIES)]);
         let mut columns = vec![entity.clone()];
         for (index, (name, table)) in inputs.many(TABLES).iter().enumerate() {
@@ -180,21 +178,6 @@ impl Scores {
         let integer = table.column(&self.entity).is_some_and(|column| column.dtype.is_integer());
         if integer { entity.strict_cast(DataType::Int64) } else { entity }
     }
-}
-
-fn of_run_date(table: Table, run_date: NaiveDate) -> LazyFrame {
-    if !has_snapshots(&table.schema) {
-        return table.frame;
-    }
-    table.frame.filter(col(AS_OF).eq(lit(run_date).cast(DataType::Date)))
-}
-
-fn has_snapshots(table: &TableSchema) -> bool {
-    !table.snapshots.is_empty() || table.key.iter().any(|name| name == AS_OF)
-}
-
-fn lacks_snapshot(table: &TableSchema, run_date: NaiveDate) -> bool {
-    !table.snapshots.is_empty() && !table.snapshots.contains(&run_date)
 }
 
 fn wide(dtype: &DataType) -> DataType {

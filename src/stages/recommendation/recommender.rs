@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataFrame, DataType, IntoLazy};
+use polars::prelude::{DataFrame, IntoLazy};
 use serde::Serialize;
 
 use super::beside::{self, AsOf, Beside};
@@ -19,9 +19,10 @@ use super::trial::{self, Split, Trial};
 use crate::algorithms::wanted::Wanted;
 use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::metrics::profile::ColumnProfile;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
+use crate::stages::ports::{self, Serves};
 use crate::stages::protocol::Protocol;
 use crate::stages::watch;
 use crate::table::{Column, TableSchema, type_name};
@@ -168,36 +169,13 @@ fn moments(options: &Options<'_>, run_date: NaiveDate) -> Vec<NaiveDate> {
 }
 
 fn id_column(schema: &TableSchema, option: &'static str, name: &str, problems: &mut Vec<Problem>) -> Option<Column> {
-    match schema.column(name) {
-        None => {
-            let problem = Problem::new(Code::UnknownColumn, format!("the table at `{PORT}` has no column `{name}`"));
-            problems.push(problem.nearest(name, schema.names()).at(["with", option]));
-            None
-        }
-        Some(column) if column.dtype.is_integer() || column.dtype == DataType::String => Some(column.clone()),
-        Some(column) => {
-            let message = format!("`{name}` is {}; an id is a whole number or text", type_name(&column.dtype));
-            problems.push(Problem::new(Code::WrongColumnType, message).at(["with", option]));
-            None
-        }
-    }
+    let found = ports::column(schema, PORT, name, ports::ID).map_err(|problem| problem.at(["with", option]));
+    found.map_err(|problem| problems.push(problem)).ok().cloned()
 }
 
 fn weight_problem(schema: &TableSchema, name: &str) -> Option<Problem> {
-    let problem = match schema.column(name) {
-        None => {
-            let problem = Problem::new(Code::UnknownColumn, format!("the table at `{PORT}` has no column `{name}`"));
-            problem.nearest(name, schema.names())
-        }
-        Some(column) if column.dtype.is_primitive_numeric() || matches!(column.dtype, DataType::Decimal(..)) => {
-            return None;
-        }
-        Some(column) => {
-            let message = format!("`{name}` is {}; a weight is a number", type_name(&column.dtype));
-            Problem::new(Code::WrongColumnType, message)
-        }
-    };
-    Some(problem.at(["with", "weight"]))
+    let serves = Serves { is: ports::is_number, needed: "a weight is a number" };
+    ports::column(schema, PORT, name, serves).err().map(|problem| problem.at(["with", "weight"]))
 }
 
 /// All that a run works with.

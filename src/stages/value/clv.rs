@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::fitted::Learned;
-use self::options::{Cohorts, Counts, FitOn, Period, PurchaseModel, SpendModel, Unit};
+use self::options::{Cohorts, Counts, FitOn, Period, PurchaseModel, SpendModel};
 use self::past::{Counting, Customer};
 use self::serve::Part;
 use super::days::{Columns, Days, day_of};
@@ -27,6 +27,8 @@ use crate::metrics::profile::ColumnProfile;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
+use crate::stages::ports::{self, Serves};
+use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::table::{Column, TableSchema, type_name};
 
@@ -78,8 +80,8 @@ pub struct Clv {
     #[serde(default)]
     period: Period,
     /// The unit of time of the parameters that the report shows. Changes nothing else.
-    #[serde(default)]
-    unit: Unit,
+    #[serde(default = "default_unit")]
+    unit: Period,
     /// Which nets of a period are a purchase.
     #[serde(default)]
     counts: Counts,
@@ -96,6 +98,10 @@ pub struct Clv {
     /// Fit and apply, only fit, or apply the newest model of an earlier run date.
     #[serde(default)]
     mode: Mode,
+}
+
+fn default_unit() -> Period {
+    Period::Week
 }
 
 fn default_horizon() -> Span {
@@ -136,10 +142,7 @@ impl Stage for Clv {
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if serve::OUTPUTS.contains(&self.entity.as_str()) {
-            let message = format!("`{}` is also the name of a column of the output", self.entity);
-            problems.push(Problem::new(Code::DuplicateId, message).at(["with", "entity"]));
-        }
+        problems.extend(ports::taken(&self.entity, &serve::OUTPUTS).map(|problem| problem.at(["with", "entity"])));
         if let Some(FitOn { from: Some(from), before: Some(before), .. }) = self.fit_on
             && from >= before
         {
@@ -170,27 +173,21 @@ impl Stage for Clv {
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
         let events = inputs.one(PORT)?;
         let mut problems = Vec::new();
-        let is_number = |dtype: &DataType| dtype.is_primitive_numeric() || matches!(dtype, DataType::Decimal(..));
-        let is_name = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::String | DataType::Boolean);
-        let is_id = |dtype: &DataType| dtype.is_integer() || *dtype == DataType::String;
-        let entity = self.column(events, &["entity"], &self.entity, is_id, "an id is a whole number or text");
-        let amount = self.column(events, &["amount"], &self.amount, is_number, "an amount is a number");
-        let group = match &self.cohorts {
-            Some(Cohorts::Column(name)) => {
-                let needed = "cohorts are told apart by text, whole numbers or booleans";
-                self.column(events, &["cohorts", "column"], name, is_name, needed).err()
-            }
-            _ => None,
+        let mut read = |path: &[&'static str], name: &str, serves: Serves| {
+            let place = || std::iter::once("with").chain(path.iter().copied());
+            let found = ports::column(events, PORT, name, serves).map_err(|problem| problem.at(place()));
+            found.map_err(|problem| problems.push(problem)).ok().cloned()
         };
-        problems.extend(amount.err());
-        problems.extend(group);
-        let entity = match entity {
-            Ok(entity) if problems.is_empty() => entity,
-            Ok(_) => return Err(problems),
-            Err(problem) => return Err(std::iter::once(problem).chain(problems).collect()),
-        };
-        let customers = serve::schema(entity, self.moments(run_date));
-        Ok(vec![customers, cohorts::schema(), cohorts::retention_schema()])
+        let entity = read(&["entity"], &self.entity, ports::ID);
+        let amount = read(&["amount"], &self.amount, Serves { is: ports::is_number, needed: "an amount is a number" });
+        if let Some(name) = self.group() {
+            let is = |dtype: &DataType| dtype.is_integer() || matches!(dtype, DataType::String | DataType::Boolean);
+            let needed = "cohorts are told apart by text, whole numbers or booleans";
+            read(&["cohorts", "column"], name, Serves { is, needed });
+        }
+        let (Some(entity), Some(amount), true) = (entity, amount, problems.is_empty()) else { return Err(problems) };
+        let customers = serve::schema(entity, amount.class, self.moments(run_date));
+        Ok(vec![customers, cohorts::schema(amount.class), cohorts::retention_schema(amount.class)])
     }
 
     fn memory_bytes_min(&self, inputs: &Inputs) -> Option<u64> {
@@ -204,21 +201,18 @@ impl Stage for Clv {
         };
         let known_until = inputs.watermark().map_or(context.run_date, |watermark| watermark.min(context.run_date));
         let table = inputs.one(PORT)?;
-        let signature = self.fields(&table.schema);
-        let group = match &self.cohorts {
-            Some(Cohorts::Column(name)) => Some(name.as_str()),
-            _ => None,
-        };
-        let columns = Columns { entity: &self.entity, time: &self.time, amount: &self.amount, group };
+        let schema = table.schema.clone();
+        let columns = Columns { entity: &self.entity, time: &self.time, amount: &self.amount, group: self.group() };
         let days = Days::read(table, &columns, context.run_date)?;
         context.cancel.check()?;
-        Work { stage: self, days: &days, context, known_until }.run(earlier, signature)
+        Work { stage: self, events: &schema, days: &days, context, known_until }.run(earlier)
     }
 }
 
 /// All that a run works with.
 struct Work<'a> {
     stage: &'a Clv,
+    events: &'a TableSchema,
     days: &'a Days,
     context: &'a StageContext,
     /// What happened from here on is not known.
@@ -226,17 +220,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&self, earlier: Option<Model>, inputs: Vec<Field>) -> Result<Outputs, Failure> {
+    fn run(&self, earlier: Option<Model>) -> Result<Outputs, Failure> {
         let Work { stage, days, context, .. } = self;
         let (mut parts, mut evaluation) = (Vec::new(), None);
         if stage.mode != Mode::Apply {
             let (part, found) = self.judge()?;
-            parts.extend(part.filter(|_| stage.mode == Mode::FitApply));
+            parts.extend(part);
             evaluation = Some(found);
             context.cancel.check()?;
         }
         let customers = past::customers(days, stage.counting(), day_of(context.run_date));
-        let profile = profile(&customers);
+        let profile = self.profile(&customers);
         let (learned, version, model) = match earlier {
             Some(model) => (Some(model.main::<Learned>()?), Some(model.version()), None),
             None => {
@@ -247,19 +241,18 @@ impl Work<'_> {
                         customers.len()
                     )));
                 }
-                let model = learned.as_ref().map(|learned| self.model(learned, inputs, profile.clone())).transpose()?;
+                let model = learned.as_ref().map(|learned| self.model(learned, profile.clone())).transpose()?;
                 (learned, model.as_ref().map(Model::version), model)
             }
         };
         context.cancel.check()?;
-        let scores = match &learned {
-            Some(learned) => stage.scores(learned, days, &customers),
-            None => vec![None; customers.len()],
-        };
+        let scores = stage.scores(learned.as_ref(), days, &customers);
         let end = day_of(context.run_date);
         let cohorts = cohorts::all(stage.cohorts.as_ref(), days, stage.counting(), end, (&customers, &scores));
         if let Some(evaluation) = &mut evaluation {
-            report::add(evaluation, stage, days, learned.as_ref(), (&customers, &scores), &cohorts);
+            let (learned, customers) = (learned.as_ref(), customers.as_slice());
+            let served = report::Served { stage, days, end, learned, customers, scores: &scores, cohorts: &cohorts };
+            served.tell(evaluation);
         }
         if stage.mode != Mode::Fit {
             parts.push(Part { moment: context.run_date, customers, scores, version });
@@ -272,9 +265,10 @@ impl Work<'_> {
         Ok(Outputs { tables, model, evaluation, profile, ..Outputs::default() })
     }
 
-    /// Fits on what came before the split and judges by what came after it.
+    /// Fits on what came before the split and judges by what came after it. Gives the customers at the split, where the
+    /// output has them.
     fn judge(&self) -> Result<(Option<Part>, Evaluation), Failure> {
-        let Work { stage, days, context, known_until } = self;
+        let Work { stage, days, context, known_until, .. } = self;
         let split = stage.split(context.run_date);
         let customers = past::customers(days, stage.counting(), day_of(split));
         let learned = stage.learn(days, &customers, context)?;
@@ -282,25 +276,46 @@ impl Work<'_> {
         let deeds = past::deeds(days, &customers, stage.counting(), day_of(split), day_of(*known_until));
         let judged = judge::Judged { stage, days, split, until: *known_until, customers: &customers, deeds: &deeds };
         let evaluation = judge::evaluate(&judged, learned.as_ref(), context)?;
-        let scores = match &learned {
-            Some(learned) => stage.scores(learned, days, &customers),
-            None => vec![None; customers.len()],
-        };
+        if stage.mode == Mode::Fit {
+            return Ok((None, evaluation));
+        }
+        let scores = stage.scores(learned.as_ref(), days, &customers);
         Ok((Some(Part { moment: split, customers, scores, version: None }), evaluation))
     }
 
-    fn model(&self, learned: &Learned, inputs: Vec<Field>, profile: Vec<ColumnProfile>) -> Result<Model, Failure> {
-        let schema = serve::schema(Column::new(&self.stage.entity, self.days.customers.dtype().clone()), vec![]);
-        let fields = schema.columns.iter().map(|column| Field::new(&column.name, type_name(&column.dtype)));
+    fn model(&self, learned: &Learned, profile: Vec<ColumnProfile>) -> Result<Model, Failure> {
+        let field = |column: &Column| Field::new(&column.name, type_name(&column.dtype));
+        let read = [&self.stage.entity, &self.stage.time, &self.stage.amount];
         let signature = Signature {
             kind: Clv::KIND.to_owned(),
-            inputs,
-            outputs: fields.collect(),
+            inputs: read.into_iter().filter_map(|name| self.events.column(name)).map(field).collect(),
+            outputs: self.schema().columns.iter().map(field).collect(),
             profile,
             rows: learned.customers,
             parameters: parameters(self.stage)?,
         };
         Model::new(self.context.run_date, signature, learned)
+    }
+
+    /// The schema of the first output.
+    fn schema(&self) -> TableSchema {
+        let entity = Column::new(&self.stage.entity, self.days.customers.dtype().clone());
+        let class = self.events.column(&self.stage.amount).map(|column| column.class).unwrap_or_default();
+        serve::schema(entity, class, vec![])
+    }
+
+    /// How what the models learn from is distributed.
+    fn profile(&self, customers: &[Customer]) -> Vec<ColumnProfile> {
+        let schema = self.schema();
+        let of = |name: &str, of: fn(&Customer) -> f64| {
+            profile::of_values(&schema, name, customers.iter().map(of).collect())
+        };
+        vec![
+            of("frequency", |customer| f64::from(customer.repeats)),
+            of("recency_days", |customer| f64::from(customer.recency_days)),
+            of("tenure_days", |customer| f64::from(customer.age_days)),
+            of("mean_value", |customer| customer.mean_repeat().unwrap_or(f64::NAN)),
+        ]
     }
 }
 
@@ -320,46 +335,11 @@ impl Clv {
         split.into_iter().chain([run_date]).collect()
     }
 
-    /// A column of the events, which must be of a type that serves.
-    fn column(
-        &self,
-        events: &TableSchema,
-        option: &[&'static str],
-        name: &str,
-        serves: impl Fn(&DataType) -> bool,
-        needed: &str,
-    ) -> Result<Column, Problem> {
-        let place = || std::iter::once("with").chain(option.iter().copied());
-        let Some(column) = events.column(name) else {
-            let message = format!("the table at `{PORT}` has no column `{name}`");
-            return Err(Problem::new(Code::UnknownColumn, message).nearest(name, events.names()).at(place()));
-        };
-        if serves(&column.dtype) {
-            return Ok(column.clone());
+    /// The column that divides customers into cohorts.
+    fn group(&self) -> Option<&str> {
+        match &self.cohorts {
+            Some(Cohorts::Column(name)) => Some(name),
+            _ => None,
         }
-        let message = format!("`{name}` is {}; {needed}", type_name(&column.dtype));
-        Err(Problem::new(Code::WrongColumnType, message).at(place()))
     }
-
-    /// The columns that are read, with their types.
-    fn fields(&self, events: &TableSchema) -> Vec<Field> {
-        let names = [&self.entity, &self.time, &self.amount];
-        let typed =
-            |name: &&String| events.column(name).map(|column| Field::new(name.as_str(), type_name(&column.dtype)));
-        names.iter().filter_map(typed).collect()
-    }
-}
-
-/// How what the models learn from is distributed.
-fn profile(customers: &[Customer]) -> Vec<ColumnProfile> {
-    let of = |name: &str, of: fn(&Customer) -> f64| {
-        let step = customers.len().div_ceil(crate::stages::profile::ROWS_MAX).max(1);
-        ColumnProfile::of_numbers(name, customers.iter().step_by(step).map(of).collect())
-    };
-    vec![
-        of("frequency", |customer| f64::from(customer.repeats)),
-        of("recency_days", |customer| f64::from(customer.recency_days)),
-        of("tenure_days", |customer| f64::from(customer.age_days)),
-        of("mean_value", |customer| customer.mean_repeat().unwrap_or(f64::NAN)),
-    ]
 }

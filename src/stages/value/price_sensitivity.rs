@@ -7,7 +7,7 @@ mod scores;
 mod tests;
 
 use chrono::NaiveDate;
-use polars::prelude::{DataType, IntoLazy};
+use polars::prelude::IntoLazy;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +16,8 @@ use crate::algorithms::price_response;
 use crate::config::Span;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
-use crate::table::{Column, TableSchema, type_name};
+use crate::stages::ports::{self, Serves};
+use crate::table::TableSchema;
 
 /// How customers respond to prices: by how much less each takes of an item when it costs more than usual.
 ///
@@ -96,14 +97,10 @@ impl Stage for PriceSensitivity {
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let taken = |names: &[&str], name: &str| names.contains(&name);
-        for (option, name, names) in
+        for (option, name, outputs) in
             [("entity", &self.entity, &scores::CUSTOMERS[..]), ("item", &self.item, &scores::ITEMS[..])]
         {
-            if taken(names, name) {
-                let message = format!("`{name}` is also the name of a column of the output");
-                problems.push(Problem::new(Code::DuplicateId, message).at(["with", option]));
-            }
+            problems.extend(ports::taken(name, outputs).map(|problem| problem.at(["with", option])));
         }
         if self.entity == self.item {
             problems.push(Problem::new(Code::DuplicateId, "customer and item are one column").at(["with", "item"]));
@@ -113,26 +110,26 @@ impl Stage for PriceSensitivity {
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
         let events = inputs.one(EVENTS)?;
-        let is_id = |dtype: &DataType| dtype.is_integer() || *dtype == DataType::String;
-        let is_number = |dtype: &DataType| dtype.is_primitive_numeric() || matches!(dtype, DataType::Decimal(..));
-        let is_time = |dtype: &DataType| matches!(dtype, DataType::Date | DataType::Datetime(..));
-        let (id, number) = ("an id is a whole number or text", "a price or a quantity is a number");
+        let number = Serves { is: ports::is_number, needed: "a price or a quantity is a number" };
+        let time = Serves { is: ports::is_time, needed: "an event time is a date or a datetime" };
         let mut problems = Vec::new();
-        let mut read = |option: &'static str, name: &str, serves: &dyn Fn(&DataType) -> bool, needed: &str| {
-            column(events, option, name, serves, needed).map_err(|problem| problems.push(problem)).ok()
+        let mut read = |option: &'static str, name: &str, serves: Serves| {
+            let found = ports::column(events, EVENTS, name, serves).map_err(|problem| problem.at(["with", option]));
+            found.map_err(|problem| problems.push(problem)).ok().cloned()
         };
-        let entity = read("entity", &self.entity, &is_id, id);
-        let item = read("item", &self.item, &is_id, id);
-        read("price", &self.price, &is_number, number);
-        read("quantity", &self.quantity, &is_number, number);
-        read("time", &self.time, &is_time, "an event time is a date or a datetime");
+        let entity = read("entity", &self.entity, ports::ID);
+        let item = read("item", &self.item, ports::ID);
+        let price = read("price", &self.price, number);
+        let quantity = read("quantity", &self.quantity, number);
+        read("time", &self.time, time);
         if let Some(order) = &self.order {
-            read("order", order, &is_id, id);
+            read("order", order, ports::ID);
         }
+        let told = [price, quantity].into_iter().flatten().map(|column| column.class).max().unwrap_or_default();
         problems.extend(self.segment_problems(inputs, run_date));
         match (entity, item) {
             (Some(entity), Some(item)) if problems.is_empty() => {
-                Ok(vec![scores::customers_schema(entity), scores::items_schema(item)])
+                Ok(vec![scores::customers_schema(entity, told), scores::items_schema(item, told)])
             }
             _ => Err(problems),
         }
@@ -189,36 +186,12 @@ impl PriceSensitivity {
             };
         };
         let mut problems = Vec::new();
+        let any = Serves { is: |_| true, needed: "" };
         for (option, name) in [("by", by), ("entity", &self.entity)] {
-            if table.column(name).is_none() {
-                let message = format!("the table at `{SEGMENTS}` has no column `{name}`");
-                let problem = Problem::new(Code::UnknownColumn, message).nearest(name, table.names());
-                problems.push(problem.at(["with", option]));
-            }
+            let found = ports::column(table, SEGMENTS, name, any).err();
+            problems.extend(found.map(|problem| problem.at(["with", option])));
         }
-        if !table.snapshots.is_empty() && !table.snapshots.contains(&run_date) {
-            let message = format!("the table at `{SEGMENTS}` has no snapshot of the run date");
-            problems.push(Problem::new(Code::NoSnapshots, message).at(["inputs", SEGMENTS]));
-        }
+        problems.extend(ports::no_snapshot(table, SEGMENTS, run_date));
         problems
     }
-}
-
-/// A column of the events, which must be of a type that serves.
-fn column(
-    events: &TableSchema,
-    option: &'static str,
-    name: &str,
-    serves: &dyn Fn(&DataType) -> bool,
-    needed: &str,
-) -> Result<Column, Problem> {
-    let Some(column) = events.column(name) else {
-        let message = format!("the table at `{EVENTS}` has no column `{name}`");
-        return Err(Problem::new(Code::UnknownColumn, message).nearest(name, events.names()).at(["with", option]));
-    };
-    if serves(&column.dtype) {
-        return Ok(column.clone());
-    }
-    let message = format!("`{name}` is {}; {needed}", type_name(&column.dtype));
-    Err(Problem::new(Code::WrongColumnType, message).at(["with", option]))
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use indexmap::IndexMap;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
+use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,8 @@ use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs,
 use crate::stages::files;
 use crate::stages::ids::places;
 use crate::stages::model::{Field, Model, Signature, parameters};
-use crate::table::{AS_OF, Column, Table, TableSchema, floats, type_name};
+use crate::stages::ports::{self, Serves, of_run_date};
+use crate::table::{Class, Column, Table, TableSchema, floats, type_name};
 
 /// Puts customers into tiers by what they are worth, and says what each tier is given.
 ///
@@ -106,18 +107,9 @@ impl Stage for Tiers {
         let values = inputs.one(VALUES)?;
         let mut problems = Vec::new();
         let entity = self.entity_of(values, run_date).map_err(|problem| problems.push(problem)).ok();
-        match values.column(&self.value) {
-            None => {
-                let message = format!("the table at `{VALUES}` has no column `{}`", self.value);
-                let problem = Problem::new(Code::UnknownColumn, message).nearest(&self.value, values.names());
-                problems.push(problem.at(["with", "value"]));
-            }
-            Some(column) if !(column.dtype.is_primitive_numeric() || matches!(column.dtype, DataType::Decimal(..))) => {
-                let message = format!("`{}` is {}; a value is a number", self.value, type_name(&column.dtype));
-                problems.push(Problem::new(Code::WrongColumnType, message).at(["with", "value"]));
-            }
-            Some(_) => {}
-        }
+        let serves = Serves { is: ports::is_number, needed: "a value is a number" };
+        let value = ports::column(values, VALUES, &self.value, serves);
+        let value = value.map_err(|problem| problems.push(problem.at(["with", "value"]))).ok();
         let response = inputs.many(RESPONSE).first().map(|(_, schema)| schema);
         if let Some(entity) = &entity {
             problems.extend(response.and_then(|schema| response_problem(schema, entity)));
@@ -126,10 +118,9 @@ impl Stage for Tiers {
             let message = format!("`groups` ask for price sensitivity, but there is no table at `{RESPONSE}`");
             problems.push(Problem::new(Code::MissingInput, message).at(["with", "groups"]));
         }
-        match entity {
-            Some(entity) if problems.is_empty() => Ok(vec![customers_schema(entity), tiers_schema()]),
-            _ => Err(problems),
-        }
+        let (Some(entity), Some(value), true) = (entity, value, problems.is_empty()) else { return Err(problems) };
+        let level = response.and_then(|schema| schema.column(LEVEL)).map(|column| column.class).unwrap_or_default();
+        Ok(vec![customers_schema(entity, value.class, level), tiers_schema(value.class)])
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {
@@ -138,7 +129,7 @@ impl Stage for Tiers {
         let table = inputs.one(VALUES)?;
         let entity =
             self.entity_of(&table.schema, context.run_date).map_err(|problem| Failure::bug(problem.message))?;
-        let rows = rows_of(table, context.run_date)
+        let rows = of_run_date(table, context.run_date)
             .select([col(entity.name.as_str()), col(self.value.as_str()).alias("value")])
             .filter(col(entity.name.as_str()).is_not_null())
             .sort([entity.name.as_str()], Default::default())
@@ -158,11 +149,11 @@ impl Stage for Tiers {
         let scene = Scene { stage: self, names, ids: &ids, values: &values, cuts, placed, levels };
         let customers = scene.customers(&entity.name)?;
         let model = scene.model(context, &entity)?;
-        let found = report::Nights { earlier: earlier.as_ref().map(|model| model.run_date) };
+        let night = earlier.as_ref().map(|model| model.run_date);
         Ok(Outputs {
             tables: vec![customers.lazy(), scene.tiers()?.lazy()],
             model: Some(model),
-            evaluation: Some(report::evaluation(&scene, &found)),
+            evaluation: Some(report::evaluation(&scene, night)),
             ..Outputs::default()
         })
     }
@@ -179,47 +170,20 @@ impl Tiers {
                 return Err(Problem::new(Code::MissingKey, message).help("say it with `entity`").at(["with"]));
             }
         };
-        let Some(column) = values.column(name) else {
-            let message = format!("the table at `{VALUES}` has no column `{name}`");
-            return Err(Problem::new(Code::UnknownColumn, message)
-                .nearest(name, values.names())
-                .at(["with", "entity"]));
-        };
-        if OUTPUTS.contains(&name) {
-            let message = format!("`{name}` is also the name of a column of the output");
-            return Err(Problem::new(Code::DuplicateId, message).at(["with", "entity"]));
-        }
-        if !(column.dtype.is_integer() || column.dtype == DataType::String) {
-            let message = format!("`{name}` is {}; an id is a whole number or text", type_name(&column.dtype));
-            return Err(Problem::new(Code::WrongColumnType, message).at(["with", "entity"]));
-        }
-        if !values.snapshots.is_empty() && !values.snapshots.contains(&run_date) {
-            let message = format!("the table at `{VALUES}` has no snapshot of the run date");
-            return Err(Problem::new(Code::NoSnapshots, message).at(["inputs", VALUES]));
-        }
-        Ok(column.clone())
+        let found = ports::column(values, VALUES, name, ports::ID);
+        let found = found.and_then(|column| ports::taken(name, &OUTPUTS).map_or(Ok(column), Err));
+        let column = found.map_err(|problem| problem.at(["with", "entity"]))?;
+        ports::no_snapshot(values, VALUES, run_date).map_or(Ok(column.clone()), Err)
     }
 }
 
 /// What keeps the table of responses from being used.
 fn response_problem(schema: &TableSchema, entity: &Column) -> Option<Problem> {
-    let lacks = [entity.name.as_str(), LEVEL].into_iter().find(|name| schema.column(name).is_none());
-    if let Some(name) = lacks {
-        let message = format!("the table at `{RESPONSE}` has no column `{name}`");
-        let help = "feed it the first output of a `price_sensitivity` stage";
-        return Some(Problem::new(Code::UnknownColumn, message).help(help).at(["inputs", RESPONSE]));
-    }
-    let other = schema.column(LEVEL).filter(|column| column.dtype != DataType::String)?;
-    let message = format!("`{LEVEL}` is {}; it is one of low, medium, high and unknown", type_name(&other.dtype));
-    Some(Problem::new(Code::WrongColumnType, message).at(["inputs", RESPONSE]))
-}
-
-/// The rows of the run date.
-fn rows_of(table: Table, run_date: NaiveDate) -> polars::prelude::LazyFrame {
-    match table.schema.snapshots.is_empty() {
-        true => table.frame,
-        false => table.frame.filter(col(AS_OF).eq(lit(run_date).cast(DataType::Date))),
-    }
+    let level = Serves { is: |dtype| *dtype == DataType::String, needed: "it is one of low, medium, high and unknown" };
+    let columns = [(entity.name.as_str(), ports::ID), (LEVEL, level)];
+    let problem = columns.into_iter().find_map(|(name, serves)| ports::column(schema, RESPONSE, name, serves).err())?;
+    let help = "feed it the first output of a `price_sensitivity` stage";
+    Some(problem.help(help).at(["inputs", RESPONSE]))
 }
 
 /// In which tier each customer was, and since when.
@@ -242,7 +206,7 @@ fn before(model: &Model, ids: &Series, names: &[&str]) -> Result<Vec<Option<(usi
 
 /// How each customer responds to prices.
 fn levels(table: Table, entity: &str, ids: &Series, run_date: NaiveDate) -> Result<Vec<Option<String>>, Failure> {
-    let frame = rows_of(table, run_date).select([col(entity), col(LEVEL)]).collect()?;
+    let frame = of_run_date(table, run_date).select([col(entity), col(LEVEL)]).collect()?;
     let own = places(frame.column(entity)?.as_materialized_series(), ids)?;
     let mut levels = vec![None; ids.len()];
     for (place, level) in own.into_iter().zip(frame.column(LEVEL)?.str()?.iter()) {
@@ -378,7 +342,8 @@ pub struct Sum {
     pub held: u64,
 }
 
-fn customers_schema(entity: Column) -> TableSchema {
+/// `worth` is the class of what customers are worth, `level` that of their price sensitivity.
+fn customers_schema(entity: Column, worth: Class, level: Class) -> TableSchema {
     let key = vec![entity.name.clone()];
     let of = |name: &str| match name {
         "value" => (DataType::Float64, "what tiers are made by"),
@@ -393,16 +358,22 @@ fn customers_schema(entity: Column) -> TableSchema {
     };
     let others = OUTPUTS.into_iter().map(|name| {
         let (dtype, described) = of(name);
-        Column::new(name, dtype).described(described)
+        let class = match name {
+            "price_sensitivity" => level,
+            "service" | "offer" => worth.max(level),
+            _ => worth,
+        };
+        Column::new(name, dtype).class(class).described(described)
     });
     TableSchema { columns: std::iter::once(entity).chain(others).collect(), key, ..TableSchema::default() }
 }
 
-fn tiers_schema() -> TableSchema {
-    let number = |name: &str, described: &str| Column::new(name, DataType::Float64).described(described);
-    let count = |name: &str, described: &str| Column::new(name, DataType::Int64).described(described);
+fn tiers_schema(worth: Class) -> TableSchema {
+    let column = |name: &str, dtype, described: &str| Column::new(name, dtype).class(worth).described(described);
+    let number = |name, described| column(name, DataType::Float64, described);
+    let count = |name, described| column(name, DataType::Int64, described);
     let columns = vec![
-        Column::new("tier", DataType::String).described("the tier"),
+        column("tier", DataType::String, "the tier"),
         number("least_value", "the least value that belongs to it without hysteresis; null of the last"),
         count("customers", "customers in it"),
         number("share", "their share of all who are in a tier"),

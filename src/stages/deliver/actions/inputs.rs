@@ -6,12 +6,13 @@ use sha2::{Digest, Sha256};
 
 use super::choose::People;
 use super::options::rule_path;
-use super::{Actions, CONTACTS, OUTPUTS, RECOMMENDATIONS, SCORES, of_run_date};
+use super::{Actions, CONTACTS, OUTPUTS, RECOMMENDATIONS, SCORES};
 use crate::problem::{Code, Problem, Step};
 use crate::sql;
 use crate::stages::contract::{Failure, InputSchemas, StageContext};
 use crate::stages::ids::places;
-use crate::table::{AS_OF, Column, Table, TableSchema, floats, midnight_us, type_name};
+use crate::stages::ports::{self, Serves, of_run_date};
+use crate::table::{AS_OF, Class, Column, Table, TableSchema, floats, midnight_us, type_name};
 
 const RANK: &str = "rank";
 
@@ -19,36 +20,17 @@ impl Actions {
     /// What is wrong with the table of scores.
     pub fn score_problems(&self, scores: &TableSchema, run_date: NaiveDate) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let at_entity = |problem: Problem| problem.at(["with", "entity"]);
-        match scores.column(&self.entity) {
-            None => {
-                let message = format!("the table at `{SCORES}` has no column `{}`", self.entity);
-                problems
-                    .push(at_entity(Problem::new(Code::UnknownColumn, message).nearest(&self.entity, scores.names())));
-            }
-            Some(column) if !(column.dtype.is_integer() || column.dtype == DataType::String) => {
-                let message =
-                    format!("`{}` is {}; an id is a whole number or text", self.entity, type_name(&column.dtype));
-                problems.push(at_entity(Problem::new(Code::WrongColumnType, message)));
-            }
-            Some(_) if OUTPUTS.contains(&self.entity.as_str()) => {
-                let message = format!("`{}` is also the name of a column of the output", self.entity);
-                problems.push(at_entity(Problem::new(Code::DuplicateId, message)));
-            }
-            Some(_) => {}
-        }
-        if !scores.snapshots.is_empty() && !scores.snapshots.contains(&run_date) {
-            let message = format!("the table at `{SCORES}` has no snapshot of the run date");
-            problems.push(Problem::new(Code::NoSnapshots, message).at(["inputs", SCORES]));
-        }
+        let entity = ports::column(scores, SCORES, &self.entity, ports::ID).err();
+        let entity = entity.or_else(|| ports::taken(&self.entity, &OUTPUTS));
+        problems.extend(entity.map(|problem| problem.at(["with", "entity"])));
+        problems.extend(ports::no_snapshot(scores, SCORES, run_date));
         for (place, rule) in self.rules.iter().enumerate() {
             problems.extend(condition(&rule.when, scores, &rule_path(place, "when")).err().into_iter().flatten());
             if let Some(name) = &rule.order_by {
-                let is_ordered = |dtype: &DataType| {
-                    dtype.is_numeric() || dtype.is_bool() || matches!(dtype, DataType::Date | DataType::Datetime(..))
-                };
-                let needed = "customers are ordered by numbers, dates or truth";
-                problems.extend(column(scores, name, &rule_path(place, "order_by"), is_ordered, needed));
+                let is = |dtype: &DataType| dtype.is_numeric() || dtype.is_bool() || ports::is_time(dtype);
+                let serves = Serves { is, needed: "customers are ordered by numbers, dates or truth" };
+                let found = ports::column(scores, SCORES, name, serves).err();
+                problems.extend(found.map(|problem| problem.at(rule_path(place, "order_by"))));
             }
         }
         if let Some(text) = &self.suppress {
@@ -57,11 +39,24 @@ impl Actions {
         }
         for (name, channel) in &self.channels {
             if let Some(consent) = &channel.consent {
-                let path = ["with", "channels", name.as_str(), "consent"].map(Step::from);
-                problems.extend(column(scores, consent, &path, DataType::is_bool, "a consent is true or false"));
+                let serves = Serves { is: DataType::is_bool, needed: "a consent is true or false" };
+                let found = ports::column(scores, SCORES, consent, serves).err();
+                problems.extend(found.map(|problem| problem.at(["with", "channels", name.as_str(), "consent"])));
             }
         }
         problems
+    }
+
+    /// The class of what actions tell of a customer: that of the strictest column that decides.
+    pub fn told(&self, scores: &TableSchema) -> Class {
+        let conditions = self.rules.iter().map(|rule| &rule.when).chain(&self.suppress);
+        let in_conditions =
+            conditions.filter_map(|text| sql::expression(text).ok()).flat_map(|tree| sql::told_by(&tree));
+        let orders = self.rules.iter().filter_map(|rule| rule.order_by.clone());
+        let consents = self.channels.values().filter_map(|channel| channel.consent.clone());
+        let columns = in_conditions.chain(orders).chain(consents);
+        let classes = columns.filter_map(|name| scores.column(&name).map(|column| column.class));
+        classes.max().unwrap_or_default()
     }
 
     /// What is wrong with the table of contacts.
@@ -81,13 +76,11 @@ impl Actions {
                 _ => vec![],
             };
         };
-        let mut problems = Vec::new();
-        let is_time = |dtype: &DataType| matches!(dtype, DataType::Date | DataType::Datetime(..));
-        let path = ["with", "contacts", "time"].map(Step::from);
-        problems.extend(column(table, &contacts.time, &path, is_time, "a time is a date or a datetime"));
-        let path = ["with", "entity"].map(Step::from);
-        problems.extend(column(table, &self.entity, &path, |_| true, ""));
-        problems
+        let time = Serves { is: ports::is_time, needed: "a time is a date or a datetime" };
+        let time = ports::column(table, CONTACTS, &contacts.time, time).err();
+        let entity = ports::column(table, CONTACTS, &self.entity, ports::ID).err();
+        let time = time.map(|problem| problem.at(["with", "contacts", "time"]));
+        time.into_iter().chain(entity.map(|problem| problem.at(["with", "entity"]))).collect()
     }
 
     /// The column of items of the table of recommendations, where there is one.
@@ -107,9 +100,8 @@ impl Actions {
             let message = format!("the table at `{RECOMMENDATIONS}` is not keyed by `{}` and `{RANK}`", self.entity);
             return Err(vec![at(Problem::new(Code::BadValue, message).help("feed it the output of a recommender"))]);
         }
-        if !table.snapshots.is_empty() && !table.snapshots.contains(&run_date) {
-            let message = format!("the table at `{RECOMMENDATIONS}` has no snapshot of the run date");
-            return Err(vec![at(Problem::new(Code::NoSnapshots, message))]);
+        if let Some(problem) = ports::no_snapshot(table, RECOMMENDATIONS, run_date) {
+            return Err(vec![problem]);
         }
         match table.columns.iter().find(|column| !table.key.contains(&column.name)) {
             Some(item) => Ok(Some(item.clone())),
@@ -226,26 +218,6 @@ fn condition(text: &str, scores: &TableSchema, path: &[Step]) -> Result<Expr, Ve
         }
         Err(problems) => Err(problems.into_iter().map(at).collect()),
     }
-}
-
-/// What is wrong with a column that must be of a type that serves.
-fn column(
-    table: &TableSchema,
-    name: &str,
-    path: &[Step],
-    serves: impl Fn(&DataType) -> bool,
-    needed: &str,
-) -> Option<Problem> {
-    let problem = match table.column(name) {
-        None => {
-            Problem::new(Code::UnknownColumn, format!("the table has no column `{name}`")).nearest(name, table.names())
-        }
-        Some(column) if !serves(&column.dtype) => {
-            Problem::new(Code::WrongColumnType, format!("`{name}` is {}; {needed}", type_name(&column.dtype)))
-        }
-        Some(_) => return None,
-    };
-    Some(problem.at(path.to_vec()))
 }
 
 /// The columns of a frame, as a schema.

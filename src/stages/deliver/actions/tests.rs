@@ -1,24 +1,16 @@
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use polars::df;
-use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, TimeUnit};
+use polars::prelude::{DataType, IntoColumn, NamedFrom, Series, TimeUnit};
 use proptest::prelude::*;
 
 use super::Actions;
 use crate::metrics::evaluation::Evaluation;
-use crate::stages::contract::{Cancel, Failure, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageContext};
-use crate::table::{AS_OF, Column, Table, TableSchema, midnight_us};
+use crate::stages::contract::{Failure, Outputs, Stage};
+use crate::stages::fixture::{self, Night, Ports, keyed, schemas, texts};
+use crate::table::{AS_OF, Class, Table, midnight_us};
 
 fn run_date() -> NaiveDate {
     "2024-01-02".parse().unwrap()
-}
-
-fn keyed(frame: DataFrame, key: &[&str]) -> Table {
-    let columns: Vec<Column> =
-        frame.columns().iter().map(|column| Column::new(column.name().as_str(), column.dtype().clone())).collect();
-    let key = key.iter().map(|name| (*name).to_owned()).collect();
-    Table { frame: frame.lazy(), schema: TableSchema { columns, key, ..TableSchema::default() }, watermark: None }
 }
 
 /// Customers 0 to n − 1: `risk` falls from 1, `value` is the place, every fourth has not agreed to be called, and of every
@@ -37,39 +29,15 @@ fn scores(count: i64) -> Table {
 }
 
 fn stage(with: serde_json::Value) -> Actions {
-    let mut all = serde_json::json!({"entity": "customer"});
-    for (key, value) in with.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    serde_json::from_value(all).unwrap()
+    fixture::stage(serde_json::json!({"entity": "customer"}), &with)
 }
 
-fn schemas(tables: &[(&str, Table)]) -> InputSchemas {
-    let port = |(port, table): &(&str, Table)| ((*port).to_owned(), vec![("t".to_owned(), table.schema.clone())]);
-    InputSchemas { ports: tables.iter().map(port).collect() }
+fn try_run(stage: &Actions, tables: Ports) -> Result<Outputs, Failure> {
+    fixture::try_run(stage, tables, Night::of(run_date()))
 }
 
-fn try_run(stage: &Actions, tables: Vec<(&str, Table)>) -> Result<Outputs, Failure> {
-    assert_eq!(stage.check(), vec![]);
-    let expected = stage.schemas(&schemas(&tables), run_date()).unwrap();
-    let named = |(port, table): (&str, Table)| (port.to_owned(), vec![NamedTable { name: "t".into(), table }]);
-    let ports: BTreeMap<_, _> = tables.into_iter().map(named).collect();
-    let context = StageContext { run_date: run_date(), seed: 7, threads: 1, cancel: Cancel::default() };
-    let outputs = stage.run(Inputs { ports, ..Inputs::default() }, &context)?;
-    for (table, schema) in outputs.tables.iter().zip(&expected) {
-        assert_eq!(**table.clone().collect().unwrap().schema(), schema.to_polars());
-    }
-    Ok(outputs)
-}
-
-fn run(stage: &Actions, tables: Vec<(&str, Table)>) -> Outputs {
+fn run(stage: &Actions, tables: Ports) -> Outputs {
     try_run(stage, tables).unwrap()
-}
-
-fn texts(outputs: &Outputs, name: &str) -> Vec<Option<String>> {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    let column = frame.column(name).unwrap().cast(&DataType::String).unwrap();
-    column.str().unwrap().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
 fn evaluation(outputs: &Outputs) -> &Evaluation {
@@ -229,8 +197,25 @@ fn what_makes_no_sense_is_refused() {
         "rules": [{"name": "a", "when": "rsk > 1"}, {"name": "b", "when": "value + 1"}, {"name": "c", "when": "risk >"}],
         "suppress": "tier > 3", "items": 3, "contacts": {"time": "at", "within": "3d"},
     }));
-    let found = wrong.schemas(&schemas(&[("scores", scores(3))]), run_date()).unwrap_err();
+    let found = wrong.schemas(&schemas(&vec![("scores", scores(3))]), run_date()).unwrap_err();
     assert_eq!(found.len(), 6, "{found:?}");
+}
+
+/// What an action tells is as sensitive as what decides on it.
+#[test]
+fn actions_are_of_the_class_of_what_decides() {
+    let with = stage(serde_json::json!({"rules": [{"name": "call", "when": "risk > 0.5 AND tier = 'gold'"}]}));
+    let mut table = scores(3);
+    let classes = [("risk", Class::Sensitive), ("tier", Class::QuasiId)];
+    for column in &mut table.schema.columns {
+        column.class = classes.iter().find(|(name, _)| *name == column.name).map_or(column.class, |(_, class)| *class);
+    }
+    let schema = with.schemas(&schemas(&vec![("scores", table)]), run_date()).unwrap().remove(0);
+    let class = |name: &str| schema.column(name).unwrap().class;
+    assert_eq!(
+        (class("action"), class("reason"), class("control")),
+        (Class::Sensitive, Class::Sensitive, Class::Behavioral)
+    );
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::stages::contract::Cancel;
 use crate::table::Class;
+use crate::table::Table;
 use polars::df;
 use polars::prelude::DataFrame;
 

@@ -10,7 +10,7 @@ use super::past::{Counting, Customer, periods};
 use super::serve::Score;
 use crate::stages::contract::Failure;
 use crate::stages::value::days::Days;
-use crate::table::{Column, TableSchema};
+use crate::table::{Class, Column, TableSchema};
 
 /// A cohort with fewer customers, or fewer of them who have repeated a purchase, has no parameters of its own.
 const CUSTOMERS_MIN: usize = 100;
@@ -77,24 +77,24 @@ impl Cohorting {
     }
 }
 
-/// The schema of what became of each cohort.
-pub fn schema() -> TableSchema {
+/// The schema of what became of each cohort; `worth` is the class of what tells amounts.
+pub fn schema(worth: Class) -> TableSchema {
     let number = |name| Column::new(name, DataType::Float64);
     let count = |name| Column::new(name, DataType::Int64);
     let columns = vec![
         Column::new("cohort", DataType::String),
         count("customers"),
         count("purchases"),
-        number("value"),
+        number("value").class(worth),
         number("alive"),
         number("expected_purchases"),
-        number("clv"),
+        number("clv").class(worth),
     ];
     TableSchema { columns, key: vec!["cohort".to_owned()], ..TableSchema::default() }
 }
 
 /// The schema of who of each cohort bought again in which quarter.
-pub fn retention_schema() -> TableSchema {
+pub fn retention_schema(worth: Class) -> TableSchema {
     let count = |name| Column::new(name, DataType::Int64);
     let columns = vec![
         Column::new("cohort", DataType::String),
@@ -102,7 +102,7 @@ pub fn retention_schema() -> TableSchema {
         count("customers"),
         count("buyers"),
         count("purchases"),
-        Column::new("value", DataType::Float64),
+        Column::new("value", DataType::Float64).class(worth),
     ];
     let key = vec!["cohort".to_owned(), "quarters_since".to_owned()];
     TableSchema { columns, key, ..TableSchema::default() }

@@ -46,11 +46,7 @@ impl Clv {
         let cohorts = self.cohorts.as_ref().map_or_else(Cohorting::default, |by| {
             Cohorting::of(fitted.iter().map(|customer| (*customer, label(by, days, customer))))
         });
-        let histories: Vec<_> = fitted
-            .iter()
-            .map(|customer| customer.history(self.unit.days(), self.cohort(&cohorts, days, customer)))
-            .collect();
-        let (groups, _) = lifetime::grouped(&histories);
+        let (groups, _) = self.grouped(&cohorts, days, fitted.iter().copied());
         let keep_going = || !context.cancel.is_set();
         let purchases = self.fit_purchases(&groups, cohorts.count(), &keep_going)?;
         let spend = match self.spend {
@@ -73,9 +69,16 @@ impl Clv {
         }))
     }
 
-    /// The place of the customer's parameters.
-    pub(super) fn cohort(&self, cohorts: &Cohorting, days: &Days, customer: &Customer) -> u32 {
-        self.cohorts.as_ref().map_or(0, |by| cohorts.place(&label(by, days, customer)))
+    /// Customers of equal histories, and the group of each.
+    pub(super) fn grouped<'c>(
+        &self,
+        cohorts: &Cohorting,
+        days: &Days,
+        customers: impl Iterator<Item = &'c Customer>,
+    ) -> (Vec<Group>, Vec<u32>) {
+        let cohort = |customer| self.cohorts.as_ref().map_or(0, |by| cohorts.place(&label(by, days, customer)));
+        let history = |customer: &'c Customer| customer.history(self.unit.days(), cohort(customer));
+        lifetime::grouped(&customers.map(history).collect::<Vec<_>>())
     }
 
     fn fit_purchases(

@@ -8,7 +8,6 @@ use super::Clv;
 use super::fitted::Learned;
 use super::past::{Customer, Deeds};
 use super::report;
-use crate::algorithms::lifetime;
 use crate::format;
 use crate::metrics::evaluation::{Better, Estimate, Evaluation, Fact, Measure, Slice};
 use crate::metrics::intervals::{Interval, RESAMPLES, bootstrap};
@@ -88,14 +87,8 @@ impl Judged<'_> {
     fn forecast(&self, learned: &Learned) -> Option<Forecast> {
         let fitted = learned.purchases.as_ref()?;
         let stage = self.stage;
-        let unit_days = stage.unit.days();
-        let histories: Vec<_> = self
-            .customers
-            .iter()
-            .map(|customer| customer.history(unit_days, stage.cohort(&learned.cohorts, self.days, customer)))
-            .collect();
-        let (groups, group_of) = lifetime::grouped(&histories);
-        let of_groups = fitted.expected(&groups, self.horizon_days() / unit_days);
+        let (groups, group_of) = stage.grouped(&learned.cohorts, self.days, self.customers.iter());
+        let of_groups = fitted.expected(&groups, self.horizon_days() / stage.unit.days());
         let expected = |group: &u32| of_groups.get(*group as usize).copied().unwrap_or([f64::NAN; 2]);
         let (alive, purchases): (Vec<f64>, Vec<f64>) =
             group_of.iter().map(expected).map(|[alive, purchases]| (alive, purchases)).unzip();
@@ -117,23 +110,20 @@ impl Judged<'_> {
         let values: Vec<f64> = self.deeds.iter().map(|deeds| deeds.value).collect();
         let of_counts = (counts.as_slice(), forecast.purchases.as_slice(), forecast.own_rate.as_slice());
         let of_values = (values.as_slice(), forecast.value.as_slice(), forecast.own_value.as_slice());
-        let both = |truth: &[f64], model: &[f64]| regression::check(truth, model);
         let data = |error: crate::metrics::MetricError| Failure::data(error.to_string());
-        both(&counts, &forecast.purchases).and_then(|()| both(&values, &forecast.value)).map_err(data)?;
+        regression::check(&counts, &forecast.purchases).map_err(data)?;
+        regression::check(&values, &forecast.value).map_err(data)?;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(context.seed);
         let mut measures = Vec::new();
+        let rmse: Maker = |truth, own| Box::new(|times| regression::rmse(truth, own, times));
+        let mae: Maker = |truth, own| Box::new(|times| regression::mae(truth, own, times));
         let all: [(&str, Better, Maker, _); 7] = [
-            ("rmse", Better::Lower, |truth, own| Box::new(|times| regression::rmse(truth, own, times)), of_counts),
-            ("mae", Better::Lower, |truth, own| Box::new(|times| regression::mae(truth, own, times)), of_counts),
+            ("rmse", Better::Lower, rmse, of_counts),
+            ("mae", Better::Lower, mae, of_counts),
             ("r2", Better::Higher, |truth, own| Box::new(|times| regression::r2(truth, own, times)), of_counts),
             ("spearman", Better::Higher, ranks, of_counts),
-            (
-                "value_rmse",
-                Better::Lower,
-                |truth, own| Box::new(|times| regression::rmse(truth, own, times)),
-                of_values,
-            ),
-            ("value_mae", Better::Lower, |truth, own| Box::new(|times| regression::mae(truth, own, times)), of_values),
+            ("value_rmse", Better::Lower, rmse, of_values),
+            ("value_mae", Better::Lower, mae, of_values),
             ("value_spearman", Better::Higher, ranks, of_values),
         ];
         for (name, better, maker, rows) in all {

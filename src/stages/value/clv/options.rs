@@ -49,7 +49,7 @@ pub enum SpendModel {
     Mean,
 }
 
-/// A length of the calendar.
+/// A length of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
@@ -58,7 +58,7 @@ pub enum Period {
     Day,
     /// From Monday on.
     Week,
-    /// Of the calendar.
+    /// Of the calendar; as a unit a twelfth of 365.25 days.
     Month,
 }
 
@@ -76,7 +76,7 @@ impl Period {
         }
     }
 
-    /// As a unit of time, in days; a month is a twelfth of 365.25 days.
+    /// As a unit of time, in days.
     pub fn days(self) -> f64 {
         match self {
             Period::Day => 1.0,
@@ -90,35 +90,6 @@ impl Period {
             Period::Day => "day",
             Period::Week => "week",
             Period::Month => "month",
-        }
-    }
-}
-
-/// The unit of time of the parameters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    Day,
-    #[default]
-    Week,
-    /// A twelfth of 365.25 days.
-    Month,
-}
-
-impl Unit {
-    pub fn days(self) -> f64 {
-        self.period().days()
-    }
-
-    pub fn name(self) -> &'static str {
-        self.period().name()
-    }
-
-    fn period(self) -> Period {
-        match self {
-            Unit::Day => Period::Day,
-            Unit::Week => Period::Week,
-            Unit::Month => Period::Month,
         }
     }
 }

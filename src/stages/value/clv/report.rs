@@ -4,7 +4,7 @@ use super::Clv;
 use super::cohorts::{Cohort, Quarter};
 use super::fitted::Learned;
 use super::judge::{Forecast, Judged};
-use super::options::Unit;
+use super::options::Period;
 use super::past::Customer;
 use super::serve::Score;
 use super::truncation;
@@ -100,46 +100,61 @@ pub fn calibration(judged: &Judged<'_>, forecast: &Forecast) -> Vec<Chart> {
     ]
 }
 
-/// Adds what was learned at the run date, where the value is, and warnings.
-pub fn add(
-    evaluation: &mut Evaluation,
-    stage: &Clv,
-    days: &Days,
-    learned: Option<&Learned>,
-    (customers, scores): (&[Customer], &[Option<Score>]),
-    cohorts: &[Cohort],
-) {
-    if days.left_out > 0 {
-        let rows = count(days.left_out, "row", "rows");
-        evaluation.facts.push(Fact::new("left out", format!("{rows} without a customer, a time or an amount")));
-    }
-    let bought: Vec<(&Customer, &Score)> =
-        customers.iter().zip(scores).filter_map(|(customer, score)| Some((customer, score.as_ref()?))).collect();
-    match learned.and_then(|learned| Some((learned, learned.purchases.as_ref()?))) {
-        Some((learned, fitted)) => {
-            evaluation.facts.extend(facts(stage, learned, fitted));
-            evaluation.charts.push(parameters(learned, fitted, stage.unit));
-            degenerate(evaluation, stage, fitted, &bought);
-            evaluation.watch.extend(watch::unfinished(fitted.converged));
-            evaluation.finds = finds(&bought);
+/// What is known at the run date.
+pub struct Served<'a> {
+    pub stage: &'a Clv,
+    pub days: &'a Days,
+    /// The day before which everything is known.
+    pub end: i32,
+    pub learned: Option<&'a Learned>,
+    pub customers: &'a [Customer],
+    pub scores: &'a [Option<Score>],
+    pub cohorts: &'a [Cohort],
+}
+
+impl Served<'_> {
+    /// Adds what was learned, where the value is, and warnings.
+    pub fn tell(&self, evaluation: &mut Evaluation) {
+        let Served { stage, days, customers, learned, .. } = *self;
+        if days.left_out > 0 {
+            let rows = count(days.left_out, "row", "rows");
+            evaluation.facts.push(Fact::new("left out", format!("{rows} without a customer, a time or an amount")));
         }
-        None if customers.is_empty() => evaluation.warnings.push(watch::no_purchases()),
-        None => evaluation.warnings.push(watch::no_repeats()),
+        let scored = customers.iter().zip(self.scores);
+        let bought: Vec<(&Customer, &Score)> =
+            scored.filter_map(|(customer, score)| Some((customer, score.as_ref()?))).collect();
+        match learned.and_then(|learned| Some((learned, learned.purchases.as_ref()?))) {
+            Some((learned, fitted)) => {
+                evaluation.facts.extend(facts(stage, learned, fitted));
+                evaluation.charts.push(parameters(learned, fitted, stage.unit));
+                degenerate(evaluation, stage, fitted, &bought);
+                evaluation.watch.extend(watch::unfinished(fitted.converged));
+                evaluation.finds = finds(&bought);
+            }
+            None if customers.is_empty() => evaluation.warnings.push(watch::no_purchases()),
+            None => evaluation.warnings.push(watch::no_repeats()),
+        }
+        if let Some(spend) = learned.and_then(|learned| learned.spend.as_ref()) {
+            spending(evaluation, spend, customers);
+        }
+        self.tell_truncated(evaluation);
+        evaluation.charts.extend(value_charts(&bought));
+        evaluation.charts.extend(cohort_charts(self.cohorts));
     }
-    if let Some(spend) = learned.and_then(|learned| learned.spend.as_ref()) {
-        spending(evaluation, spend, customers);
+
+    /// Whether those who came first are older than the data, and whether they are fitted on.
+    fn tell_truncated(&self, evaluation: &mut Evaluation) {
+        let Served { stage, days, customers, .. } = *self;
+        let Some(first) = days.first() else { return };
+        let Some(found) = truncation::find(days, stage.counting(), customers, self.end) else { return };
+        if stage.fit_on.is_some_and(|on| !on.holds(first, first)) {
+            let value =
+                "those who came first were customers before the data begins; `fit_on` leaves them out of the fit";
+            evaluation.facts.push(Fact::new("left-truncated", value));
+        } else {
+            evaluation.warnings.push(watch::truncated(found.customers, found.again));
+        }
     }
-    let end = customers.iter().map(|customer| customer.first_day + customer.age_days + 1).max();
-    let truncated = end.and_then(|end| truncation::find(days, stage.counting(), customers, end));
-    if let Some(found) = truncated {
-        let first = days.first().unwrap_or_default();
-        let is_cut = stage.fit_on.is_some_and(|on| !on.holds(first, first));
-        evaluation.warnings.extend((!is_cut).then(|| watch::truncated(found.customers, found.again)));
-        let value = "those who came first were customers before the data begins; `fit_on` leaves them out of the fit";
-        evaluation.facts.extend(is_cut.then(|| Fact::new("left-truncated", value)));
-    }
-    evaluation.charts.extend(value_charts(&bought));
-    evaluation.charts.extend(cohort_charts(cohorts));
 }
 
 fn facts(stage: &Clv, learned: &Learned, fitted: &Fitted) -> Vec<Fact> {
@@ -181,7 +196,7 @@ fn facts(stage: &Clv, learned: &Learned, fitted: &Fitted) -> Vec<Fact> {
 }
 
 /// The parameters with their standard errors.
-fn parameters(learned: &Learned, fitted: &Fitted, unit: Unit) -> Chart {
+fn parameters(learned: &Learned, fitted: &Fitted, unit: Period) -> Chart {
     let mut rows = Vec::new();
     for (place, own) in fitted.parameters.iter().enumerate() {
         let cohort = learned.cohorts.names.get(place).map_or("all", String::as_str);

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use super::Clv;
 use super::fitted::Learned;
 use super::past::Customer;
-use crate::algorithms::lifetime::{self, Ahead, Outlook};
+use crate::algorithms::lifetime::{Ahead, Outlook};
 use crate::stages::contract::Failure;
 use crate::stages::value::days::{Days, day_of};
-use crate::table::{AS_OF, Column, TableSchema};
+use crate::table::{AS_OF, Class, Column, TableSchema};
 
 /// Rates are per year of so many days.
 const YEAR_DAYS: f64 = 365.25;
@@ -76,8 +76,8 @@ fn described(name: &str) -> &'static str {
     }
 }
 
-/// The schema of the table.
-pub fn schema(entity: Column, snapshots: Vec<NaiveDate>) -> TableSchema {
+/// The schema of the table; `worth` is the class of what tells amounts.
+pub fn schema(entity: Column, worth: Class, snapshots: Vec<NaiveDate>) -> TableSchema {
     let dtype = |name: &str| match name {
         AS_OF => DataType::Date,
         "frequency" | "recency_days" | "tenure_days" => DataType::Int64,
@@ -85,19 +85,23 @@ pub fn schema(entity: Column, snapshots: Vec<NaiveDate>) -> TableSchema {
         _ => DataType::Float64,
     };
     let key = vec![entity.name.clone(), AS_OF.to_owned()];
-    let others = OUTPUTS.into_iter().map(|name| Column::new(name, dtype(name)).described(described(name)));
+    let class = |name: &str| match name {
+        "mean_value" | "spend" | "clv" | "clv_low" | "clv_high" => worth,
+        _ => Class::default(),
+    };
+    let column = |name| Column::new(name, dtype(name)).class(class(name)).described(described(name));
+    let others = OUTPUTS.into_iter().map(column);
     let columns = std::iter::once(entity).chain(others).collect();
     TableSchema { columns, key, snapshots, ..TableSchema::default() }
 }
 
 impl Clv {
-    /// What is expected of customers.
-    pub(super) fn scores(&self, learned: &Learned, days: &Days, customers: &[Customer]) -> Vec<Option<Score>> {
-        let Some(fitted) = &learned.purchases else { return vec![None; customers.len()] };
+    /// What is expected of customers; nothing without a model of purchases.
+    pub(super) fn scores(&self, learned: Option<&Learned>, days: &Days, customers: &[Customer]) -> Vec<Option<Score>> {
+        let models = learned.and_then(|learned| Some((learned, learned.purchases.as_ref()?)));
+        let Some((learned, fitted)) = models else { return vec![None; customers.len()] };
         let unit_days = self.unit.days();
-        let history = |customer: &Customer| customer.history(unit_days, self.cohort(&learned.cohorts, days, customer));
-        let histories: Vec<_> = customers.par_iter().map(history).collect();
-        let (groups, group_of) = lifetime::grouped(&histories);
+        let (groups, group_of) = self.grouped(&learned.cohorts, days, customers.iter());
         let ahead = Ahead {
             horizon: f64::from(self.horizon.in_days()) / unit_days,
             discount: self.discount_rate.ln_1p() * unit_days / YEAR_DAYS,

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use polars::df;
 use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, TimeUnit};
@@ -11,10 +9,11 @@ use super::Clv;
 use super::fitted::Learned;
 use crate::algorithms::lifetime::{Ahead, Fitted, Group, History, Spend};
 use crate::metrics::evaluation::Evaluation;
+use crate::metrics::profile::{ColumnProfile, Shape};
 use crate::metrics::regression::spearman;
-use crate::stages::contract::{Cancel, Failure, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageContext};
+use crate::stages::contract::{Failure, Outputs, Stage};
+use crate::stages::fixture::{self, Night, schemas, table};
 use crate::stages::model::Model;
-use crate::stages::protocol;
 use crate::table::{AS_OF, Class, Column, Table, TableSchema, floats, midnight_us};
 
 /// Customer, days since the first one of 2023, amount.
@@ -49,36 +48,15 @@ fn events(events: &[Event]) -> Table {
 }
 
 fn stage(with: serde_json::Value) -> Clv {
-    let mut all = serde_json::json!({"entity": "customer", "time": "at", "amount": "amount"});
-    for (key, value) in with.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    serde_json::from_value(all).unwrap()
+    fixture::stage(serde_json::json!({"entity": "customer", "time": "at", "amount": "amount"}), &with)
 }
 
 fn try_run(stage: &Clv, table: Table, earlier: Option<Model>, threads: usize) -> Result<Outputs, Failure> {
-    let ports = BTreeMap::from([("events".to_owned(), vec![("sales".to_owned(), table.schema.clone())])]);
-    let schemas = InputSchemas { ports };
-    assert_eq!(stage.check(), vec![]);
-    assert_eq!(protocol::check(&stage.protocol(), &schemas, run_date()), vec![]);
-    let expected = stage.schemas(&schemas, run_date()).unwrap();
-    let ports = BTreeMap::from([("events".to_owned(), vec![NamedTable { name: "sales".into(), table }])]);
-    let context = StageContext { run_date: run_date(), seed: 7, threads, cancel: Cancel::default() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let outputs = pool.install(|| stage.run(Inputs { ports, earlier, ..Inputs::default() }, &context))?;
-    for (table, schema) in outputs.tables.iter().zip(&expected) {
-        let frame = table.clone().collect().unwrap();
-        assert_eq!(**frame.schema(), schema.to_polars());
-    }
-    Ok(outputs)
+    fixture::try_run(stage, vec![("events", table)], Night { run_date: run_date(), earlier, threads })
 }
 
 fn run(stage: &Clv, events: Table) -> Outputs {
     try_run(stage, events, None, 2).unwrap()
-}
-
-fn table(outputs: &Outputs, place: usize) -> DataFrame {
-    outputs.tables[place].clone().collect().unwrap()
 }
 
 /// The customers at the run date.
@@ -358,6 +336,24 @@ fn returns_are_taken_off() {
     assert!(evaluation(&less).facts.iter().any(|fact| fact.name == "returns" && fact.value.contains("% of what")));
 }
 
+/// What tells amounts is as sensitive as they are, and then no profile tells of it.
+#[test]
+fn worth_is_of_the_class_of_amounts() {
+    let mut table = events(&shop(100));
+    table.schema.columns.iter_mut().filter(|own| own.name == "amount").for_each(|own| own.class = Class::Sensitive);
+    let stage = stage(serde_json::json!({}));
+    let schemas = stage.schemas(&schemas(&vec![("events", table.clone())]), run_date()).unwrap();
+    let classes = |place: usize, class: Class| {
+        let own = schemas[place].columns.iter().filter(move |column| column.class == class);
+        own.map(|column| column.name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(classes(0, Class::Sensitive), ["mean_value", "spend", "clv", "clv_low", "clv_high"]);
+    assert_eq!((classes(1, Class::Sensitive), classes(2, Class::Sensitive)), (vec!["value", "clv"], vec!["value"]));
+    let outputs = run(&stage, table);
+    let untold = |profile: &&ColumnProfile| profile.shape == Shape::None;
+    assert_eq!(outputs.profile.iter().filter(untold).map(|own| own.name.as_str()).collect::<Vec<_>>(), ["mean_value"]);
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let problems =
@@ -367,10 +363,8 @@ fn what_cannot_be_is_refused() {
     assert!(problems(serde_json::json!({"fit_on": {}}))[0].contains("no limit"));
     let turned = serde_json::json!({"fit_on": {"from": "2023-05-01", "before": "2023-05-01"}});
     assert!(problems(turned)[0].contains("first purchase"));
-    let table = events(&[]);
-    let ports = BTreeMap::from([("events".to_owned(), vec![("sales".to_owned(), table.schema)])]);
     let wrong = serde_json::json!({"entity": "customers", "amount": "country", "cohorts": {"column": "land"}});
-    let found = stage(wrong).schemas(&InputSchemas { ports }, run_date()).unwrap_err();
+    let found = stage(wrong).schemas(&schemas(&vec![("events", events(&[]))]), run_date()).unwrap_err();
     assert_eq!(found.len(), 3);
 }
 

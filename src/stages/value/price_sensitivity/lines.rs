@@ -8,7 +8,8 @@ use crate::algorithms::price_response::Line;
 use crate::config::Span;
 use crate::stages::contract::Failure;
 use crate::stages::ids::{numbered, places};
-use crate::table::{AS_OF, Table, midnight_us};
+use crate::stages::ports::of_run_date;
+use crate::table::{Table, midnight_us};
 
 /// The columns that are read.
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +83,9 @@ impl Lines {
 
     /// The segments of customers at the run date; who is in none is in one of its own.
     pub fn groups(&self, table: Table, entity: &str, by: &str, run_date: NaiveDate) -> Result<Groups, Failure> {
-        let has_snapshots = !table.schema.snapshots.is_empty();
-        let rows = match has_snapshots {
-            true => table.frame.filter(col(AS_OF).eq(lit(run_date).cast(DataType::Date))),
-            false => table.frame,
-        };
-        let frame = rows.select([col(entity), col(by).cast(DataType::String).alias("segment")]).collect()?;
+        let frame = of_run_date(table, run_date)
+            .select([col(entity), col(by).cast(DataType::String).alias("segment")])
+            .collect()?;
         let segments = frame.column("segment")?.str()?.clone();
         let mut names: Vec<String> = segments.iter().flatten().map(str::to_owned).collect();
         names.sort_unstable();

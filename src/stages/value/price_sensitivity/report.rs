@@ -1,12 +1,13 @@
 //! What the report says of responses to prices: aggregates only.
 
 use super::PriceSensitivity;
-use super::scores::{Judged, Level};
+use super::scores::Judged;
 use crate::algorithms::price_response::Slope;
 use crate::format::{count, number, percent, thousands};
 use crate::metrics::disclosure::{TOLD_MIN, hidden_parts};
 use crate::metrics::evaluation::{Better, Chart, Estimate, Evaluation, Fact, Measure};
 use crate::metrics::regression::spearman;
+use crate::stages::value::levels::LEVELS;
 use crate::stages::watch;
 
 /// What was paid over the usual price: the ends of classes.
@@ -129,7 +130,7 @@ fn levels(judged: &Judged<'_>) -> Chart {
             (customers + 1, lines + tally.lines, discounted + tally.discounted)
         })
     };
-    let sums: Vec<(u64, u64, u64)> = Level::ALL.iter().map(sum).collect();
+    let sums: Vec<(u64, u64, u64)> = LEVELS.iter().map(sum).collect();
     let hidden = hidden_parts(&sums.iter().map(|(customers, ..)| *customers).collect::<Vec<_>>());
     let row = |((level, (customers, lines, discounted)), hidden): ((&&str, &(u64, u64, u64)), &bool)| {
         let nothing = || ["", "", ""].map(str::to_owned);
@@ -147,7 +148,7 @@ fn levels(judged: &Judged<'_>) -> Chart {
     Chart::Table {
         title: "Customers by how much they respond to prices".to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        rows: Level::ALL.iter().zip(&sums).zip(&hidden).map(row).collect(),
+        rows: LEVELS.iter().zip(&sums).zip(&hidden).map(row).collect(),
     }
 }
 

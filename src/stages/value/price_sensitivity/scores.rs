@@ -7,7 +7,7 @@ use super::PriceSensitivity;
 use super::lines::{Groups, Lines};
 use crate::algorithms::price_response::{Line, Prior, Response, Shrunk, prior, shrink};
 use crate::stages::contract::Failure;
-use crate::table::{Column, TableSchema};
+use crate::table::{Class, Column, TableSchema};
 
 /// Ranges are of so many deviations to both sides: 90 % of a normal distribution.
 const DEVIATIONS: f64 = 1.644_853_626_951_472_2;
@@ -42,7 +42,7 @@ pub const ITEMS: [&str; 8] = [
     "elasticity_shrunk",
 ];
 
-pub fn customers_schema(entity: Column) -> TableSchema {
+pub fn customers_schema(entity: Column, told: Class) -> TableSchema {
     let described = |name: &str| match name {
         "lines" => "order lines with a price and a quantity above zero",
         "orders" => "orders of these lines",
@@ -57,10 +57,10 @@ pub fn customers_schema(entity: Column) -> TableSchema {
         "level" => "low, medium or high by thirds of the score, or unknown",
         _ => "why the level is unknown: one price, or too little",
     };
-    schema(entity, &CUSTOMERS, described)
+    schema(entity, told, &CUSTOMERS, described)
 }
 
-pub fn items_schema(item: Column) -> TableSchema {
+pub fn items_schema(item: Column, told: Class) -> TableSchema {
     let described = |name: &str| match name {
         "usual_price" => "median price in the newest period in which it was bought",
         "lines" => "order lines with a price and a quantity above zero",
@@ -71,17 +71,23 @@ pub fn items_schema(item: Column) -> TableSchema {
         "elasticity_high" => "upper end of 90 % of what the elasticity may be",
         _ => "the same, shrunk towards that of all items",
     };
-    schema(item, &ITEMS, described)
+    schema(item, told, &ITEMS, described)
 }
 
-fn schema(id: Column, names: &[&str], described: impl Fn(&str) -> &'static str) -> TableSchema {
+/// `told` is the class of what prices and quantities tell; how often something was bought is not among it.
+fn schema(id: Column, told: Class, names: &[&str], described: impl Fn(&str) -> &'static str) -> TableSchema {
     let dtype = |name: &str| match name {
         "lines" | "orders" | "customers" => DataType::Int64,
         "level" | "because" => DataType::String,
         _ => DataType::Float64,
     };
     let key = vec![id.name.clone()];
-    let others = names.iter().map(|name| Column::new(*name, dtype(name)).described(described(name)));
+    let class = |name: &str| match name {
+        "lines" | "orders" | "customers" => Class::default(),
+        _ => told,
+    };
+    let column = |name: &&str| Column::new(*name, dtype(name)).class(class(name)).described(described(name));
+    let others = names.iter().map(column);
     TableSchema { columns: std::iter::once(id).chain(others).collect(), key, ..TableSchema::default() }
 }
 
@@ -98,8 +104,6 @@ pub enum Level {
 }
 
 impl Level {
-    pub const ALL: [&'static str; 4] = ["low", "medium", "high", "unknown"];
-
     pub fn name(self) -> &'static str {
         match self {
             Level::Low => "low",

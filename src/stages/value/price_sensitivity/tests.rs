@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use polars::df;
 use polars::prelude::{DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, TimeUnit};
@@ -10,7 +8,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::PriceSensitivity;
 use crate::metrics::evaluation::Evaluation;
 use crate::metrics::regression::spearman;
-use crate::stages::contract::{Cancel, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageContext};
+use crate::stages::contract::{InputSchemas, Outputs, Stage};
+use crate::stages::fixture::{self, Night, Ports, table};
 use crate::table::{Class, Column, Table, TableSchema, floats, midnight_us};
 
 /// Customer, item, day of 2023, price, quantity.
@@ -46,38 +45,18 @@ fn events(events: &[Event]) -> Table {
 }
 
 fn stage(with: serde_json::Value) -> PriceSensitivity {
-    let mut all = serde_json::json!({
+    let columns = serde_json::json!({
         "entity": "customer", "item": "item", "price": "price", "quantity": "quantity", "time": "at"
     });
-    for (key, value) in with.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    serde_json::from_value(all).unwrap()
+    fixture::stage(columns, &with)
 }
 
-fn run_with(stage: &PriceSensitivity, tables: Vec<(&str, Table)>, threads: usize) -> Outputs {
-    let port = |(port, table): &(&str, Table)| ((*port).to_owned(), vec![("t".to_owned(), table.schema.clone())]);
-    let schemas = InputSchemas { ports: tables.iter().map(port).collect() };
-    assert_eq!(stage.check(), vec![]);
-    let expected = stage.schemas(&schemas, run_date()).unwrap();
-    let named = |(port, table): (&str, Table)| (port.to_owned(), vec![NamedTable { name: "t".into(), table }]);
-    let ports: BTreeMap<_, _> = tables.into_iter().map(named).collect();
-    let context = StageContext { run_date: run_date(), seed: 7, threads, cancel: Cancel::default() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    let outputs = pool.install(|| stage.run(Inputs { ports, ..Inputs::default() }, &context)).unwrap();
-    for (table, schema) in outputs.tables.iter().zip(&expected) {
-        assert_eq!(**table.clone().collect().unwrap().schema(), schema.to_polars());
-        assert!(schema.columns.iter().skip(1).all(|column| !column.description.is_empty()));
-    }
-    outputs
+fn run_with(stage: &PriceSensitivity, tables: Ports, threads: usize) -> Outputs {
+    fixture::try_run(stage, tables, Night { threads, ..Night::of(run_date()) }).unwrap()
 }
 
 fn run(all: &[Event]) -> Outputs {
     run_with(&stage(serde_json::json!({})), vec![("events", events(all))], 2)
-}
-
-fn table(outputs: &Outputs, place: usize) -> DataFrame {
-    outputs.tables[place].clone().collect().unwrap()
 }
 
 fn evaluation(outputs: &Outputs) -> &Evaluation {

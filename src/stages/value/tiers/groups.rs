@@ -7,9 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Code, Problem, Step};
-
-/// The levels of price sensitivity.
-pub const LEVELS: [&str; 4] = ["low", "medium", "high", "unknown"];
+use crate::stages::value::levels::LEVELS;
 
 /// A row of the table: who is meant, and what they are given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,25 +4,22 @@ use chrono::NaiveDate;
 
 use super::Scene;
 use super::assign::By;
-use super::groups::{Group, LEVELS};
+use super::groups::Group;
 use crate::format::{count, number, percent, thousands};
 use crate::metrics::disclosure::{TOLD_MIN, hidden_cells, hidden_parts};
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 use crate::metrics::migration::Matrix;
+use crate::stages::value::levels::LEVELS;
 
-/// Since when tiers are continued.
-pub struct Nights {
-    pub earlier: Option<NaiveDate>,
-}
-
-pub fn evaluation(scene: &Scene<'_>, nights: &Nights) -> Evaluation {
+/// `earlier` is the night that tiers are continued from.
+pub fn evaluation(scene: &Scene<'_>, earlier: Option<NaiveDate>) -> Evaluation {
     let how = match scene.stage.by {
         By::Customers => "shares of customers",
         By::Value => "shares of value",
         By::Threshold => "least values",
     };
     let mut charts = vec![tiers(scene)];
-    charts.extend(nights.earlier.and_then(|night| moves(scene, night)));
+    charts.extend(earlier.and_then(|night| moves(scene, night)));
     charts.extend(crossed(scene));
     charts.extend(given(scene));
     let sums = scene.sums();
@@ -41,7 +38,7 @@ pub fn evaluation(scene: &Scene<'_>, nights: &Nights) -> Evaluation {
     Evaluation {
         target: scene.stage.value.clone(),
         model: format!("tiers by {how}"),
-        facts: facts(scene, nights),
+        facts: facts(scene, earlier),
         charts,
         finds: finds.unwrap_or_default(),
         watch: watch.into_iter().collect(),
@@ -49,14 +46,14 @@ pub fn evaluation(scene: &Scene<'_>, nights: &Nights) -> Evaluation {
     }
 }
 
-fn facts(scene: &Scene<'_>, nights: &Nights) -> Vec<Fact> {
+fn facts(scene: &Scene<'_>, earlier: Option<NaiveDate>) -> Vec<Fact> {
     let ranked = scene.placed.iter().filter(|own| own.tier.is_some()).count() as u64;
     let mut facts = vec![Fact::new("customers", thousands(ranked))];
     let without = scene.placed.len() as u64 - ranked;
     if without > 0 {
         facts.push(Fact::new("in no tier", format!("{} without a value", count(without, "customer", "customers"))));
     }
-    let Some(night) = nights.earlier else {
+    let Some(night) = earlier else {
         facts.push(Fact::new("continues", "no earlier night: hysteresis begins with the next one"));
         return facts;
     };

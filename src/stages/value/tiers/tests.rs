@@ -1,63 +1,32 @@
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use polars::df;
-use polars::prelude::{DataFrame, DataType, IntoLazy};
 
 use super::Tiers;
 use crate::metrics::evaluation::{Chart, Evaluation};
-use crate::stages::contract::{Cancel, Failure, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageContext};
+use crate::stages::contract::{Failure, Outputs, Stage};
+use crate::stages::fixture::{self, Night, Ports, keyed, schemas, texts};
 use crate::stages::model::Model;
-use crate::table::{Column, Table, TableSchema};
+use crate::table::Table;
 
 fn run_date() -> NaiveDate {
     "2024-01-02".parse().unwrap()
 }
 
-fn keyed(frame: DataFrame) -> Table {
-    let columns = frame.columns().iter().map(|column| Column::new(column.name().as_str(), column.dtype().clone()));
-    let schema = TableSchema { columns: columns.collect(), key: vec!["customer".into()], ..TableSchema::default() };
-    Table { frame: frame.lazy(), schema, watermark: None }
-}
-
 fn values(all: &[Option<f64>]) -> Table {
-    keyed(df!("customer" => (0..all.len() as i64).collect::<Vec<_>>(), "clv" => all).unwrap())
+    keyed(df!("customer" => (0..all.len() as i64).collect::<Vec<_>>(), "clv" => all).unwrap(), &["customer"])
 }
 
 fn stage(with: serde_json::Value) -> Tiers {
-    let mut all = serde_json::json!({"value": "clv", "tiers": {"gold": 0.1, "silver": 0.3, "bronze": "rest"}});
-    for (key, value) in with.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    serde_json::from_value(all).unwrap()
+    let tiers = serde_json::json!({"gold": 0.1, "silver": 0.3, "bronze": "rest"});
+    fixture::stage(serde_json::json!({"value": "clv", "tiers": tiers}), &with)
 }
 
-fn schemas(tables: &[(&str, Table)]) -> InputSchemas {
-    let port = |(port, table): &(&str, Table)| ((*port).to_owned(), vec![("t".to_owned(), table.schema.clone())]);
-    InputSchemas { ports: tables.iter().map(port).collect() }
+fn try_run(stage: &Tiers, tables: Ports, earlier: Option<Model>) -> Result<Outputs, Failure> {
+    fixture::try_run(stage, tables, Night { earlier, ..Night::of(run_date()) })
 }
 
-fn try_run(stage: &Tiers, tables: Vec<(&str, Table)>, earlier: Option<Model>) -> Result<Outputs, Failure> {
-    assert_eq!(stage.check(), vec![]);
-    let expected = stage.schemas(&schemas(&tables), run_date()).unwrap();
-    let named = |(port, table): (&str, Table)| (port.to_owned(), vec![NamedTable { name: "t".into(), table }]);
-    let ports: BTreeMap<_, _> = tables.into_iter().map(named).collect();
-    let context = StageContext { run_date: run_date(), seed: 7, threads: 1, cancel: Cancel::default() };
-    let outputs = stage.run(Inputs { ports, earlier, ..Inputs::default() }, &context)?;
-    for (table, schema) in outputs.tables.iter().zip(&expected) {
-        assert_eq!(**table.clone().collect().unwrap().schema(), schema.to_polars());
-    }
-    Ok(outputs)
-}
-
-fn run(stage: &Tiers, tables: Vec<(&str, Table)>, earlier: Option<Model>) -> Outputs {
+fn run(stage: &Tiers, tables: Ports, earlier: Option<Model>) -> Outputs {
     try_run(stage, tables, earlier).unwrap()
-}
-
-fn texts(outputs: &Outputs, name: &str) -> Vec<Option<String>> {
-    let frame = outputs.tables[0].clone().collect().unwrap();
-    let column = frame.column(name).unwrap().cast(&DataType::String).unwrap();
-    column.str().unwrap().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
 fn evaluation(outputs: &Outputs) -> &Evaluation {
@@ -111,7 +80,7 @@ fn a_small_change_moves_nobody_and_a_large_one_does() {
 fn tier_and_price_sensitivity_say_what_is_given() {
     let all: Vec<Option<f64>> = (0..10).map(|place| Some(f64::from(place))).collect();
     let levels = ["low", "high", "medium", "unknown", "high", "high", "low", "low", "high"];
-    let response = keyed(df!("customer" => (0..9_i64).collect::<Vec<_>>(), "level" => levels).unwrap());
+    let response = keyed(df!("customer" => (0..9_i64).collect::<Vec<_>>(), "level" => levels).unwrap(), &["customer"]);
     let with = stage(serde_json::json!({"groups": [
         {"tier": ["gold", "silver"], "price_sensitivity": ["high"], "service": "priority", "offer": "ten percent"},
         {"tier": "gold", "service": "personal"},
@@ -128,7 +97,7 @@ fn tier_and_price_sensitivity_say_what_is_given() {
     assert_eq!((service[1].as_deref(), offer[1].as_deref()), (None, Some("five percent")));
     assert_eq!((service[0].as_deref(), offer[0].as_deref()), (None, None));
     assert_eq!(texts(&outputs, "price_sensitivity")[9], None);
-    let alone = with.schemas(&schemas(&[("values", values(&all))]), run_date()).unwrap_err();
+    let alone = with.schemas(&schemas(&vec![("values", values(&all))]), run_date()).unwrap_err();
     assert!(alone[0].message.contains("no table at `price_response`"));
 }
 
@@ -140,10 +109,10 @@ fn odd_tables_have_an_answer() {
     assert_eq!(of(&[Some(3.0)])[0].as_deref(), Some("bronze"), "a tenth of one is nobody");
     assert!(of(&[Some(3.0); 10]).iter().all(|tier| tier.as_deref() == Some("gold")));
     assert_eq!(of(&[None, None, Some(f64::NAN)]), [None, None, None]);
-    let twice = keyed(df!("customer" => [1_i64, 1], "clv" => [1.0, 2.0]).unwrap());
+    let twice = keyed(df!("customer" => [1_i64, 1], "clv" => [1.0, 2.0]).unwrap(), &["customer"]);
     let refused = try_run(&stage(serde_json::json!({})), vec![("values", twice)], None).err().unwrap();
     assert!(refused.to_string().contains("several rows"));
-    let text = keyed(df!("customer" => ["b", "a"], "clv" => [1_i64, 2]).unwrap());
+    let text = keyed(df!("customer" => ["b", "a"], "clv" => [1_i64, 2]).unwrap(), &["customer"]);
     let outputs = run(
         &stage(serde_json::json!({"by": "threshold", "tiers": {"best": 2, "rest": "rest"}})),
         vec![("values", text)],
