@@ -156,7 +156,10 @@ fn what_is_published_can_be_taken_up_and_says_what_it_holds() {
     // Nothing is wrong with it, and nothing is done twice.
     project.on_pipeline("verify", &[]).ends(0);
     project.run(0, &[]);
+    let page = project.path("out/scores/run_date=2025-01-01/_dictionary.md");
+    std::fs::remove_file(&page).unwrap();
     std::fs::write(part(&project, "actions", "2025-01-01", "csv"), "damaged").unwrap();
     project.run(0, &[]);
     assert_eq!(std::fs::read_to_string(part(&project, "actions", "2025-01-01", "csv")).unwrap(), csv);
+    assert!(page.is_file());
 }

@@ -39,6 +39,8 @@ pub(super) struct Survey {
     /// What publishing did not write.
     pub(super) foreign: Vec<String>,
     pub(super) success: bool,
+    /// Whether the page of the columns is there, or there is nothing to tell.
+    pub(super) dictionary: bool,
 }
 
 pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageError> {
@@ -49,6 +51,7 @@ pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey,
     let mut survey = Survey {
         damaged: damaged.map(|file| file.path.clone()).collect(),
         success: size(&names::success(date)).is_some(),
+        dictionary: size(&names::dictionary(date)).is_some() || dictionary::page(commit).is_none(),
         ..Survey::default()
     };
     let own = [names::success(date), names::manifest(date), names::dictionary(date)];
@@ -169,7 +172,12 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
     if !survey.damaged.is_empty() {
         return Ok(State::Damaged(survey.damaged));
     }
-    if !survey.success || !survey.rivals.is_empty() || !survey.dead.is_empty() || !survey.litter.is_empty() {
+    if !survey.success
+        || !survey.dictionary
+        || !survey.rivals.is_empty()
+        || !survey.dead.is_empty()
+        || !survey.litter.is_empty()
+    {
         return Ok(State::Unfinished);
     }
     Ok(if manifest_agrees(&dataset, commit).await? { State::Whole } else { State::Unfinished })
