@@ -14,6 +14,7 @@ pub mod checks; // checks of tables: what they compute
 pub mod cli; // one command per file
 pub mod config; // environments and pipelines, with the position of everything
 pub mod crash; // what is told of a panic
+pub mod database; // databases, through ADBC
 pub mod events; // what happens in a run, as data
 pub mod format; // numbers, dates and lists as people read them
 pub mod metrics; // evaluation measures

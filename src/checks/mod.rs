@@ -30,6 +30,13 @@ pub struct Check {
     pub test: Test,
 }
 
+impl Check {
+    /// Whether it looks at the rows of the last run for an earlier run date.
+    pub const fn compares_with_earlier(&self) -> bool {
+        matches!(&self.test, Test::Rows(rows) if rows.change_max.is_some())
+    }
+}
+
 /// What is computed.
 #[derive(Debug, Clone)]
 pub enum Test {

@@ -134,6 +134,26 @@ pub struct Run {
     /// Write steps and checks as JUnit XML into this file
     #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub backfill: Option<Backfill>,
+}
+
+/// Many run dates, one run each.
+#[derive(Debug, Args)]
+#[group(required = false, multiple = true, requires_all = ["from", "to"])]
+pub struct Backfill {
+    /// Backfill: the first run date, YYYY-MM-DD
+    #[arg(long, value_name = "DATE", required = false, requires = "to", conflicts_with = "run_date")]
+    pub from: String,
+    /// Backfill: the last run date
+    #[arg(long, value_name = "DATE", required = false, requires = "from")]
+    pub to: String,
+    /// Backfill: how far apart the run dates are: `1d`, `1w`, `1M`
+    #[arg(long, value_name = "STEP", default_value = "1d", requires = "from")]
+    pub every: String,
+    /// Backfill: so many run dates at once, where no stage depends on the night before [default: 1]
+    #[arg(long, value_name = "N", requires = "from")]
+    pub parallel: Option<usize>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line: one command per file. Results go to stdout, everything else to stderr.
 
 mod arguments;
+mod backfill;
 mod complain;
 mod diff;
 mod explain;

@@ -30,6 +30,17 @@ fn run_date(target: &Target, loaded: &Loaded) -> Result<NaiveDate, Exit> {
     parse_run_date(text)
 }
 
+/// A date that a flag gives.
+pub fn parse_date(text: &str, flag: &str) -> Result<NaiveDate, Exit> {
+    match RunDate::parse(text) {
+        Some(RunDate::On(date)) => Ok(date),
+        _ => {
+            let message = format!("{flag}: expected a date such as 2011-12-10, found `{text}`");
+            Err(complain::error(Code::BadArgument, &message, None))
+        }
+    }
+}
+
 /// The value of `--run-date`.
 pub fn parse_run_date(text: &str) -> Result<NaiveDate, Exit> {
     RunDate::parse(text).map(RunDate::resolve).ok_or_else(|| {

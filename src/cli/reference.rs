@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use crate::config::{PipelineSpec, PseudonymSpec, S3Spec};
+use crate::config::{DatabaseSpecs, PipelineSpec, PseudonymSpec, S3Spec};
 use crate::stages::{self, Kind};
 
 /// The first sentence of a kind's documentation.
@@ -184,6 +184,8 @@ pub fn environment_schema() -> Value {
     };
     let pseudonyms = block(schema_for!(PseudonymSpec).to_value());
     let s3 = block(schema_for!(S3Spec).to_value());
+    let mut databases = block(schema_for!(DatabaseSpecs).to_value());
+    databases["description"] = "The databases that rows are delivered into and read from, by name.".into();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Environment",
@@ -197,6 +199,7 @@ pub fn environment_schema() -> Value {
             },
             "pseudonyms": pseudonyms,
             "s3": s3,
+            "databases": databases,
             "artifacts": {
                 "description": "Where run artifacts, tables and models are kept; target/patronage by default.",
                 "type": "string"

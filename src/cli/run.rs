@@ -1,10 +1,12 @@
 //! `patronage run`
 
-use super::arguments::{Global, Run};
+use super::arguments::{Global, Run, Target};
 use super::signals::{self, Stopped};
-use super::{complain, guarded, output, project};
+use super::{backfill, complain, guarded, output, project};
+use crate::config::Loaded;
 use crate::events::Listeners;
 use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
+use crate::plan::Plan;
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
 use crate::run::{self, Finished, LastResort, Options, RunError};
@@ -29,32 +31,24 @@ pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit
 
 /// Runs; `told` is set once schedulers have been told of the whole run.
 fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Result<Exit, Exit> {
-    let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    if !(1..=THREADS_MAX).contains(&threads) {
-        let message = format!("--threads: expected 1 to {THREADS_MAX}, found {threads}");
-        return Err(complain::error(Code::BadArgument, &message, None));
+    if let Some(dates) = &command.backfill {
+        let exit = backfill::run(command, dates, global, live)?;
+        *told = true;
+        return Ok(exit);
     }
-    let memory = MemoryLimit::of_process(memory_limit(command)?);
-    set_up_engines(threads);
-    let runtime = project::runtime()?;
-    let cancel = Cancel::default();
-    let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+    let machine = Machine::set_up(command, 1)?;
     let (loaded, plan) = project::plan(&command.target, global)?;
-    let options = options(command, plan.run_date, threads, memory);
-    let run_id = uuid::Uuid::now_v7().to_string();
-    let directory = run::artifacts_root(&loaded).join(&run_id);
-    let was_there = directory.ancestors().find(|directory| directory.exists()).map(Path::to_owned);
-    let listeners = listeners(live, &directory, &plan.pipeline);
-    let outcome = runtime.block_on(run::run(&loaded, plan, &options, &run_id, &listeners, &cancel));
+    let options = options(command, &command.target, plan.run_date, &machine);
+    let outcome = machine.runtime.block_on(execute(&loaded, plan, &options, live, &machine));
+    let stopped = machine.stopped.clone();
     // Threads that do not stop must not hold the process.
-    runtime.shutdown_background();
+    machine.runtime.shutdown_background();
     match outcome {
         Ok(finished) => {
             *told = true;
             Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref()))
         }
         Err(error) => {
-            discard(&directory, was_there.as_deref());
             let exit = match error {
                 RunError::Selection(problem) => project::refuse(&problem),
                 RunError::Node(failure) => complain::error(failure.code, &failure.message, None),
@@ -62,6 +56,52 @@ fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mu
             Err(stopped.exit().unwrap_or(exit))
         }
     }
+}
+
+/// What runs of this process share.
+pub struct Machine {
+    pub runtime: tokio::runtime::Runtime,
+    pub cancel: Cancel,
+    pub stopped: Stopped,
+    /// Of one run.
+    threads: usize,
+    memory: MemoryLimit,
+}
+
+impl Machine {
+    /// Sets the engines up, for so many runs at once, and listens for signals.
+    pub fn set_up(command: &Run, parallel: usize) -> Result<Machine, Exit> {
+        let threads = command.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        if !(1..=THREADS_MAX).contains(&threads) {
+            let message = format!("--threads: expected 1 to {THREADS_MAX}, found {threads}");
+            return Err(complain::error(Code::BadArgument, &message, None));
+        }
+        let memory = MemoryLimit::of_process(memory_limit(command)?);
+        set_up_engines(threads);
+        let runtime = project::runtime()?;
+        let cancel = Cancel::default();
+        let stopped = runtime.block_on(async { signals::listen(cancel.clone()) });
+        Ok(Machine { runtime, cancel, stopped, threads: threads.div_ceil(parallel), memory })
+    }
+}
+
+/// Runs a plan. Of a run that could not start nothing is left.
+pub async fn execute(
+    loaded: &Loaded,
+    plan: Plan,
+    options: &Options,
+    live: Option<progress::Live>,
+    machine: &Machine,
+) -> Result<Finished, RunError> {
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let directory = run::artifacts_root(loaded).join(&run_id);
+    let was_there = directory.ancestors().find(|directory| directory.exists()).map(Path::to_owned);
+    let listeners = listeners(live, &directory, &plan.pipeline);
+    let outcome = run::run(loaded, plan, options, &run_id, &listeners, &machine.cancel).await;
+    if outcome.is_err() {
+        discard(&directory, was_there.as_deref());
+    }
+    outcome
 }
 
 fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
@@ -72,20 +112,21 @@ fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
     command.memory_limit.as_deref().map(|text| parse_size(text).ok_or_else(refuse)).transpose()
 }
 
-fn options(command: &Run, run_date: chrono::NaiveDate, threads: usize, memory: MemoryLimit) -> Options {
+/// How to run one date.
+pub fn options(command: &Run, target: &Target, run_date: chrono::NaiveDate, machine: &Machine) -> Options {
     Options {
         select: command.selection.select.clone(),
         exclude: command.selection.exclude.clone(),
         full_refresh: command.selection.full_refresh,
         fail_fast: command.fail_fast,
-        threads,
-        memory,
+        threads: machine.threads,
+        memory: machine.memory.clone(),
         last_resort: Some(leave_at_once(&command.target.pipeline)),
         changes_nothing: false,
         arguments: serde_json::json!({
-            "pipeline": command.target.pipeline, "env": command.target.env, "run_date": run_date,
+            "pipeline": target.pipeline, "env": target.env, "run_date": run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,
-            "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": threads,
+            "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": machine.threads,
             "memory_limit": command.memory_limit, "junit": command.junit,
         }),
     }
@@ -132,7 +173,7 @@ fn discard(directory: &Path, was_there: Option<&Path>) {
 }
 
 /// Prints the summary, tells the scheduler, and chooses the exit code.
-fn conclude(finished: &Finished, stopped: &Stopped, loaded: &crate::config::Loaded, junit_file: Option<&Path>) -> Exit {
+fn conclude(finished: &Finished, stopped: &Stopped, loaded: &Loaded, junit_file: Option<&Path>) -> Exit {
     let shown = finished.directory.strip_prefix(&loaded.project.root).unwrap_or(&finished.directory);
     let printed = output::print(&summary(&finished.report, &shown.display().to_string()));
     for failure in &finished.failures {
@@ -166,7 +207,7 @@ fn write_junit(finished: &Finished, file: &Path) -> Result<(), String> {
 }
 
 /// The first failure decides; a run that could be retried says so only if nothing else is wrong.
-fn worst(finished: &Finished) -> Exit {
+pub fn worst(finished: &Finished) -> Exit {
     let exits = || finished.failures.iter().map(|failure| failure.code.exit());
     exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(Exit::Done)
 }

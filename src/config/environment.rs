@@ -6,8 +6,8 @@ use chrono::{Days, NaiveDate, Utc};
 use indexmap::IndexMap;
 
 use super::yaml::{Node, Resolver, Value};
-use super::{PseudonymSpec, S3Spec};
-use super::{pseudonyms, s3};
+use super::{DatabaseSpecs, PseudonymSpec, S3Spec};
+use super::{databases, pseudonyms, s3};
 use crate::problem::{Code, Problem};
 
 /// A run date as it may be written.
@@ -51,6 +51,8 @@ pub struct Environment {
     pub pseudonyms: Option<(PseudonymSpec, String)>,
     /// How S3 is reached, and where that is said: `file:line:column`.
     pub s3: Option<(S3Spec, String)>,
+    /// The databases, and where they are said: `file:line:column`.
+    pub databases: (DatabaseSpecs, String),
     /// The names whose values cannot be read.
     pub unreadable: Unreadable,
     /// The names whose values come from variables of the process, which may be secrets.
@@ -120,6 +122,16 @@ impl Environment {
                 match s3::read(node) {
                     Ok(spec) => environment.s3 = Some((spec, String::new())),
                     Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(name))),
+                }
+                continue;
+            }
+            if name == "databases" {
+                match databases::read(node) {
+                    Ok(specs) => environment.databases.0 = specs,
+                    Err(more) => {
+                        problems.extend(more.into_iter().map(|problem| problem.under(name)));
+                        unreadable.push(name.to_owned());
+                    }
                 }
                 continue;
             }

@@ -67,7 +67,8 @@ impl Document {
 
     fn at(&self, mark: Mark, problem: Problem) -> Located {
         // What stands there may be a key that was written by mistake, so the line is not shown.
-        let secret = ["pseudonyms", "s3"].iter().any(|key| problem.place.path.first() == Some(&Step::from(*key)));
+        let secret =
+            ["pseudonyms", "s3", "databases"].iter().any(|key| problem.place.path.first() == Some(&Step::from(*key)));
         let text = if secret { Arc::default() } else { Arc::clone(&self.text) };
         Located { file: self.file.clone(), text, line: mark.line, column: mark.column, problem }
     }
@@ -181,6 +182,7 @@ fn read_environment(project: &Project, name: &str) -> (Environment, Vec<Located>
     if let Some((_, place)) = &mut environment.s3 {
         *place = place_of(&["s3"]);
     }
+    environment.databases.1 = place_of(&["databases"]);
     problems.extend(more);
     (environment, document.locate_all(problems))
 }

@@ -3,6 +3,7 @@
 pub mod yaml;
 
 pub mod checks;
+mod databases;
 mod entry;
 mod environment;
 mod format;
@@ -16,12 +17,14 @@ mod span;
 pub mod unit_tests;
 
 pub use checks::{CheckKind, CheckSpec, Severity, Tolerance};
+pub use databases::{DatabaseSpec, DatabaseSpecs};
 pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
 pub use format::{CsvSpec, SourceFormat};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{
-    ColumnSpec, Feeds, PipelineSpec, PublishFormat, PublishSpec, SnapshotChoice, SourceSpec, StageSpec,
+    ColumnSpec, DeliverMode, DeliverSpec, Feeds, PipelineSpec, PublishFormat, PublishSpec, SnapshotChoice, SourceSpec,
+    StageSpec,
 };
 pub use pseudonyms::PseudonymSpec;
 pub use s3::{CredentialsSpec, EncryptionSpec, EncryptionType, S3Spec};

@@ -242,6 +242,42 @@ pub struct PublishSpec {
     /// How its files are written.
     #[serde(default)]
     pub format: PublishFormat,
+    /// The table of a database that gets the same rows, once they are published.
+    #[serde(default)]
+    pub deliver: Option<DeliverSpec>,
+}
+
+/// A table of a database that published rows are delivered into.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverSpec {
+    /// The database, as the environment calls it under `databases`.
+    #[schemars(length(min = 1))]
+    pub database: String,
+    /// The table; it is made if it is not there.
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub table: String,
+    /// The schema of the table (BigQuery: the dataset); without it, the one where the connection makes tables.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub schema: Option<String>,
+    /// Which rows of the table are replaced.
+    #[serde(default)]
+    pub mode: DeliverMode,
+    /// For `upsert`: the columns that identify a row; the key of the published table by default.
+    #[serde(default)]
+    pub key: Vec<String>,
+}
+
+/// Which rows of a table a delivery replaces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliverMode {
+    /// Those of the same run date: the table keeps every night.
+    #[default]
+    ReplaceRunDate,
+    /// Those of the same key, unless they are of a later run date: the table keeps the newest row of each.
+    Upsert,
 }
 
 /// How published files are written.

@@ -27,6 +27,12 @@ pub fn tell(report: &Report, exit: u8) {
     both(&value, &termination(exit, &failures));
 }
 
+/// Tells of a run for several run dates: what became of each that was begun.
+pub fn tell_of_dates(pipeline: &str, exit: u8, dates: &[Value], failures: &[String]) {
+    let value = json!({ "pipeline": pipeline, "exit_code": exit, "run_dates": dates, "failures": failures });
+    both(&value, &termination(exit, failures));
+}
+
 /// Tells of a run that could not start: the same keys, null where nothing is known.
 pub fn tell_unstarted(pipeline: &Path, exit: u8, failures: &[String]) {
     let value = json!({

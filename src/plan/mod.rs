@@ -169,6 +169,21 @@ impl Plan {
         names
     }
 
+    /// A stage or source that looks at what an earlier run date gave; none if every run date stands for itself.
+    pub fn depends_on_earlier_nights(&self) -> Option<String> {
+        let looks = |node: &&Node| {
+            let stage = match &node.work {
+                Work::Stage(work) => {
+                    let stage = &work.stage;
+                    stage.applies_earlier_model() || stage.continues_model() || stage.looks_back()
+                }
+                _ => false,
+            };
+            stage || node.checks.iter().any(Check::compares_with_earlier)
+        };
+        self.nodes.iter().find(looks).map(|node| node.name.clone())
+    }
+
     /// Nodes that need `index`, directly or not, itself excluded.
     pub fn downstream(&self, index: usize) -> Vec<usize> {
         let mut found = vec![false; self.nodes.len()];

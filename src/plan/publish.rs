@@ -6,20 +6,16 @@ use std::path::{Component, Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::{Feed, Node, Plan, Work, fingerprint::definition_hash};
-use crate::config::{PublishFormat, PublishSpec};
+use crate::config::{DatabaseSpecs, DeliverMode, DeliverSpec, Loaded, PublishFormat, PublishSpec};
 use crate::problem::{Code, Problem};
+use crate::table::AS_OF;
 
 /// Appends the publications to the plan; problems are placed at the document's root.
-pub fn append(
-    plan: &mut Plan,
-    publish: &IndexMap<String, PublishSpec>,
-    root: &Path,
-    definition: &serde_json::Value,
-    lookup: impl Fn(&Plan, &str) -> Result<Feed, Problem>,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub fn append(plan: &mut Plan, loaded: &Loaded, lookup: impl Fn(&Plan, &str) -> Result<Feed, Problem>) -> Vec<Problem> {
+    let root = &loaded.project.root;
+    let mut problems = twice_delivered(&loaded.spec.publish);
     let mut places: HashMap<String, &str> = HashMap::new();
-    for (name, spec) in publish {
+    for (name, spec) in &loaded.spec.publish {
         if let Some(other) = places.insert(place(root, &spec.to), name) {
             let message = format!("`{other}` is published to the same place");
             problems.push(Problem::new(Code::DuplicateId, message).at(["publish", name, "to"]));
@@ -36,10 +32,16 @@ pub fn append(
             problems.push(Problem::new(Code::UnknownInput, message).at(["publish", name, "from"]));
             continue;
         }
+        if let Some(deliver) = &spec.deliver {
+            let wrong = delivery_problems(plan, &from, deliver, &loaded.environment.databases.0);
+            problems.extend(
+                wrong.into_iter().map(|problem| problem.under("deliver").under(name.as_str()).under("publish")),
+            );
+        }
         problems.extend(csv_problem(plan, &from, spec).map(|problem| problem.at(["publish", name, "format"])));
         plan.nodes.push(Node {
             name: name.clone(),
-            definition: definition_hash(&definition["publish"][name]),
+            definition: definition_hash(&loaded.definition["publish"][name]),
             upstream: vec![from.node],
             outputs: vec![],
             tags: vec![],
@@ -57,6 +59,54 @@ fn csv_problem(plan: &Plan, from: &Feed, spec: &PublishSpec) -> Option<Problem> 
     let list = schema.columns.iter().find(|column| column.dtype.is_nested() && spec.format == PublishFormat::Csv)?;
     let message = format!("`{}` is a list, which CSV cannot hold", list.name);
     Some(Problem::new(Code::WrongColumnType, message).help("publish it as `ndjson` or `parquet`"))
+}
+
+/// Two publications that go into one table would replace each other's rows.
+fn twice_delivered(publish: &IndexMap<String, PublishSpec>) -> Vec<Problem> {
+    let mut tables: HashMap<(&str, Option<&str>, &str), &str> = HashMap::new();
+    let mut problems = Vec::new();
+    for (name, spec) in publish {
+        let Some(deliver) = &spec.deliver else { continue };
+        let table = (deliver.database.as_str(), deliver.schema.as_deref(), deliver.table.as_str());
+        if let Some(other) = tables.insert(table, name) {
+            let message = format!("`{other}` is delivered into the same table");
+            problems.push(Problem::new(Code::DuplicateId, message).at(["publish", name, "deliver", "table"]));
+        }
+    }
+    problems
+}
+
+/// What is wrong with a delivery; placed in it.
+fn delivery_problems(plan: &Plan, from: &Feed, deliver: &DeliverSpec, databases: &DatabaseSpecs) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !databases.contains_key(&deliver.database) {
+        let message = format!("the environment has no database `{}`", deliver.database);
+        let help = "name it under `databases:` in configs/<env>.yaml; `driver: none` where nothing is to be delivered";
+        let problem = Problem::new(Code::UnknownInput, message).help(help);
+        problems.push(problem.nearest(&deliver.database, databases.keys().map(String::as_str)).at(["database"]));
+    } else if cfg!(not(feature = "adbc")) {
+        let message = "this program was built without databases";
+        problems.push(Problem::new(Code::NotYet, message).help("build it with the feature `adbc`").at(["database"]));
+    }
+    let Some(schema) = plan.schema(from) else { return problems };
+    if deliver.mode == DeliverMode::ReplaceRunDate {
+        if !deliver.key.is_empty() {
+            let problem = Problem::new(Code::BadValue, "`key` goes with `mode: upsert`");
+            problems.push(problem.at(["key"]).at_key());
+        }
+        return problems;
+    }
+    if deliver.key.is_empty() && schema.key.iter().all(|name| name == AS_OF) {
+        let message = format!("`{}` has no key to upsert by", from.name);
+        problems
+            .push(Problem::new(Code::MissingKey, message).help("name the columns: `key: [customer_id]`").at(["mode"]));
+    }
+    for (index, name) in deliver.key.iter().enumerate().filter(|(_, name)| schema.column(name).is_none()) {
+        let problem = Problem::new(Code::UnknownColumn, format!("`{}` has no column `{name}`", from.name));
+        let problem = problem.nearest(name, schema.columns.iter().map(|column| column.name.as_str()));
+        problems.push(problem.under(index).under("key"));
+    }
+    problems
 }
 
 /// A place in one of the ways in which it can be written: `out/a`, `./out//a/` and `file:///project/out/a` are the same.

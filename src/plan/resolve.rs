@@ -46,7 +46,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     let lookup = |plan: &Plan, name: &str| find(plan, loaded, name);
     let place = |id: &str| loaded.spec.stages.iter().position(|stage| stage.id == id);
     let mut more = checks::attach(&mut plan, &broken, place, lookup);
-    more.extend(publish::append(&mut plan, &loaded.spec.publish, &loaded.project.root, &loaded.definition, lookup));
+    more.extend(publish::append(&mut plan, loaded, lookup));
     let known = |name: &str| match name.split('.').next() {
         // Nothing is known of its columns.
         Some(node) if broken.contains(node) => Err(Problem::following()),

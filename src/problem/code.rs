@@ -137,6 +137,16 @@ codes! {
         "The server that was asked has no bucket of that name. Check the address, and the endpoint and region of the environment.";
     StorageRefused = "R228", Configuration, "S3 refuses the request",
         "The server understood the request and will not take it, now or later: it is for another region, the certificate is not trusted, or the server lacks something that is needed. The message says what the server said. See docs/s3.md.";
+    DriverMissing = "R250", Configuration, "the driver of a database cannot be loaded",
+        "A database is reached through an ADBC driver, a shared library that is installed beside Patronage: by name (a manifest that the driver manager finds) or by the path of the file, in the environment's `databases`. DuckDB's library needs `entrypoint: duckdb_adbc_init`. See docs/warehouses.md.";
+    DatabaseTransient = "R251", Transient, "a database failed for the moment",
+        "The server could not be reached, ended the connection, or gave way to another transaction. Its table is as it was before; what was published stays published. Run again later: only what is missing is delivered.";
+    DatabaseDenied = "R252", Configuration, "a database denies access",
+        "User or password are wrong, or the user may not do this. Delivering needs to create, read and write the table, `patronage_deliveries` beside it and temporary tables. See docs/warehouses.md.";
+    DatabaseRefused = "R253", Configuration, "a database refuses what is asked",
+        "The server understood and will not do it, now or later: there is no such schema, a column is missing or of another type, or the driver lacks something that is needed. The table is as it was before. The message says what the server said.";
+    RowsRefused = "R254", CheckFailed, "a database refuses rows",
+        "Rows are against a rule of the table: a constraint, or a type that cannot hold a value. The table is as it was before. What the server says of the value is not repeated here, since it may be a customer's; its own log has it.";
     Bug = "R230", Bug, "an internal error",
         "Something that should be impossible happened. Please report it.";
     PublishedDamaged = "R240", CheckFailed, "published data is not what was published",

@@ -298,6 +298,29 @@ pub struct PublicationReport {
     pub changed: bool,
     /// Whether another run had begun to replace that version before this one had finished it.
     pub replaced: bool,
+    /// The table of a database that has the same rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryReport>,
+}
+
+/// What became of the delivery of a publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryReport {
+    /// As the environment calls it.
+    pub database: String,
+    /// With its schema, where one is given.
+    pub table: String,
+    /// Whether this run delivered rows; else the table had them.
+    pub changed: bool,
+    /// Whether the environment has no such database (`driver: none`).
+    pub skipped: bool,
+}
+
+impl PublicationReport {
+    /// Whether anything went out in this run.
+    pub fn moved(&self) -> bool {
+        self.changed || self.delivery.as_ref().is_some_and(|delivery| delivery.changed)
+    }
 }
 
 impl Report {
@@ -324,6 +347,6 @@ impl Report {
     /// Whether every selected node was skipped and no publication moved: the run had nothing to do.
     pub fn unchanged(&self) -> bool {
         let skipped = self.count(NodeStatus::Skipped);
-        skipped > 0 && skipped == self.selected() && !self.publications.iter().any(|publication| publication.changed)
+        skipped > 0 && skipped == self.selected() && !self.publications.iter().any(PublicationReport::moved)
     }
 }

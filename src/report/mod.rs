@@ -12,8 +12,8 @@ mod sample;
 
 pub use crate::format;
 pub use content::{
-    Change, CheckReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn, PublicationReport,
-    Report, SetAside, SourceReport, TableProfile,
+    Change, CheckReport, DeliveryReport, Drift, Edge, ModelReport, NodeReport, NodeStatus, PortRows, ProfiledColumn,
+    PublicationReport, Report, SetAside, SourceReport, TableProfile,
 };
 pub use junit::junit;
 pub use summary::summary;

@@ -1,6 +1,6 @@
 //! The few lines that a run ends with.
 
-use super::content::{CheckReport, ModelReport, NodeStatus, PublicationReport, Report};
+use super::content::{CheckReport, DeliveryReport, ModelReport, NodeStatus, PublicationReport, Report};
 use super::format;
 use crate::metrics::evaluation::{Estimate, Measure, Verdict};
 
@@ -11,6 +11,7 @@ pub fn summary(report: &Report, artifacts: &str) -> String {
     if !report.unchanged() {
         lines.extend(section("Problems", troubles(report)));
         lines.extend(section("Published", align(&published(&report.publications))));
+        lines.extend(section("Delivered", align(&delivered(&report.publications))));
         lines.extend(section("Models", align(&models(&report.models))));
         lines.push(String::new());
         lines.push(format!("Took {}", cost(report)));
@@ -96,6 +97,21 @@ fn published(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
         vec![Cell::Left(publication.name.clone()), Cell::Right(rows), Cell::Left(format!("{}{note}", publication.to))]
     };
     publications.iter().map(row).collect()
+}
+
+fn delivered(publications: &[PublicationReport]) -> Vec<Vec<Cell>> {
+    let row = |publication: &PublicationReport| {
+        let DeliveryReport { database, table, changed, skipped } = publication.delivery.as_ref()?;
+        let note = match (skipped, changed) {
+            (true, _) => "  (left out: this environment has no such database)",
+            (false, true) => "",
+            (false, false) => "  (unchanged)",
+        };
+        let place = format!("{database}: {table}{note}");
+        let rows = if *skipped { String::new() } else { format::count(publication.rows, "row", "rows") };
+        Some(vec![Cell::Left(publication.name.clone()), Cell::Right(rows), Cell::Left(place)])
+    };
+    publications.iter().filter_map(row).collect()
 }
 
 fn models(models: &[ModelReport]) -> Vec<Vec<Cell>> {

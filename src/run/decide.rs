@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::counts::Counts;
 use super::source::Inspected;
 use super::state::{Last, State};
-use crate::checks::Test;
+use crate::checks::Check;
+use crate::config::PublishFormat;
 use crate::plan::{Key, KeyParts, Node, Plan, Work, digest};
 
 /// What is to be done with a node.
@@ -24,8 +25,13 @@ pub struct Decision {
 }
 
 /// Decides for every source and stage; publications are decided when their turn comes, from what
-/// was last published.
-pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, full_refresh: bool) -> Vec<Decision> {
+/// was last published. `anew`: what is to run though nothing changed.
+pub fn decide(
+    plan: &Plan,
+    state: &State,
+    sources: &BTreeMap<usize, Inspected>,
+    anew: impl Fn(usize) -> bool,
+) -> Vec<Decision> {
     let last = state.last();
     let mut decisions: Vec<Decision> = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
@@ -35,16 +41,19 @@ pub fn decide(plan: &Plan, state: &State, sources: &BTreeMap<usize, Inspected>, 
             }
             _ => None,
         };
-        let compares =
-            |check: &crate::checks::Check| matches!(&check.test, Test::Rows(rows) if rows.change_max.is_some());
-        let earlier = node.checks.iter().any(compares).then(|| state.earlier_rows(&node.name, plan.run_date)).flatten();
+        let earlier = node
+            .checks
+            .iter()
+            .any(Check::compares_with_earlier)
+            .then(|| state.earlier_rows(&node.name, plan.run_date))
+            .flatten();
         let mut parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
         parts.earlier_rows = earlier.as_ref().map(|(day, counts)| format!("{day} {counts:?}"));
         let key = parts.key();
-        let done = !full_refresh && is_done(state, node, &key);
+        let done = !anew(index) && is_done(state, node, &key);
         let reason = if done {
             "nothing changed".to_owned()
-        } else if full_refresh {
+        } else if anew(index) {
             "--full-refresh".to_owned()
         } else {
             reason(last.get(&node.id()), &parts)
@@ -102,7 +111,12 @@ fn parts(
         }
         Work::Publish { spec, from } => {
             inputs.insert("from/0".to_owned(), key_of(from));
-            serde_json::json!({ "snapshots": spec.snapshots })
+            // Parquet is left out, so that what earlier versions published counts as the same.
+            let format = Some(spec.format).filter(|format| *format != PublishFormat::Parquet);
+            match format {
+                None => serde_json::json!({ "snapshots": spec.snapshots }),
+                Some(format) => serde_json::json!({ "snapshots": spec.snapshots, "format": format }),
+            }
         }
     };
     for table in node.check_specs.iter().filter_map(|check| check.refers_to()) {

@@ -9,7 +9,9 @@ mod checks;
 mod contract;
 mod counts;
 pub mod damage;
+mod databases;
 pub mod decide;
+mod deliver;
 pub mod diff;
 mod drift;
 pub mod entry;
@@ -104,6 +106,7 @@ pub struct Prepared {
     /// is changed.
     pub presence: Option<Presence>,
     pub places: Places,
+    pub databases: databases::Databases,
 }
 
 /// Looks at the sources and decides what would run. Once the run is to stop, what was not looked at yet counts as
@@ -114,6 +117,7 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let pseudonyms = entry::pseudonyms(loaded, plan)?;
     let presence = if options.changes_nothing { None } else { tidy::enter(loaded, &plan.pipeline) };
     let places = places::places(loaded, plan)?;
+    let databases = databases::databases(loaded, plan)?;
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
@@ -131,14 +135,29 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
             }
         }
     }
-    let mut decisions = decide::decide(plan, &state, &sources, options.full_refresh);
+    let mut decisions =
+        decide::decide(plan, &state, &sources, |index| options.full_refresh && selected.contains(&index));
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
         tokio::select! {
-            () = publish::decide(node, plan.run_date, &places, decision) => {}
+            () = publish::decide(node, plan.run_date, &places, &databases, decision) => {}
             () = watch::until_cancelled(cancel) => {}
         }
     }
-    Ok(Prepared { state, sources, broken, decisions, selected, presence, places })
+    Ok(Prepared { state, sources, broken, decisions, selected, presence, places, databases })
+}
+
+/// Whether everything that would be published is published already, as it would be now; false if nothing would be, or
+/// if that cannot be told.
+pub async fn is_published(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &Cancel) -> bool {
+    let looking = Options { changes_nothing: true, ..options.clone() };
+    let Ok(prepared) = prepare(loaded, plan, &looking, cancel).await else { return false };
+    let publications = prepared
+        .selected
+        .iter()
+        .filter(|index| plan.nodes.get(**index).is_some_and(|node| matches!(node.work, Work::Publish { .. })));
+    let mut done =
+        publications.map(|index| prepared.decisions.get(*index).is_some_and(|decision| decision.done)).peekable();
+    done.peek().is_some() && done.all(|done| done)
 }
 
 /// The directory of artifacts, tables and models.

@@ -53,9 +53,13 @@ fn settings(spec: &S3Spec, root: &Path) -> Result<S3Settings, String> {
 fn credentials(spec: &CredentialsSpec, root: &Path) -> Result<Credentials, String> {
     Ok(match spec {
         CredentialsSpec::Keys(keys) => Credentials::Keys {
-            access_key_id: read(&keys.access_key_id, "access_key_id", root)?,
-            secret_access_key: read(&keys.secret_access_key, "secret_access_key", root)?,
-            session_token: keys.session_token.as_ref().map(|token| read(token, "session_token", root)).transpose()?,
+            access_key_id: read_secret(&keys.access_key_id, "access_key_id", root)?,
+            secret_access_key: read_secret(&keys.secret_access_key, "secret_access_key", root)?,
+            session_token: keys
+                .session_token
+                .as_ref()
+                .map(|token| read_secret(token, "session_token", root))
+                .transpose()?,
         },
         CredentialsSpec::Profile(profile) => {
             Credentials::Profile { name: profile.name.clone(), file: profile.file.as_ref().map(|file| root.join(file)) }
@@ -74,7 +78,7 @@ fn credentials(spec: &CredentialsSpec, root: &Path) -> Result<Credentials, Strin
 }
 
 /// The text that a reference leads to. The error tells where it is looked for and nothing of it.
-fn read(reference: &SecretRef, key: &str, root: &Path) -> Result<Hidden, String> {
+pub(super) fn read_secret(reference: &SecretRef, key: &str, root: &Path) -> Result<Hidden, String> {
     let (text, place) = match &reference.secret {
         Secret::File(file) => {
             let path = root.join(file);
@@ -105,12 +109,15 @@ mod tests {
         std::fs::write(directory.path().join("id"), "AKIAFILE\n").unwrap();
         std::fs::write(directory.path().join("two"), "hidden words\n").unwrap();
         let reference = |file: &str| SecretRef { secret: Secret::File(file.to_owned()) };
-        assert_eq!(read(&reference("id"), "access_key_id", directory.path()), Ok(Hidden::new("AKIAFILE".to_owned())));
-        let missing = read(&reference("none"), "access_key_id", directory.path()).unwrap_err();
+        assert_eq!(
+            read_secret(&reference("id"), "access_key_id", directory.path()),
+            Ok(Hidden::new("AKIAFILE".to_owned()))
+        );
+        let missing = read_secret(&reference("none"), "access_key_id", directory.path()).unwrap_err();
         assert!(missing.starts_with("failed to read `access_key_id` from ") && missing.ends_with("entity not found"));
-        let two = read(&reference("two"), "access_key_id", directory.path()).unwrap_err();
+        let two = read_secret(&reference("two"), "access_key_id", directory.path()).unwrap_err();
         assert!(two.contains("more than one word") && !two.contains("hidden"), "{two}");
         let unset = SecretRef { secret: Secret::Env("PATRONAGE_NO_SUCH_VARIABLE".to_owned()) };
-        assert!(read(&unset, "session_token", directory.path()).unwrap_err().contains("is not set"));
+        assert!(read_secret(&unset, "session_token", directory.path()).unwrap_err().contains("is not set"));
     }
 }

@@ -1,17 +1,19 @@
 //! One publication: the table of a stage into a dataset's `run_date=` partition.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use polars::prelude::{DataType, Expr, LazyFrame, TimeUnit, TimeZone, col, lit};
 
+use super::databases::Databases;
 use super::decide::Decision;
+use super::deliver::{self, Parcel};
 use super::failure::NodeFailure;
 use super::state::{State, table_file};
-use crate::config::{PublishFormat, PublishSpec, SnapshotChoice};
+use crate::config::{DeliverSpec, PublishFormat, PublishSpec, SnapshotChoice};
 use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
-use crate::report::PublicationReport;
+use crate::report::{DeliveryReport, PublicationReport};
 use crate::stages::contract::Cancel;
 use crate::storage::export::{self, Text};
 use crate::storage::publish::{
@@ -27,6 +29,7 @@ const RUN_DATE: &str = "run_date";
 /// Where a publication happens.
 pub struct At<'a> {
     pub places: &'a Places,
+    pub databases: &'a Databases,
     pub run_id: &'a str,
     /// For the file until it is published.
     pub scratch: &'a Path,
@@ -39,7 +42,13 @@ pub struct At<'a> {
 }
 
 /// Whether the newest commit of the date holds what would be published; says so in the decision.
-pub async fn decide(node: &Node, run_date: chrono::NaiveDate, places: &Places, decision: &mut Decision) {
+pub async fn decide(
+    node: &Node,
+    run_date: chrono::NaiveDate,
+    places: &Places,
+    databases: &Databases,
+    decision: &mut Decision,
+) {
     let Work::Publish { spec, .. } = &node.work else { return };
     let found = match places.location(&spec.to) {
         Ok(to) => held(&to, run_date, &decision.key).await,
@@ -52,6 +61,14 @@ pub async fn decide(node: &Node, run_date: chrono::NaiveDate, places: &Places, d
         Ok(Held::Other) => (false, "the partition holds something else"),
         Ok(Held::Nothing) => (false, "the partition was never published"),
         Err(_) => (false, "the dataset cannot be looked at now"),
+    };
+    let (done, reason) = match &spec.deliver {
+        Some(delivery) if done => match deliver::is_done(delivery, run_date, &decision.key, databases).await {
+            Ok(true) => (true, reason),
+            Ok(false) => (false, "the table of the database holds something else"),
+            Err(_) => (false, "the database cannot be looked at now"),
+        },
+        _ => (done, reason),
     };
     decision.done = done;
     decision.reason = reason.to_owned();
@@ -73,7 +90,7 @@ async fn held(to: &Location, run_date: chrono::NaiveDate, key: &Key) -> Result<H
     })
 }
 
-/// Publishes unless the newest commit of the date holds the same.
+/// Publishes unless the newest commit of the date holds the same, then delivers unless the database has it.
 pub async fn run(
     node: &Node,
     plan: &Plan,
@@ -84,51 +101,118 @@ pub async fn run(
 ) -> Result<PublicationReport, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, format!("the publication `{}` has no table", node.name));
     let Work::Publish { spec, from } = &node.work else { return Err(bug()) };
-    let to = at.places.location(&spec.to)?;
-    let report = |commit: &Commit, changed: bool| PublicationReport {
-        name: node.name.clone(),
-        to: spec.to.clone(),
-        rows: commit.rows(),
-        files: commit.files.len() as u64,
-        bytes: commit.files.iter().map(|file| file.bytes).sum(),
-        changed,
-        replaced: false,
-    };
-    let again = match standing(&to, plan.run_date, own, at).await? {
-        Standing::Same(commit) => return Ok(report(&commit, false)),
-        Standing::Damaged => true,
-        Standing::Other => false,
-    };
     let producer = plan.nodes.get(from.node).ok_or_else(bug)?;
     let key = &decisions.get(from.node).ok_or_else(bug)?.key;
     let (port, schema) = producer.outputs.get(from.port).ok_or_else(bug)?;
     let source = table_file(&state.tables(&producer.name, key), port);
-    let text = text_format(spec.format);
-    let file = at.scratch.join(format!("{}.{}", node.name, text.map_or("parquet", Text::extension)));
-    let rows = write(&source, &file, schema, spec, plan.run_date, at).await?;
-    let cancel = at.cancel.clone();
-    let request = Request {
-        to: to.clone(),
-        run_date: plan.run_date,
-        run_id: at.run_id.to_owned(),
-        key: own.key.0.clone(),
-        created_at: Utc::now(),
-        schema: described(schema),
-        files: vec![NewFile { path: file.clone(), rows }],
-        again,
-        stop: Stop::when(move || cancel.is_set()),
-    };
-    let published = publish(&request).await;
-    // The copy has served, whether it was published or not.
-    let _ = std::fs::remove_file(&file);
-    match published {
-        Ok(Published { commit, finished }) => Ok(PublicationReport { replaced: !finished, ..report(&commit, true) }),
-        // Who was faster may have published the same.
-        Err(error) if error.kind() == Kind::Conflict => match standing(&to, plan.run_date, own, at).await? {
-            Standing::Same(commit) => Ok(report(&commit, false)),
-            Standing::Damaged | Standing::Other => Err(error.into()),
-        },
-        Err(error) => Err(error.into()),
+    let rows = Rows { node, spec, source, schema, run_date: plan.run_date };
+    let report = rows.publish(own, at).await?;
+    let Some(delivery) = &spec.deliver else { return Ok(report) };
+    let delivery = rows.deliver(delivery, own, at).await?;
+    Ok(PublicationReport { delivery: Some(delivery), ..report })
+}
+
+/// The rows of a publication.
+struct Rows<'a> {
+    node: &'a Node,
+    spec: &'a PublishSpec,
+    /// The table that the stage made.
+    source: PathBuf,
+    schema: &'a TableSchema,
+    run_date: chrono::NaiveDate,
+}
+
+impl Rows<'_> {
+    async fn publish(&self, own: &Decision, at: &At<'_>) -> Result<PublicationReport, NodeFailure> {
+        let to = at.places.location(&self.spec.to)?;
+        let again = match standing(&to, self.run_date, own, at).await? {
+            Standing::Same(commit) => return Ok(self.report(&commit, false)),
+            Standing::Damaged => true,
+            Standing::Other => false,
+        };
+        let text = text_format(self.spec.format);
+        let file = self.copy(at, text.map_or("parquet", Text::extension));
+        let rows = self.write(&file, text, at).await?;
+        let cancel = at.cancel.clone();
+        let request = Request {
+            to: to.clone(),
+            run_date: self.run_date,
+            run_id: at.run_id.to_owned(),
+            key: own.key.0.clone(),
+            created_at: Utc::now(),
+            schema: described(self.schema),
+            files: vec![NewFile { path: file.clone(), rows }],
+            again,
+            stop: Stop::when(move || cancel.is_set()),
+        };
+        let published = publish(&request).await;
+        // The copy has served, whether it was published or not.
+        let _ = std::fs::remove_file(&file);
+        match published {
+            Ok(Published { commit, finished }) => {
+                Ok(PublicationReport { replaced: !finished, ..self.report(&commit, true) })
+            }
+            // Who was faster may have published the same.
+            Err(error) if error.kind() == Kind::Conflict => match standing(&to, self.run_date, own, at).await? {
+                Standing::Same(commit) => Ok(self.report(&commit, false)),
+                Standing::Damaged | Standing::Other => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn deliver(&self, spec: &DeliverSpec, own: &Decision, at: &At<'_>) -> Result<DeliveryReport, NodeFailure> {
+        if !at.full_refresh && deliver::is_done(spec, self.run_date, &own.key, at.databases).await? {
+            return Ok(deliver::not_due(spec, at.databases));
+        }
+        let file = self.copy(at, "delivered.parquet");
+        self.write(&file, None, at).await?;
+        let (run_id, key) = (at.run_id, &own.key);
+        let parcel = Parcel { spec, run_date: self.run_date, run_id, key, schema: self.schema };
+        let delivered = deliver::deliver(&parcel, file.clone(), at.databases, at.cancel).await;
+        let _ = std::fs::remove_file(&file);
+        delivered
+    }
+
+    fn report(&self, commit: &Commit, changed: bool) -> PublicationReport {
+        PublicationReport {
+            name: self.node.name.clone(),
+            to: self.spec.to.clone(),
+            rows: commit.rows(),
+            files: commit.files.len() as u64,
+            bytes: commit.files.iter().map(|file| file.bytes).sum(),
+            changed,
+            replaced: false,
+            delivery: None,
+        }
+    }
+
+    /// Where a copy lies until it has served.
+    fn copy(&self, at: &At<'_>, extension: &str) -> PathBuf {
+        at.scratch.join(format!("{}.{extension}", self.node.name))
+    }
+
+    /// Writes the rows as they are to go out; returns their number.
+    async fn write(&self, file: &Path, text: Option<Text>, at: &At<'_>) -> Result<u64, NodeFailure> {
+        let (snapshots, run_date) = (self.spec.snapshots, self.run_date);
+        let (source, copy, schema) = (self.source.clone(), file.to_owned(), self.schema.clone());
+        let counter = at.rows.clone();
+        let write = move || -> Result<u64, NodeFailure> {
+            let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
+            Ok(match text {
+                None => scan::write_parquet_counted(frame, &copy, &counter)?,
+                Some(text) => {
+                    let columns = frame.clone().collect_schema()?;
+                    export::write_text(frame, &columns, &copy, text, &counter)?
+                }
+            })
+        };
+        let written = tokio::task::spawn_blocking(write).await;
+        let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
+        if written.is_err() {
+            let _ = std::fs::remove_file(file);
+        }
+        written
     }
 }
 
@@ -177,35 +261,6 @@ pub fn text_format(format: PublishFormat) -> Option<Text> {
         PublishFormat::Ndjson => Some(Text::Ndjson),
         PublishFormat::Csv => Some(Text::Csv),
     }
-}
-
-/// Writes the rows as they are to be published; returns their number.
-async fn write(
-    source: &Path,
-    file: &Path,
-    schema: &TableSchema,
-    spec: &PublishSpec,
-    run_date: chrono::NaiveDate,
-    at: &At<'_>,
-) -> Result<u64, NodeFailure> {
-    let (snapshots, text) = (spec.snapshots, text_format(spec.format));
-    let (source, copy, schema, counter) = (source.to_owned(), file.to_owned(), schema.clone(), at.rows.clone());
-    let write = move || -> Result<u64, NodeFailure> {
-        let frame = publishable(scan::read_parquet(&source)?, &schema, snapshots, run_date);
-        Ok(match text {
-            None => scan::write_parquet_counted(frame, &copy, &counter)?,
-            Some(text) => {
-                let columns = frame.clone().collect_schema()?;
-                export::write_text(frame, &columns, &copy, text, &counter)?
-            }
-        })
-    };
-    let written = tokio::task::spawn_blocking(write).await;
-    let written = written.unwrap_or_else(|_| Err(NodeFailure::lost()));
-    if written.is_err() {
-        let _ = std::fs::remove_file(file);
-    }
-    written
 }
 
 /// Key first, then `run_date`, then the rest; times in UTC.

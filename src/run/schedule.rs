@@ -272,6 +272,7 @@ async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done,
     let own = prepared.decisions.get(index).ok_or_else(bug)?;
     let at = publish::At {
         places: &prepared.places,
+        databases: &prepared.databases,
         run_id: &run.run_id,
         scratch: &run.directory.join(SCRATCH),
         rows,
@@ -333,7 +334,7 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
     match outcome {
         Ok(Done::Tables(meta)) => result.meta = Some(*meta),
         Ok(Done::Published(publication)) => {
-            if !publication.changed {
+            if !publication.moved() {
                 result.status = NodeStatus::Skipped;
                 result.message = "nothing changed".to_owned();
             }

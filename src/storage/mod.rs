@@ -25,5 +25,6 @@ pub use location::Location;
 pub use places::Places;
 pub use publish::{Commit, Published};
 pub use redact::Hidden;
+pub(crate) use redact::redact;
 pub use s3::{Credentials, Encryption, S3Settings};
 pub use sources::SourceFile;

@@ -29,7 +29,7 @@ impl Hidden {
         Hidden(secret)
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -41,7 +41,7 @@ impl fmt::Debug for Hidden {
 }
 
 /// `text` on one line, at most 600 characters, S3's XML cut to code and message, credentials starred out.
-pub(super) fn redact(text: &str) -> String {
+pub(crate) fn redact(text: &str) -> String {
     let variables = SECRETS.iter().filter_map(|name| std::env::var(name).ok());
     let read = READ.lock().unwrap_or_else(PoisonError::into_inner).clone();
     redact_with(text, variables.chain(read))

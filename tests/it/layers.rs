@@ -28,6 +28,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["format", "metrics"]),
     ("sql", &["problem"]),
     ("storage", &["table"]),
+    // No secret of it may be shown either.
+    ("database", &["storage"]),
     ("observe", &["events", "report"]),
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "format", "metrics", "problem", "sql", "table"]),
@@ -36,8 +38,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "checks", "config", "crash", "events", "format", "metrics", "observe", "plan", "privacy", "problem",
-            "report", "stages", "storage", "table",
+            "checks", "config", "crash", "database", "events", "format", "metrics", "observe", "plan", "privacy",
+            "problem", "report", "stages", "storage", "table",
         ],
     ),
     (
@@ -46,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "crash",
             "events",
+            "format",
             "observe",
             "plan",
             "problem",

@@ -2,6 +2,7 @@
 //!
 //! One binary for all of it, since linking polars takes longer than running the tests.
 
+mod backfill;
 mod checks;
 mod commands;
 mod damage;

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::parts::{self, CELL_MAX, Head, ROWS_MAX};
 use super::{checks, features};
-use crate::report::content::{PublicationReport, Report, SourceReport};
+use crate::report::content::{DeliveryReport, PublicationReport, Report, SourceReport};
 use crate::report::format::{self, bytes, clip, thousands};
 
 pub fn section(report: &Report) -> Markup {
@@ -33,7 +33,10 @@ fn published(publications: &[PublicationReport]) -> Markup {
             td.n { (thousands(publication.files)) }
             td.n { (bytes(publication.bytes)) }
             td { @if publication.changed { "new version" } @else { "unchanged" } }
-            td { code { (clip(&publication.to, CELL_MAX)) } }
+            td {
+                code { (clip(&publication.to, CELL_MAX)) }
+                @if let Some(delivery) = &publication.delivery { (delivered(delivery)) }
+            }
         }
     };
     let rows: Vec<Markup> = publications.iter().take(ROWS_MAX).map(row).collect();
@@ -52,6 +55,17 @@ fn published(publications: &[PublicationReport]) -> Markup {
             (parts::table("Tables that went out", &heads, &rows, publications.len()))
         }
     }
+}
+
+/// Which table of a database has the rows, too.
+fn delivered(delivery: &DeliveryReport) -> Markup {
+    let verb = match (delivery.skipped, delivery.changed) {
+        (true, _) => "not delivered in this environment: ",
+        (false, true) => "delivered: ",
+        (false, false) => "delivered before: ",
+    };
+    let place = format!("{}: {}", delivery.database, delivery.table);
+    html! { br; span.soft { (verb) } code { (clip(&place, CELL_MAX)) } }
 }
 
 /// What was read, how fresh it is, and what was set aside.

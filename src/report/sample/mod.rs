@@ -167,5 +167,14 @@ fn checks() -> Vec<CheckReport> {
 
 fn publication(name: &str, rows: u64, changed: bool) -> PublicationReport {
     let to = format!("data/warehouse/{name}");
-    PublicationReport { name: name.to_owned(), to, rows, files: 1, bytes: rows * 91, changed, replaced: false }
+    PublicationReport {
+        name: name.to_owned(),
+        to,
+        rows,
+        files: 1,
+        bytes: rows * 91,
+        changed,
+        replaced: false,
+        delivery: None,
+    }
 }

@@ -1,0 +1,249 @@
+//! `patronage run --from --to --every`: many run dates, one run each.
+
+use std::time::Instant;
+
+use chrono::{Days, Months, NaiveDate};
+use futures::StreamExt;
+
+use super::arguments::{Backfill, Global, Run, Target};
+use super::run::{self, Machine};
+use super::{complain, output, project, table};
+use crate::format;
+use crate::observe::{progress, scheduler};
+use crate::problem::{Code, Exit};
+use crate::report::NodeStatus;
+use crate::run::{Finished, RunError, is_published};
+
+/// Far more nights than anyone has data for.
+const DATES_MAX: usize = 20_000;
+
+/// What became of one run date.
+struct Night {
+    run_date: NaiveDate,
+    exit: Exit,
+    outcome: String,
+    rows: String,
+    took: String,
+    run_id: String,
+}
+
+impl Night {
+    fn without_run(run_date: NaiveDate, exit: Exit, outcome: &str) -> Night {
+        let none = || "-".to_owned();
+        Night { run_date, exit, outcome: outcome.to_owned(), rows: none(), took: none(), run_id: none() }
+    }
+}
+
+/// Runs every date; what was published before as it would be now is passed over.
+pub fn run(command: &Run, backfill: &Backfill, global: &Global, live: Option<progress::Live>) -> Result<Exit, Exit> {
+    let clock = Instant::now();
+    let dates = dates(backfill)?;
+    if command.junit.is_some() {
+        return Err(refuse("--junit is of one run; it does not go with --from"));
+    }
+    let parallel = backfill.parallel.unwrap_or(1);
+    if !(1..=dates.len().max(1)).contains(&parallel) {
+        return Err(refuse(&format!("--parallel: expected 1 to {}, the number of run dates", dates.len())));
+    }
+    let machine = Machine::set_up(command, parallel)?;
+    let first = dates.first().copied().unwrap_or_default();
+    let (_, plan) = project::plan(&target(command, first), global)?;
+    let dependent = plan.depends_on_earlier_nights();
+    if let (Some(node), true) = (&dependent, parallel > 1) {
+        let message = format!("--parallel: `{node}` depends on the night before, so the nights must run in order");
+        return Err(refuse(&message));
+    }
+    let live = live.filter(|_| parallel == 1);
+    let (machine, live) = (&machine, &live);
+    let night = |run_date| async move { one(command, global, machine, live.clone(), run_date).await };
+    let mut nights: Vec<Night> = Vec::new();
+    machine.runtime.block_on(async {
+        let mut running = futures::stream::iter(dates.clone()).map(night).buffered(parallel);
+        while let Some(night) = running.next().await {
+            let failed = night.exit != Exit::Done;
+            nights.push(night);
+            // What follows would start from a night that is not there.
+            if machine.stopped.exit().is_some() || (failed && (dependent.is_some() || command.fail_fast)) {
+                break;
+            }
+        }
+    });
+    let begun = nights.len();
+    let left = dates.iter().skip(begun).map(|date| Night::without_run(*date, Exit::Done, "not begun"));
+    nights.extend(left);
+    let printed = output::print(&summary(&plan.pipeline, &nights, clock.elapsed().as_secs_f64()));
+    let exit = machine.stopped.exit().unwrap_or_else(|| worst(&nights, printed));
+    let told: Vec<_> = nights
+        .iter()
+        .take(begun)
+        .map(|night| serde_json::json!({ "run_date": night.run_date, "run_id": night.run_id, "exit_code": night.exit as u8, "outcome": night.outcome }))
+        .collect();
+    scheduler::tell_of_dates(&plan.pipeline, exit as u8, &told, &complain::told());
+    Ok(exit)
+}
+
+fn refuse(message: &str) -> Exit {
+    complain::error(Code::BadArgument, message, None)
+}
+
+fn target(command: &Run, run_date: NaiveDate) -> Target {
+    Target {
+        pipeline: command.target.pipeline.clone(),
+        env: command.target.env.clone(),
+        run_date: Some(run_date.to_string()),
+    }
+}
+
+async fn one(
+    command: &Run,
+    global: &Global,
+    machine: &Machine,
+    live: Option<progress::Live>,
+    run_date: NaiveDate,
+) -> Night {
+    let clock = Instant::now();
+    let target = target(command, run_date);
+    let (loaded, plan) = match project::plan(&target, global) {
+        Ok(planned) => planned,
+        Err(exit) => return Night::without_run(run_date, exit, "refused"),
+    };
+    let options = run::options(command, &target, run_date, machine);
+    if !command.selection.full_refresh && is_published(&loaded, &plan, &options, &machine.cancel).await {
+        return Night::without_run(run_date, Exit::Done, "published already");
+    }
+    match run::execute(&loaded, plan, &options, live, machine).await {
+        Ok(finished) => {
+            for failure in &finished.failures {
+                complain::error(failure.code, &format!("{run_date}: {}", failure.message), None);
+            }
+            of_run(run_date, &finished, clock)
+        }
+        Err(RunError::Selection(problem)) => Night::without_run(run_date, project::refuse(&problem), "refused"),
+        Err(RunError::Node(failure)) => {
+            let exit = complain::error(failure.code, &format!("{run_date}: {}", failure.message), None);
+            Night::without_run(run_date, exit, "could not start")
+        }
+    }
+}
+
+fn of_run(run_date: NaiveDate, finished: &Finished, clock: Instant) -> Night {
+    let report = &finished.report;
+    let count = |status| report.count(status);
+    let (failed, blocked) = (count(NodeStatus::Error), count(NodeStatus::Blocked));
+    let interrupted = finished.failures.iter().any(|failure| failure.code == Code::Interrupted);
+    let outcome = match (failed, blocked) {
+        _ if interrupted => "interrupted".to_owned(),
+        (0, 0) if report.unchanged() => "up to date".to_owned(),
+        (0, 0) => {
+            format!("{} of {} steps done", count(NodeStatus::Success) + count(NodeStatus::Skipped), report.selected())
+        }
+        (failed, blocked) => format!("{failed} failed, {blocked} blocked"),
+    };
+    let rows: u64 = report.publications.iter().filter(|one| one.changed).map(|one| one.rows).sum();
+    Night {
+        run_date,
+        exit: run::worst(finished),
+        outcome,
+        rows: format::thousands(rows),
+        took: format::duration(clock.elapsed().as_secs_f64()),
+        run_id: report.run_id.clone(),
+    }
+}
+
+fn summary(pipeline: &str, nights: &[Night], seconds: f64) -> String {
+    let done = nights.iter().filter(|night| night.exit == Exit::Done && night.outcome != "not begun").count();
+    let (first, last) = (nights.first(), nights.last());
+    let between = first.zip(last).map(|(first, last)| format!(" {} to {}", first.run_date, last.run_date));
+    let total = format::count(nights.len() as u64, "run date", "run dates");
+    let rows: Vec<Vec<String>> = nights
+        .iter()
+        .map(|night| {
+            let exit = if night.exit == Exit::Done { String::new() } else { (night.exit as u8).to_string() };
+            [
+                night.run_date.to_string(),
+                night.outcome.clone(),
+                night.rows.clone(),
+                night.took.clone(),
+                exit,
+                night.run_id.clone(),
+            ]
+            .into()
+        })
+        .collect();
+    let table = table::render(&["run date", "outcome", "rows published", "took", "exit", "run"], &rows, &[2, 3, 4]);
+    let table: String = table.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "{pipeline}{}: {done} of {total} done.\n\n{table}\nTook {}\n",
+        between.unwrap_or_default(),
+        format::duration(seconds)
+    )
+}
+
+/// The first failure decides; nights that could be retried say so only if nothing else is wrong.
+fn worst(nights: &[Night], printed: Exit) -> Exit {
+    let exits = || nights.iter().map(|night| night.exit).filter(|exit| *exit != Exit::Done);
+    exits().find(|exit| *exit != Exit::Transient).or_else(|| exits().next()).unwrap_or(printed)
+}
+
+/// The run dates from the first to the last, both included where the step meets them.
+fn dates(backfill: &Backfill) -> Result<Vec<NaiveDate>, Exit> {
+    let (from, to) = (project::parse_date(&backfill.from, "--from")?, project::parse_date(&backfill.to, "--to")?);
+    if to < from {
+        return Err(refuse(&format!("--to {to} is before --from {from}")));
+    }
+    let step = Step::parse(&backfill.every).ok_or_else(|| {
+        let found = &backfill.every;
+        refuse(&format!("--every: expected days, weeks or months, such as `1d`, `1w` or `1M`, found `{found}`"))
+    })?;
+    let dates: Vec<NaiveDate> =
+        (0..).map_while(|index| step.after(from, index)).take_while(|date| *date <= to).take(DATES_MAX + 1).collect();
+    if dates.len() > DATES_MAX {
+        return Err(refuse(&format!("--from and --to are more than {DATES_MAX} run dates apart")));
+    }
+    Ok(dates)
+}
+
+/// How far apart run dates are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Days(u32),
+    /// Of the calendar, counted from the first date, so that the 31st stays the last of a month.
+    Months(u32),
+}
+
+impl Step {
+    fn parse(text: &str) -> Option<Step> {
+        let number = |suffix: char| text.strip_suffix(suffix)?.parse::<u32>().ok().filter(|number| *number > 0);
+        let weeks = || number('w')?.checked_mul(7);
+        number('d').or_else(weeks).map(Step::Days).or_else(|| number('M').map(Step::Months))
+    }
+
+    /// So many steps after a date.
+    fn after(self, from: NaiveDate, steps: u32) -> Option<NaiveDate> {
+        match self {
+            Step::Days(days) => from.checked_add_days(Days::new(u64::from(days) * u64::from(steps))),
+            Step::Months(months) => from.checked_add_months(Months::new(months.checked_mul(steps)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(from: &str, to: &str, every: &str) -> Vec<String> {
+        let backfill = Backfill { from: from.into(), to: to.into(), every: every.into(), parallel: None };
+        dates(&backfill).unwrap().iter().map(NaiveDate::to_string).collect()
+    }
+
+    #[test]
+    fn dates_are_as_the_calendar_has_them() {
+        assert_eq!(between("2024-01-31", "2024-04-30", "1M"), ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"]);
+        assert_eq!(between("2024-02-28", "2024-03-01", "1d"), ["2024-02-28", "2024-02-29", "2024-03-01"]);
+        assert_eq!(between("2024-01-01", "2024-01-20", "2w"), ["2024-01-01", "2024-01-15"]);
+        assert_eq!(between("2024-01-01", "2024-01-01", "1w"), ["2024-01-01"]);
+        for wrong in ["0d", "1", "d", "1y", "-1d", "4294967295w"] {
+            assert_eq!(Step::parse(wrong), None, "{wrong}");
+        }
+    }
+}

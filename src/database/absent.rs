@@ -1,0 +1,45 @@
+//! What is left of databases in a build without them.
+
+use std::path::Path;
+
+use arrow::record_batch::RecordBatch;
+use chrono::NaiveDate;
+
+use super::{DatabaseError, Delivery, Kind, Settings, Target};
+
+fn absent() -> DatabaseError {
+    DatabaseError::new(Kind::Driver, "reach a database: this program was built without the feature `adbc`")
+}
+
+/// See the module of the feature.
+///
+/// # Errors
+/// Always.
+pub fn delivered(_: &Settings, _: &Target, _: NaiveDate) -> Result<Option<String>, DatabaseError> {
+    Err(absent())
+}
+
+/// See the module of the feature.
+///
+/// # Errors
+/// Always.
+pub fn deliver(
+    _: &Settings,
+    _: &Delivery,
+    _: &Path,
+    _: impl Fn() -> bool + Send + 'static,
+) -> Result<u64, DatabaseError> {
+    Err(absent())
+}
+
+/// See the module of the feature.
+///
+/// # Errors
+/// Always.
+pub fn query<E: From<DatabaseError>>(
+    _: &Settings,
+    _: &str,
+    _: impl FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    Err(absent().into())
+}

@@ -1,0 +1,142 @@
+//! What can go wrong with a database.
+
+/// What kind of trouble it is, for the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The driver's library is not there or is none.
+    Driver,
+    /// It may go well later: no connection, a deadlock, no room.
+    Transient,
+    /// The server does not let us in or does not permit it.
+    Denied,
+    /// What is asked for makes no sense there: no such table, another type.
+    Refused,
+    /// The rows are against a rule of the table.
+    Data,
+    /// The run is to stop.
+    Stopped,
+}
+
+/// Trouble with a database. The message completes "failed to …" and holds neither a row nor a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DatabaseError {
+    pub kind: Kind,
+    pub message: String,
+}
+
+impl DatabaseError {
+    pub(super) fn new(kind: Kind, message: impl Into<String>) -> DatabaseError {
+        DatabaseError { kind, message: message.into() }
+    }
+}
+
+#[cfg(feature = "adbc")]
+mod of_adbc {
+    use adbc_core::error::{Error, Status};
+
+    use super::{DatabaseError, Kind};
+    use crate::storage::redact;
+
+    impl DatabaseError {
+        /// What a driver says. `doing` completes "failed to …".
+        pub(in crate::database) fn of(doing: &str, error: &Error) -> DatabaseError {
+            let state = sqlstate(error);
+            let kind = connecting(&error.message).unwrap_or_else(|| kind(error.status, &state));
+            let told = match kind {
+                // What a server says of a value repeats it.
+                Kind::Data => "the server refuses a value; its log says which".to_owned(),
+                _ => redact(first_line(&error.message)),
+            };
+            let state = if state.is_empty() { String::new() } else { format!(" (SQLSTATE {state})") };
+            DatabaseError::new(kind, format!("{doing}: {told}{state}"))
+        }
+    }
+
+    /// What libpq says of a connection that does not come about. It gives no SQLSTATE, and only some of it passes.
+    fn connecting(message: &str) -> Option<Kind> {
+        let told = message.strip_prefix("[libpq] Failed to connect: ")?;
+        let busy = ["starting up", "shutting down", "recovery", "too many clients", "connection slots"];
+        let reached = told.contains("FATAL:") && !busy.iter().any(|word| told.contains(word));
+        let sought = told.starts_with("connection to server") || told.starts_with("could not translate host name");
+        Some(match (reached, sought) {
+            (true, _) => Kind::Denied,
+            (false, true) => Kind::Transient,
+            (false, false) => Kind::Refused,
+        })
+    }
+
+    /// Further lines hold details, which quote rows.
+    fn first_line(message: &str) -> &str {
+        let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
+        line.split(" Query was:").next().unwrap_or(line)
+    }
+
+    /// Five letters and digits, or nothing.
+    fn sqlstate(error: &Error) -> String {
+        let letters: String = error.sqlstate.iter().map(|letter| char::from(letter.cast_unsigned())).collect();
+        let is_one = letters.chars().all(|letter| letter.is_ascii_alphanumeric()) && letters != "00000";
+        if is_one { letters } else { String::new() }
+    }
+
+    fn kind(status: Status, state: &str) -> Kind {
+        match state.get(..2) {
+            Some("08" | "40" | "53" | "55" | "57" | "58") => return Kind::Transient,
+            Some("28") => return Kind::Denied,
+            Some("22" | "23") => return Kind::Data,
+            Some("42") if state == "42501" => return Kind::Denied,
+            Some("42") => return Kind::Refused,
+            _ => {}
+        }
+        match status {
+            Status::IO | Status::Timeout | Status::Cancelled => Kind::Transient,
+            Status::Unauthenticated | Status::Unauthorized => Kind::Denied,
+            Status::InvalidData | Status::Integrity => Kind::Data,
+            _ => Kind::Refused,
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn error(message: &str, status: Status, state: &[u8; 5]) -> Error {
+            let mut error = Error::with_message_and_status(message, status);
+            error.sqlstate = state.map(u8::cast_signed);
+            error
+        }
+
+        #[test]
+        fn no_row_is_told() {
+            let duplicate = error("duplicate key\nDETAIL: Key (email)=(ann@example.org)", Status::Integrity, b"23505");
+            let text = error("invalid input syntax for type integer: \"ann\"", Status::InvalidArguments, b"22P02");
+            for one in [duplicate, text] {
+                let told = DatabaseError::of("deliver", &one);
+                assert!(told.kind == Kind::Data && !told.message.contains("ann"), "{told}");
+            }
+            let missing = DatabaseError::of("read", &error("no such table\nLINE 1: …", Status::Unknown, b"42P01"));
+            assert_eq!(missing.message, "read: no such table (SQLSTATE 42P01)");
+        }
+
+        #[test]
+        fn who_is_not_let_in_need_not_try_again() {
+            let of = |told: &str| connecting(&format!("[libpq] Failed to connect: {told}"));
+            let server = "connection to server at \"db\", port 5432 failed:";
+            assert_eq!(of(&format!("{server} Connection refused")), Some(Kind::Transient));
+            assert_eq!(of(&format!("{server} FATAL:  the database system is starting up")), Some(Kind::Transient));
+            assert_eq!(of(&format!("{server} FATAL:  password authentication failed for user")), Some(Kind::Denied));
+            assert_eq!(of("invalid port number"), Some(Kind::Refused));
+            assert_eq!(connecting("no such table"), None);
+        }
+
+        #[test]
+        fn what_may_pass_is_tried_again() {
+            let of = |status, state| DatabaseError::of("x", &error("y", status, state)).kind;
+            assert_eq!(of(Status::IO, b"\0\0\0\0\0"), Kind::Transient);
+            assert_eq!(of(Status::Unknown, b"40P01"), Kind::Transient);
+            assert_eq!(of(Status::Unknown, b"28P01"), Kind::Denied);
+            assert_eq!(of(Status::Unknown, b"42501"), Kind::Denied);
+            assert_eq!(of(Status::InvalidArguments, b"00000"), Kind::Refused);
+        }
+    }
+}

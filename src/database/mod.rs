@@ -1,0 +1,99 @@
+//! Databases, reached through ADBC: tables that rows are delivered into, queries that sources read.
+//!
+//! The client of a database is a shared library that the user installs; which one, and how it connects, the environment
+//! says. Everything that needs it is behind the feature `adbc`.
+
+#[cfg(not(feature = "adbc"))]
+mod absent;
+#[cfg(feature = "adbc")]
+mod client;
+#[cfg(feature = "adbc")]
+mod deliver;
+mod dialect;
+mod error;
+#[cfg(feature = "adbc")]
+mod ledger;
+#[cfg(feature = "adbc")]
+mod rows;
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+#[cfg(not(feature = "adbc"))]
+pub use absent::{deliver, delivered, query};
+#[cfg(feature = "adbc")]
+pub use client::query;
+#[cfg(feature = "adbc")]
+pub use deliver::{deliver, delivered};
+pub use error::{DatabaseError, Kind};
+
+use crate::storage::Hidden;
+
+/// The table in which deliveries are recorded, in the schema of the tables that they fill.
+pub const LEDGER: &str = "patronage_deliveries";
+
+/// How a database is reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// As the environment calls it.
+    pub name: String,
+    pub driver: Driver,
+    /// The function of the library that makes the driver, where it is not the one that ADBC expects.
+    pub entrypoint: Option<String>,
+    /// What the driver is told of the database.
+    pub options: Vec<(String, String)>,
+    /// What it is told and nobody else.
+    pub secret_options: Vec<(String, Hidden)>,
+}
+
+/// The shared library of a driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Driver {
+    /// By the name of its manifest, which the driver manager looks for.
+    Name(String),
+    Library(PathBuf),
+}
+
+/// A table, perhaps in a schema; without one it is where the connection looks first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub schema: Option<String>,
+    pub table: String,
+}
+
+impl Target {
+    /// Another table of the same schema.
+    fn beside(&self, table: impl Into<String>) -> Target {
+        Target { schema: self.schema.clone(), table: table.into() }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.table),
+            None => f.write_str(&self.table),
+        }
+    }
+}
+
+/// Which rows of the table a delivery replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Those of the same run date.
+    ReplaceRunDate,
+    /// Those of the same key, unless they are of a later run date.
+    Upsert { key: Vec<String> },
+}
+
+/// One table of a run date, to be delivered.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub target: Target,
+    pub mode: Mode,
+    pub run_date: NaiveDate,
+    pub run_id: String,
+    /// What the rows were computed from; the same key means the same rows.
+    pub key: String,
+}
