@@ -23,8 +23,8 @@ pub use environment::{Environment, RunDate};
 pub use format::{CsvSpec, SourceFormat};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{
-    ColumnSpec, DeliverMode, DeliverSpec, Feeds, PipelineSpec, PublishFormat, PublishSpec, SnapshotChoice, SourceSpec,
-    StageSpec,
+    BigqueryLoad, ColumnSpec, DeliverMode, DeliverSpec, Feeds, LoadSpec, PipelineSpec, PublishFormat, PublishSpec,
+    SnapshotChoice, SourceSpec, StageSpec,
 };
 pub use pseudonyms::PseudonymSpec;
 pub use s3::{CredentialsSpec, EncryptionSpec, EncryptionType, S3Spec};

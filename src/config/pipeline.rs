@@ -245,6 +245,71 @@ pub struct PublishSpec {
     /// The table of a database that gets the same rows, once they are published.
     #[serde(default)]
     pub deliver: Option<DeliverSpec>,
+    /// Scripts beside the data with which warehouses load it.
+    #[serde(default)]
+    pub load: Option<LoadSpec>,
+}
+
+/// The table that warehouses load published files into, and which of them get a script, `_load.<warehouse>.sql`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoadSpec {
+    /// The table; the script makes it if it is not there.
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub table: String,
+    /// Its schema (BigQuery: its dataset).
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub schema: Option<String>,
+    /// DuckDB: `{}`.
+    #[serde(default)]
+    pub duckdb: Option<DuckdbLoad>,
+    /// Snowflake.
+    #[serde(default)]
+    pub snowflake: Option<SnowflakeLoad>,
+    /// BigQuery.
+    #[serde(default)]
+    pub bigquery: Option<BigqueryLoad>,
+    /// Redshift, with the manifest that its COPY reads.
+    #[serde(default)]
+    pub redshift: Option<RedshiftLoad>,
+}
+
+/// How DuckDB reads the files: it needs to know nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DuckdbLoad {}
+
+/// How Snowflake reads the files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnowflakeLoad {
+    /// The external stage whose address is the dataset's, such as `@lake.customer_scores`.
+    #[schemars(regex(pattern = "^@[A-Za-z0-9_.$/~%\"-]+$"), extend("x-expected" = "a stage such as `@lake.scores`"))]
+    pub stage: String,
+}
+
+/// How BigQuery reads the files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BigqueryLoad {
+    /// The dataset as BigQuery reads it, such as `gs://bucket/scores` where it is copied there; `to` by default.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub address: Option<String>,
+    /// The connection that reads S3, such as `aws-us-east-1.lake`.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_.-]+$"))]
+    pub connection: Option<String>,
+}
+
+/// How Redshift reads the files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedshiftLoad {
+    /// The role that may read the bucket.
+    #[schemars(regex(pattern = "^(arn:aws[a-z-]*:iam::.+|default)$"), extend("x-expected" = "a role, `arn:aws:iam::…`"))]
+    pub iam_role: String,
 }
 
 /// A table of a database that published rows are delivered into.

@@ -53,8 +53,12 @@ mod of_adbc {
         }
     }
 
-    /// What libpq says of a connection that does not come about. It gives no SQLSTATE, and only some of it passes.
+    /// What libpq and DuckDB say of a connection that does not come about. They give no SQLSTATE, and only some of it
+    /// passes.
     fn connecting(message: &str) -> Option<Kind> {
+        if message.starts_with("IO Error: Could not set lock") {
+            return Some(Kind::Transient);
+        }
         let told = message.strip_prefix("[libpq] Failed to connect: ")?;
         let busy = ["starting up", "shutting down", "recovery", "too many clients", "connection slots"];
         let reached = told.contains("FATAL:") && !busy.iter().any(|word| told.contains(word));
@@ -126,6 +130,7 @@ mod of_adbc {
             assert_eq!(of(&format!("{server} FATAL:  the database system is starting up")), Some(Kind::Transient));
             assert_eq!(of(&format!("{server} FATAL:  password authentication failed for user")), Some(Kind::Denied));
             assert_eq!(of("invalid port number"), Some(Kind::Refused));
+            assert_eq!(connecting("IO Error: Could not set lock on file \"wh.duckdb\""), Some(Kind::Transient));
             assert_eq!(connecting("no such table"), None);
         }
 

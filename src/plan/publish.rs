@@ -38,6 +38,7 @@ pub fn append(plan: &mut Plan, loaded: &Loaded, lookup: impl Fn(&Plan, &str) -> 
                 wrong.into_iter().map(|problem| problem.under("deliver").under(name.as_str()).under("publish")),
             );
         }
+        problems.extend(load_problem(spec).map(|problem| problem.at(["publish", name, "load"])));
         problems.extend(csv_problem(plan, &from, spec).map(|problem| problem.at(["publish", name, "format"])));
         plan.nodes.push(Node {
             name: name.clone(),
@@ -59,6 +60,17 @@ fn csv_problem(plan: &Plan, from: &Feed, spec: &PublishSpec) -> Option<Problem> 
     let list = schema.columns.iter().find(|column| column.dtype.is_nested() && spec.format == PublishFormat::Csv)?;
     let message = format!("`{}` is a list, which CSV cannot hold", list.name);
     Some(Problem::new(Code::WrongColumnType, message).help("publish it as `ndjson` or `parquet`"))
+}
+
+/// Scripts read Parquet, and one of no warehouse is none.
+fn load_problem(spec: &PublishSpec) -> Option<Problem> {
+    let load = spec.load.as_ref()?;
+    if spec.format != PublishFormat::Parquet {
+        return Some(Problem::new(Code::BadValue, "`load` goes with `format: parquet`, which the scripts read"));
+    }
+    let given = [load.duckdb.is_some(), load.snowflake.is_some(), load.bigquery.is_some(), load.redshift.is_some()];
+    let none = Problem::new(Code::MissingKey, "no warehouse is named: `duckdb`, `snowflake`, `bigquery` or `redshift`");
+    (!given.contains(&true)).then_some(none)
 }
 
 /// Two publications that go into one table would replace each other's rows.

@@ -111,12 +111,15 @@ fn parts(
         }
         Work::Publish { spec, from } => {
             inputs.insert("from/0".to_owned(), key_of(from));
-            // Parquet is left out, so that what earlier versions published counts as the same.
-            let format = Some(spec.format).filter(|format| *format != PublishFormat::Parquet);
-            match format {
-                None => serde_json::json!({ "snapshots": spec.snapshots }),
-                Some(format) => serde_json::json!({ "snapshots": spec.snapshots, "format": format }),
+            // What goes without saying is left out, so that what earlier versions published counts as the same.
+            let mut parameters = serde_json::json!({ "snapshots": spec.snapshots });
+            if spec.format != PublishFormat::Parquet {
+                parameters["format"] = serde_json::json!(spec.format);
             }
+            if let Some(load) = &spec.load {
+                parameters["load"] = serde_json::json!(load);
+            }
+            parameters
         }
     };
     for table in node.check_specs.iter().filter_map(|check| check.refers_to()) {

@@ -10,14 +10,15 @@ use super::decide::Decision;
 use super::deliver::{self, Parcel};
 use super::failure::NodeFailure;
 use super::state::{State, table_file};
-use crate::config::{DeliverSpec, PublishFormat, PublishSpec, SnapshotChoice};
+use crate::config::{BigqueryLoad, DeliverSpec, LoadSpec, PublishFormat, PublishSpec, SnapshotChoice};
 use crate::plan::{Key, Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{DeliveryReport, PublicationReport};
 use crate::stages::contract::Cancel;
 use crate::storage::export::{self, Text};
 use crate::storage::publish::{
-    Commit, NewFile, Published, Request, State as Partition, Stop, content_damage, newest, publish, repair, verify,
+    Commit, Load, Loader, NewFile, Published, Request, State as Partition, Stop, content_damage, newest, publish,
+    repair, verify,
 };
 use crate::storage::scan::RowCounter;
 use crate::storage::{Kind, Location, Places, StorageError, scan};
@@ -141,6 +142,7 @@ impl Rows<'_> {
             key: own.key.0.clone(),
             created_at: Utc::now(),
             schema: described(self.schema),
+            load: self.spec.load.as_ref().map(load),
             files: vec![NewFile { path: file.clone(), rows }],
             again,
             stop: Stop::when(move || cancel.is_set()),
@@ -261,6 +263,21 @@ pub fn text_format(format: PublishFormat) -> Option<Text> {
         PublishFormat::Ndjson => Some(Text::Ndjson),
         PublishFormat::Csv => Some(Text::Csv),
     }
+}
+
+/// The scripts that a publication asks for.
+fn load(spec: &LoadSpec) -> Load {
+    let bigquery = |bigquery: &BigqueryLoad| Loader::Bigquery {
+        address: bigquery.address.clone(),
+        connection: bigquery.connection.clone(),
+    };
+    let loaders = [
+        spec.duckdb.as_ref().map(|_| Loader::Duckdb),
+        spec.snowflake.as_ref().map(|snowflake| Loader::Snowflake { stage: snowflake.stage.clone() }),
+        spec.bigquery.as_ref().map(bigquery),
+        spec.redshift.as_ref().map(|redshift| Loader::Redshift { iam_role: redshift.iam_role.clone() }),
+    ];
+    Load { table: spec.table.clone(), schema: spec.schema.clone(), loaders: loaders.into_iter().flatten().collect() }
 }
 
 /// Key first, then `run_date`, then the rest; times in UTC.

@@ -52,6 +52,7 @@ impl<'a> Attempt<'a> {
             schema: request.schema.clone(),
             files: Vec::new(),
             replaces: replaced.map(|file| file.path).collect(),
+            load: request.load.clone(),
         };
         Self { dataset, commit, request }
     }

@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::load::Load;
+
 /// The layout this program writes, and the newest that it reads.
 pub(super) const VERSION: u32 = 1;
 
@@ -22,6 +24,9 @@ pub struct Commit {
     pub files: Vec<CommittedFile>,
     /// Files of the version before, which this one deletes.
     pub replaces: Vec<String>,
+    /// How warehouses take it in, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
 }
 
 /// A data file of a version.

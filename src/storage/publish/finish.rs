@@ -6,9 +6,9 @@ use object_store::{ObjectMeta, PutMode};
 use super::attempt::recommit;
 use super::commit::Commit;
 use super::dataset::Dataset;
-use super::dictionary;
 use super::names;
 use super::request::check_run_id;
+use super::{dictionary, load};
 use crate::storage::{Kind, Location, StorageError, local};
 
 /// Where nobody can say whether the writer of a staged file is alive, it is litter after a day.
@@ -39,8 +39,8 @@ pub(super) struct Survey {
     /// What publishing did not write.
     pub(super) foreign: Vec<String>,
     pub(super) success: bool,
-    /// Whether the page of the columns is there, or there is nothing to tell.
-    pub(super) dictionary: bool,
+    /// Whether what is written beside the data, for people and warehouses, is there.
+    pub(super) companions: bool,
 }
 
 pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey, StorageError> {
@@ -51,10 +51,12 @@ pub(super) async fn survey(dataset: &Dataset, commit: &Commit) -> Result<Survey,
     let mut survey = Survey {
         damaged: damaged.map(|file| file.path.clone()).collect(),
         success: size(&names::success(date)).is_some(),
-        dictionary: size(&names::dictionary(date)).is_some() || dictionary::page(commit).is_none(),
+        companions: companions(dataset, commit).iter().all(|(path, _)| size(path).is_some()),
         ..Survey::default()
     };
+    let scripts = load::NAMES.map(|name| names::beside(date, name));
     let own = [names::success(date), names::manifest(date), names::dictionary(date)];
+    let own: Vec<String> = own.into_iter().chain(scripts).collect();
     for (path, meta) in found.iter().filter(|(path, _)| !commit.names(path) && !own.contains(path)) {
         let part = path.rsplit('/').next().and_then(names::parse_part);
         match part {
@@ -85,6 +87,16 @@ pub(super) fn is_litter(dataset: &Dataset, path: &str, meta: &ObjectMeta) -> boo
         Some(path) => local::is_abandoned(&path),
         None => Utc::now().signed_duration_since(meta.last_modified) > TimeDelta::hours(LITTER_HOURS),
     }
+}
+
+/// What stands beside the data: path and content.
+fn companions(dataset: &Dataset, commit: &Commit) -> Vec<(String, String)> {
+    let date = commit.run_date;
+    let page = dictionary::page(commit).map(|page| (names::dictionary(date), page));
+    // Whoever runs a script stands elsewhere.
+    let local = dataset.to.local_path().map(|path| std::path::absolute(&path).unwrap_or(path).display().to_string());
+    let scripts = load::files(commit, &local.unwrap_or_else(|| dataset.to.to_string()));
+    page.into_iter().chain(scripts.into_iter().map(|(name, text)| (names::beside(date, &name), text))).collect()
 }
 
 /// How often [`finish`] begins again because others are at work.
@@ -143,8 +155,8 @@ async fn round(dataset: &Dataset, commit: &Commit) -> Result<Round, StorageError
         return Ok(Round::Rivals);
     }
     dataset.put_json(&names::manifest(date), commit, PutMode::Overwrite).await?;
-    if let Some(page) = dictionary::page(commit) {
-        dataset.put(&names::dictionary(date), page.into_bytes(), PutMode::Overwrite).await?;
+    for (path, text) in companions(dataset, commit) {
+        dataset.put(&path, text.into_bytes(), PutMode::Overwrite).await?;
     }
     dataset.put(&names::success(date), Vec::new(), PutMode::Overwrite).await?;
     if is_overtaken().await? {
@@ -173,7 +185,7 @@ pub async fn verify(to: &Location, commit: &Commit) -> Result<State, StorageErro
         return Ok(State::Damaged(survey.damaged));
     }
     if !survey.success
-        || !survey.dictionary
+        || !survey.companions
         || !survey.rivals.is_empty()
         || !survey.dead.is_empty()
         || !survey.litter.is_empty()

@@ -21,6 +21,7 @@ mod commit;
 mod dataset;
 mod dictionary;
 mod finish;
+mod load;
 mod names;
 mod request;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod upload;
 pub use audit::{Audit, Fault, Finding, Inspection, audit, content_damage};
 pub use commit::{Commit, CommittedFile};
 pub use finish::{State, repair, verify};
+pub use load::{Load, Loader};
 pub use request::{NewFile, Request, Stop};
 
 use chrono::NaiveDate;

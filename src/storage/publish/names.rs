@@ -35,7 +35,12 @@ pub(super) fn manifest(date: NaiveDate) -> String {
 }
 
 pub(super) fn dictionary(date: NaiveDate) -> String {
-    format!("run_date={date}/_dictionary.md")
+    beside(date, "_dictionary.md")
+}
+
+/// A file beside the data that is none of it.
+pub(super) fn beside(date: NaiveDate, name: &str) -> String {
+    format!("run_date={date}/{name}")
 }
 
 /// What data files end with.

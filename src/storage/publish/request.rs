@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
+use super::load::Load;
 use crate::storage::{Kind, Location, StorageError};
 
 /// One partition to publish.
@@ -22,6 +23,8 @@ pub struct Request {
     pub created_at: DateTime<Utc>,
     /// One entry a column, opaque here.
     pub schema: Vec<Value>,
+    /// How warehouses are to take it in.
+    pub load: Option<Load>,
     /// In the order of the rows; may be empty.
     pub files: Vec<NewFile>,
     /// Publish even what the newest commit holds already, because its files are damaged.

@@ -48,6 +48,7 @@ fn request(to: &Location, run_id: &str, contents: &[&str]) -> (Request, TempDir)
         key: contents.concat(),
         created_at: Utc.timestamp_opt(1_323_475_200, 0).unwrap(),
         schema: vec![serde_json::json!({"name": "x", "type": "int64"})],
+        load: None,
         files: files.collect(),
         again: true,
         stop: Stop::when(|| false),

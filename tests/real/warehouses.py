@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Delivers into PostgreSQL and DuckDB and looks at what is there. Run by warehouses.sh."""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi as postgres
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PIPELINE = """
+name: shop
+sources:
+  sales:
+    path: data/sales.parquet
+    columns: {customer_id: int64, amount: float64, label: string?, day: date, at: datetime}
+    key: [customer_id]
+stages:
+  - id: scores
+    stage: sql
+    inputs: {sales: sales}
+    with: {query: "SELECT customer_id, amount, label, day, at, amount > 5 AS large FROM sales", key: [customer_id]}
+publish:
+  scores:
+    from: scores
+    to: out/scores
+    deliver: DELIVER
+    load: {table: loaded, duckdb: {}, redshift: {iam_role: default}}
+"""
+
+
+def check(condition, told):
+    if not condition:
+        sys.exit(f"failed: {told}")
+
+
+class Shop:
+    """A project that delivers one table."""
+
+    def __init__(self, given, root, deliver):
+        self.given, self.root = given, Path(root)
+        (self.root / "configs").mkdir(parents=True)
+        (self.root / "data").mkdir()
+        self.file = self.root / "wh.duckdb"
+        (self.root / "configs/local.yaml").write_text(f"""
+databases:
+  pg: {{driver: {given.postgres_driver}, secret_options: {{uri: {{secret: {{env: PG_URI}}}}}}}}
+  duck: {{driver: {given.duckdb_driver}, entrypoint: duckdb_adbc_init, options: {{path: {self.file}}}}}
+""")
+        self.deliver(deliver)
+
+    def deliver(self, deliver):
+        (self.root / "pipeline.yaml").write_text(PIPELINE.replace("DELIVER", deliver))
+
+    def write(self, rows, amount, first=0):
+        """So many customers from `first` on, all with this amount: what tells one version from another."""
+        ids = range(first, first + rows)
+        table = pa.table({
+            "customer_id": pa.array(ids, pa.int64()),
+            "amount": pa.array([float(amount)] * rows, pa.float64()),
+            "label": pa.array([None if i % 7 == 0 else f"größe {i % 5}" for i in ids], pa.string()),
+            "day": pa.array([19_000 + i % 400 for i in ids], pa.date32()),
+            "at": pa.array([1_600_000_000_000_000 + i for i in ids], pa.timestamp("us")),
+        })
+        pq.write_table(table, self.root / "data/sales.parquet")
+
+    def start(self, date, *flags):
+        arguments = [self.given.program, "run", "pipeline.yaml", "--run-date", date, *flags]
+        environment = {**os.environ, "PG_URI": self.given.postgres, "NO_COLOR": "1"}
+        return subprocess.Popen(arguments, cwd=self.root, env=environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, date, code, *flags):
+        process = self.start(date, *flags)
+        out, err = process.communicate()
+        check(process.returncode == code, f"{date} ended with {process.returncode}, not {code}\n{out}\n{err}")
+        return out + err
+
+    def published(self, date):
+        files = list((self.root / f"out/scores/run_date={date}").glob("*.parquet"))
+        return pq.read_table(files[0], partitioning=None)
+
+
+def ask(given, sql):
+    with postgres.connect(given.postgres, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+def versions(given, table="scores", date=None):
+    """(amount, rows) of each version that a date holds; more than one is a mixture."""
+    where = f" WHERE run_date = '{date}'" if date else ""
+    return ask(given, f"SELECT amount, count(*) FROM {table}{where} GROUP BY 1 ORDER BY 1")
+
+
+def test_postgres(given, shop):
+    shop.write(1000, 1)
+    check("pg: scores" in shop.run("2024-01-01", 0), "the summary names the table")
+    shop.write(900, 2)
+    shop.run("2024-01-02", 0)
+    rows = ask(given, "SELECT * FROM scores WHERE run_date = '2024-01-02' ORDER BY customer_id")
+    expected = shop.published("2024-01-02").sort_by("customer_id").to_pylist()
+    check([tuple(row.values()) for row in expected] == [tuple(row) for row in rows], "every value is as published")
+    check("nothing has changed" in shop.run("2024-01-02", 0), "nothing is delivered twice")
+    shop.write(800, 3)
+    shop.run("2024-01-02", 0)
+    check(versions(given) == [(1.0, 1000), (3.0, 800)], f"the date is replaced: {versions(given)}")
+    ledger = ask(given, "SELECT run_date, row_count FROM patronage_deliveries WHERE table_name = 'scores' ORDER BY 1")
+    check([count for _, count in ledger] == [1000, 800], f"the record says so: {ledger}")
+    ask(given, "DELETE FROM scores")
+    check("nothing has changed" in shop.run("2024-01-02", 0), "the record is believed")
+    shop.run("2024-01-02", 0, "--full-refresh")
+    check(versions(given) == [(3.0, 800)], "--full-refresh delivers again")
+
+    # Columns in another order, and one more than is delivered.
+    ask(given, "CREATE SCHEMA marts")
+    ask(given, "CREATE TABLE marts.scores (large bool, note text DEFAULT 'kept', at timestamp, day date, label text, "
+               "amount float8, run_date date, customer_id bigint PRIMARY KEY)")
+    shop.deliver("{database: pg, schema: marts, table: scores}")
+    shop.run("2024-01-02", 0)
+    check(versions(given, "marts.scores") == [(3.0, 800)], "by name, not by place")
+    check(ask(given, "SELECT DISTINCT note FROM marts.scores") == [("kept",)], "what is not delivered has its default")
+    # A rule of the table: nothing of the date comes in, and no value is told.
+    said = shop.run("2024-01-03", 65)
+    check("R254" in said and "Key (" not in said, said)
+    check(versions(given, "marts.scores") == [(3.0, 800)], "the table is as it was")
+    ask(given, "ALTER TABLE marts.scores DROP COLUMN label")
+    said = shop.run("2024-01-03", 78)
+    check("R253" in said and "no column `label`" in said, said)
+    shop.deliver("{database: pg, schema: nowhere, table: scores}")
+    check("R253" in shop.run("2024-01-03", 78), "there is no such schema")
+
+    upserted(given, shop, "pg", lambda: versions(given, "latest"))
+
+
+def upserted(given, shop, database, found):
+    shop.deliver(f"{{database: {database}, table: latest, mode: upsert}}")
+    shop.write(100, 10)
+    shop.run("2024-02-02", 0)
+    shop.write(50, 11, first=80)
+    shop.run("2024-02-03", 0)
+    check(found() == [(10.0, 80), (11.0, 50)], f"the same key is replaced: {found()}")
+    shop.write(200, 9)
+    shop.run("2024-02-01", 0)
+    check(found() == [(9.0, 70), (10.0, 80), (11.0, 50)], f"an earlier night replaces no later one: {found()}")
+
+
+def test_duckdb(given, shop):
+    def found(table="scores"):
+        with duckdb.connect(shop.file) as connection:
+            return connection.execute(f"SELECT amount, count(*) FROM {table} GROUP BY 1 ORDER BY 1").fetchall()
+
+    shop.deliver("{database: duck, table: scores}")
+    shop.write(1000, 1)
+    shop.run("2024-01-01", 0)
+    shop.write(900, 2)
+    shop.run("2024-01-02", 0)
+    with duckdb.connect(shop.file) as connection:
+        columns = 'SELECT * REPLACE ("at"::TIMESTAMP AS "at") FROM scores'
+        order = f"{columns} WHERE run_date = '2024-01-02' ORDER BY customer_id"
+        rows = connection.execute(order).fetchall()
+    expected = shop.published("2024-01-02").sort_by("customer_id").to_pylist()
+    plain = [tuple(value.replace(tzinfo=None) if name == "at" else value for name, value in row.items()) for row in expected]
+    check(plain == rows, "every value is as published")
+    shop.write(800, 3)
+    shop.run("2024-01-02", 0)
+    check(found() == [(1.0, 1000), (3.0, 800)], f"the date is replaced: {found()}")
+    with duckdb.connect(shop.file):
+        said = shop.run("2024-01-03", 75)
+        check("R251" in said, said)
+    shop.run("2024-01-03", 0)
+    upserted(given, shop, "duck", lambda: found("latest"))
+
+
+def test_scripts(given, shop):
+    """The script beside the data, run by DuckDB: twice, and again after the date was published anew."""
+    partition = shop.root / "out/scores/run_date=2024-01-01"
+    with duckdb.connect() as connection:
+        def load():
+            connection.execute((partition / "_load.duckdb.sql").read_text())
+            counts = "SELECT amount, count(*), count(label), min(day) FROM loaded GROUP BY 1 ORDER BY 1"
+            return connection.execute(counts).fetchall()
+
+        shop.write(700, 1)
+        shop.run("2024-01-01", 0)
+        first = load()
+        check([row[:2] for row in first] == [(1.0, 700)] and load() == first, f"twice is once: {first}")
+        shop.write(650, 2)
+        shop.run("2024-01-01", 0)
+        check([row[:2] for row in load()] == [(2.0, 650)], "the date is replaced")
+        # A table with a column more.
+        connection.execute("ALTER TABLE loaded ADD COLUMN note VARCHAR")
+        check([row[:2] for row in load()] == [(2.0, 650)], "by name, not by place")
+    entry = json.loads((partition / "_manifest.redshift.json").read_text())["entries"][0]
+    file = Path(entry["url"].removeprefix("file://"))
+    check(file.stat().st_size == entry["meta"]["content_length"], "the manifest names the file and its size")
+    (partition / "_load.duckdb.sql").unlink()
+    shop.run("2024-01-01", 0)
+    check((partition / "_load.duckdb.sql").exists(), "a missing script is made again")
+
+
+def test_race(given, shop):
+    """Two programs deliver the same date at once, from places that know nothing of each other."""
+    with tempfile.TemporaryDirectory() as other:
+        second = Shop(given, Path(other) / "shop", "{database: pg, table: raced}")
+        shop.deliver("{database: pg, table: raced}")
+        for turn in range(10):
+            shop.write(3000, turn)
+            second.write(3000, 100 + turn)
+            with ThreadPoolExecutor(2) as pool:
+                ended = list(pool.map(lambda one: one.start("2024-03-01").wait(), [shop, second]))
+            held = versions(given, "raced")
+            check(len(held) == 1 and held[0][1] == 3000, f"turn {turn}: {held}, ended with {ended}")
+            check(set(ended) <= {0, 75}, f"turn {turn}: {ended}")
+    print("10 races, one whole version after each")
+
+
+def test_kills(given, shop):
+    """SIGKILL at random moments of a delivery; the table holds the old version or the new, and a retry completes it."""
+    chance = random.Random(given.seed)
+    shop.deliver("{database: pg, table: killed}")
+    rows = 200_000
+    shop.write(rows, 0)
+    shop.run("2024-04-01", 0)
+    shop.write(rows, 1)
+    began = time.monotonic()
+    shop.run("2024-04-01", 0)
+    whole = time.monotonic() - began
+    seen = {"old": 0, "new": 0}
+    for turn in range(2, given.kills + 2):
+        shop.write(rows, turn)
+        process = shop.start("2024-04-01")
+        time.sleep(chance.uniform(0.3, 1.3) * whole)
+        process.kill()
+        process.communicate()
+        held = versions(given, "killed")
+        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"kill {turn}: {held}")
+        seen["new" if held[0][0] == turn else "old"] += 1
+        shop.run("2024-04-01", 0)
+        check(versions(given, "killed") == [(float(turn), rows)], f"the retry after kill {turn}")
+    print(f"{given.kills} kills within {whole:.2f} s: {seen}; every retry completed")
+
+
+def test_server(given, shop):
+    """The server ends in the middle: exit 75, and the table is as it was once it is back."""
+    chance = random.Random(given.seed)
+    shop.deliver("{database: pg, table: served}")
+    rows = 200_000
+    shop.write(rows, 0)
+    shop.run("2024-05-01", 0)
+    data = os.environ["PGDATA_OF_TEST"]
+    control = [os.environ["PGCTL"], "-D", data, "-m", "immediate", "-w"]
+    if os.getuid() == 0:
+        control = ["runuser", "-u", "postgres", "--", *control]
+    ended = []
+    options = Path(data, "postmaster.opts").read_text()
+    arguments = " ".join(part.strip('"') for part in options.strip().split(" ")[1:])
+    for turn in range(1, 6):
+        shop.write(rows, turn)
+        process = shop.start("2024-05-01")
+        time.sleep(chance.uniform(0.1, 0.8))
+        subprocess.run([*control, "stop"], check=True, stdout=subprocess.DEVNULL)
+        out, err = process.communicate()
+        subprocess.run([*control, "-l", f"{data}/log", "-o", arguments, "start"], check=True, stdout=subprocess.DEVNULL)
+        check(process.returncode in (0, 75), f"turn {turn}: {process.returncode} {err}")
+        ended.append(process.returncode)
+        held = versions(given, "served")
+        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"turn {turn}: {held}")
+        shop.run("2024-05-01", 0)
+    check(75 in ended, f"no delivery was interrupted: {ended}")
+    print(f"the server was stopped 5 times: exits {ended}; every retry completed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("test", choices=[name[5:] for name in globals() if name.startswith("test_")])
+    parser.add_argument("--postgres", required=True)
+    parser.add_argument("--postgres-driver", required=True)
+    parser.add_argument("--duckdb-driver", required=True)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory() as scratch:
+        shop = Shop(given, Path(scratch) / "shop", "{database: pg, table: scores}")
+        globals()[f"test_{given.test}"](given, shop)
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
