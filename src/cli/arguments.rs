@@ -131,6 +131,9 @@ pub struct Run {
     /// Stop at the first failure instead of finishing what does not depend on it
     #[arg(long, env = "PATRONAGE_FAIL_FAST")]
     pub fail_fast: bool,
+    /// Publish though gates do not hold; later nights are compared with this one
+    #[arg(long, env = "PATRONAGE_ACCEPT_GATES", value_parser = BoolishValueParser::new())]
+    pub accept_gates: bool,
     /// Write steps and checks as JUnit XML into this file
     #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,

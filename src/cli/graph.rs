@@ -22,6 +22,7 @@ fn mermaid(plan: &Plan) -> String {
         let shape = match node.work {
             Work::Source { .. } => format!("[(\"{name}\")]"),
             Work::Stage(_) => format!("[\"{name}<br/><small>{kind}</small>\"]"),
+            Work::Gate { .. } => format!("{{{{\"gate {name}\"}}}}"),
             Work::Publish { .. } => format!("([\"{name}\"])"),
         };
         text.push_str(&format!("  n{index}{shape}\n"));
@@ -40,6 +41,7 @@ fn dot(plan: &Plan) -> String {
         let shape = match node.work {
             Work::Source { .. } => "cylinder",
             Work::Stage(_) => "box",
+            Work::Gate { .. } => "diamond",
             Work::Publish { .. } => "note",
         };
         text.push_str(&format!("  \"{}\" [label=\"{}\\n{}\", shape={shape}];\n", node.id(), node.name, node.kind()));

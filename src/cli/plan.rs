@@ -17,6 +17,7 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         exclude: command.selection.exclude.clone(),
         full_refresh: command.selection.full_refresh,
         fail_fast: false,
+        accept_gates: false,
         threads: 1,
         memory: MemoryLimit::default(),
         last_resort: None,

@@ -119,6 +119,7 @@ pub fn options(command: &Run, target: &Target, run_date: chrono::NaiveDate, mach
         exclude: command.selection.exclude.clone(),
         full_refresh: command.selection.full_refresh,
         fail_fast: command.fail_fast,
+        accept_gates: command.accept_gates,
         threads: machine.threads,
         memory: machine.memory.clone(),
         last_resort: Some(leave_at_once(&command.target.pipeline)),
@@ -127,7 +128,7 @@ pub fn options(command: &Run, target: &Target, run_date: chrono::NaiveDate, mach
             "pipeline": target.pipeline, "env": target.env, "run_date": run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,
             "full_refresh": command.selection.full_refresh, "fail_fast": command.fail_fast, "threads": machine.threads,
-            "memory_limit": command.memory_limit, "junit": command.junit,
+            "accept_gates": command.accept_gates, "memory_limit": command.memory_limit, "junit": command.junit,
         }),
     }
 }

@@ -34,6 +34,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         exclude: vec![],
         full_refresh: false,
         fail_fast: false,
+        accept_gates: false,
         threads: 1,
         memory: MemoryLimit::default(),
         last_resort: None,

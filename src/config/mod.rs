@@ -7,6 +7,7 @@ mod databases;
 mod entry;
 mod environment;
 mod format;
+mod gates;
 mod load;
 mod pipeline;
 mod pseudonyms;
@@ -21,6 +22,7 @@ pub use databases::{DatabaseSpec, DatabaseSpecs};
 pub use entry::{EntryAction, OnEntry};
 pub use environment::{Environment, RunDate};
 pub use format::{CsvSpec, SourceFormat};
+pub use gates::{BaselineRule, DriftGate, GateSpec, MeasureGate, NullsGate};
 pub use load::{Document, Loaded, Located, Project, load, load_environment};
 pub use pipeline::{
     BigqueryLoad, ColumnSpec, DeliverMode, DeliverSpec, Feeds, LoadSpec, PipelineSpec, PublishFormat, PublishSpec,

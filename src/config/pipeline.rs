@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{CheckSpec, Tolerance};
 use super::unit_tests::TestSpec;
-use super::{CsvSpec, EntryAction, OnEntry, SourceFormat};
+use super::{CsvSpec, EntryAction, GateSpec, OnEntry, SourceFormat};
 use crate::table::Class;
 
 /// A pipeline: sources under contract, stages, and what is published.
@@ -29,6 +29,9 @@ pub struct PipelineSpec {
     /// The steps, in any order.
     #[schemars(length(min = 1))]
     pub stages: Vec<StageSpec>,
+    /// What must hold before anything is published, by stage (or `stage.port`).
+    #[serde(default)]
+    pub gates: IndexMap<String, GateSpec>,
     /// What is published, by name.
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"pattern": "^[a-z][a-z0-9_]*$", "format": "name"}))]

@@ -35,7 +35,7 @@ pub fn attach(
                     source(plan, specs, spec, &entry.raw, node.outputs.first().map(|(_, schema)| schema), broken, &find)
                 }
                 Work::Stage(work) => stage(plan, specs, work, &node.outputs, broken, &find),
-                Work::Publish { .. } => continue,
+                Work::Gate { .. } | Work::Publish { .. } => continue,
             }
         };
         problems.extend(one.problems.into_iter().map(|problem| match (&node.work, stage_place(&node.name)) {

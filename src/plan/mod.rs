@@ -5,6 +5,7 @@ mod checks;
 mod doubtful;
 mod entry;
 mod fingerprint;
+mod gates;
 mod graph;
 mod order;
 mod publish;
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::checks::Check;
-use crate::config::{CheckSpec, PublishSpec, SourceSpec};
+use crate::config::{CheckSpec, GateSpec, PublishSpec, SourceSpec};
 use crate::stages::Stage;
 use crate::table::TableSchema;
 
@@ -60,9 +61,21 @@ pub struct Node {
 
 /// What a node does.
 pub enum Work {
-    Source { spec: Box<SourceSpec>, entry: Entry },
+    Source {
+        spec: Box<SourceSpec>,
+        entry: Entry,
+    },
     Stage(StageWork),
-    Publish { spec: PublishSpec, from: Feed },
+    /// `with`: the rendered gate, for the cache key.
+    Gate {
+        spec: GateSpec,
+        with: serde_json::Value,
+        of: Feed,
+    },
+    Publish {
+        spec: PublishSpec,
+        from: Feed,
+    },
 }
 
 /// A stage with what feeds it.
@@ -90,6 +103,7 @@ impl Node {
         let group = match self.work {
             Work::Source { .. } => "source",
             Work::Stage(_) => "stage",
+            Work::Gate { .. } => "gate",
             Work::Publish { .. } => "publish",
         };
         format!("{group}.{}", self.name)
@@ -100,8 +114,22 @@ impl Node {
         match &self.work {
             Work::Source { .. } => "source",
             Work::Stage(stage) => stage.kind,
+            Work::Gate { .. } => "gate",
             Work::Publish { .. } => "publish",
         }
+    }
+
+    /// Whether others can read what it gives: that of sources and stages.
+    pub fn gives_tables(&self) -> bool {
+        matches!(self.work, Work::Source { .. } | Work::Stage(_))
+    }
+
+    pub fn is_gate(&self) -> bool {
+        matches!(self.work, Work::Gate { .. })
+    }
+
+    pub fn is_publication(&self) -> bool {
+        matches!(self.work, Work::Publish { .. })
     }
 
     pub fn is_stage(&self) -> bool {
@@ -113,7 +141,7 @@ impl Node {
         match &self.work {
             Work::Source { spec, .. } => spec.fixed,
             Work::Stage(work) => work.with.get("static").is_some_and(|fixed| *fixed == true),
-            Work::Publish { .. } => false,
+            Work::Gate { .. } | Work::Publish { .. } => false,
         }
     }
 }
@@ -125,7 +153,7 @@ impl Plan {
             Some((node, port)) => (node, Some(port)),
             None => (name, None),
         };
-        let matches = |node: &Node| node.name == node_name && !matches!(node.work, Work::Publish { .. });
+        let matches = |node: &Node| node.name == node_name && node.gives_tables();
         let node = self.nodes.iter().position(matches)?;
         let outputs = &self.nodes.get(node)?.outputs;
         let port = match port_name {
@@ -177,11 +205,14 @@ impl Plan {
                     let stage = &work.stage;
                     stage.applies_earlier_model() || stage.continues_model() || stage.looks_back()
                 }
+                Work::Gate { spec, .. } => {
+                    spec.drift.is_some() || spec.rows.as_ref().is_some_and(|rows| rows.change_max.is_some())
+                }
                 _ => false,
             };
             stage || node.checks.iter().any(Check::compares_with_earlier)
         };
-        self.nodes.iter().find(looks).map(|node| node.name.clone())
+        self.nodes.iter().find(looks).map(Node::id)
     }
 
     /// Nodes that need `index`, directly or not, itself excluded.

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::doubtful::{self, Doubt, Wrong};
 use super::fingerprint::definition_hash;
+use super::gates;
 use super::graph::{self, Vertex};
 use super::{Feed, Node, Plan, StageWork, Work, checks, entry, publish, source, unit_tests};
 use crate::config::yaml::{self, Node as Yaml};
@@ -46,6 +47,7 @@ pub fn resolve(loaded: &Loaded, run_date: NaiveDate) -> Result<Plan, Vec<Problem
     let lookup = |plan: &Plan, name: &str| find(plan, loaded, name);
     let place = |id: &str| loaded.spec.stages.iter().position(|stage| stage.id == id);
     let mut more = checks::attach(&mut plan, &broken, place, lookup);
+    more.extend(gates::append(&mut plan, loaded, lookup));
     more.extend(publish::append(&mut plan, loaded, lookup));
     let known = |name: &str| match name.split('.').next() {
         // Nothing is known of its columns.

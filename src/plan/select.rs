@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use globset::Glob;
 
-use super::{Plan, Work};
+use super::{Node, Plan};
 use crate::problem::{Code, Problem, nearest};
 
 /// What `state:` and `result:` ask about.
@@ -23,12 +23,12 @@ pub struct Facts {
 /// The selected nodes, ascending; all without expressions. Publications follow their stage; where one is selected
 /// itself, by its state or result, its stage comes with it.
 pub fn select(plan: &Plan, select: &[String], exclude: &[String], facts: &Facts) -> Result<Vec<usize>, Problem> {
-    let mut chosen: BTreeSet<usize> = if select.is_empty() {
-        (0..plan.nodes.len()).filter(|index| !is_publish(plan, *index)).collect()
-    } else {
-        union(plan, select, facts)?
+    let of = |kind: fn(&Node) -> bool| -> BTreeSet<usize> {
+        plan.nodes.iter().enumerate().filter(|(_, node)| kind(node)).map(|(index, _)| index).collect()
     };
-    let publications: BTreeSet<usize> = (0..plan.nodes.len()).filter(|index| is_publish(plan, *index)).collect();
+    let mut chosen: BTreeSet<usize> =
+        if select.is_empty() { of(Node::gives_tables) } else { union(plan, select, facts)? };
+    let publications = of(Node::is_publication);
     let upstream = |index: &usize| plan.nodes.get(*index).map(|node| node.upstream.clone()).unwrap_or_default();
     let fed: Vec<usize> = chosen.intersection(&publications).flat_map(upstream).collect();
     chosen.extend(fed);
@@ -41,14 +41,14 @@ pub fn select(plan: &Plan, select: &[String], exclude: &[String], facts: &Facts)
             chosen.remove(index);
         }
     }
+    // Whatever is published must pass all of them.
+    if chosen.intersection(&publications).next().is_some() {
+        chosen.extend(of(Node::is_gate).difference(&excluded));
+    }
     if chosen.is_empty() {
         return Err(Problem::new(Code::BadSelection, "the selection is empty"));
     }
     Ok(chosen.into_iter().collect())
-}
-
-fn is_publish(plan: &Plan, index: usize) -> bool {
-    plan.nodes.get(index).is_some_and(|node| matches!(node.work, Work::Publish { .. }))
 }
 
 fn union(plan: &Plan, expressions: &[String], facts: &Facts) -> Result<BTreeSet<usize>, Problem> {
@@ -112,8 +112,7 @@ fn walk(start: &BTreeSet<usize>, steps_max: usize, next: impl Fn(usize) -> Vec<u
 
 fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>, Problem> {
     let where_ = |keep: &dyn Fn(&super::Node) -> bool| -> BTreeSet<usize> {
-        let kept =
-            plan.nodes.iter().enumerate().filter(|(_, node)| !matches!(node.work, Work::Publish { .. }) && keep(node));
+        let kept = plan.nodes.iter().enumerate().filter(|(_, node)| node.gives_tables() && keep(node));
         kept.map(|(index, _)| index).collect()
     };
     // What a run made of a publication is asked for like what it made of a stage.
@@ -127,6 +126,10 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
         .compile_matcher();
     let found = match method {
         "" => where_(&|node| glob.is_match(&node.name)),
+        "gate" => {
+            let gates = plan.nodes.iter().enumerate().filter(|(_, node)| node.is_gate() && glob.is_match(&node.name));
+            gates.map(|(index, _)| index).collect()
+        }
         "stage" => where_(&|node| node.is_stage() && glob.is_match(node.kind())),
         "source" => where_(&|node| !node.is_stage() && glob.is_match(&node.name)),
         "tag" => where_(&|node| node.tags.iter().any(|tag| glob.is_match(tag))),
@@ -137,7 +140,7 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
         _ => {
             let problem =
                 Problem::new(Code::BadSelection, format!("`{core}`: there is no selection method `{method}:{value}`"));
-            return Err(problem.help("the methods are stage:, source:, tag:, state:modified and result:"));
+            return Err(problem.help("the methods are stage:, source:, gate:, tag:, state:modified and result:"));
         }
     };
     if found.is_empty() {

@@ -109,6 +109,8 @@ codes! {
         "The files' columns are not those that the pipeline declares: one is missing, there twice or of another type, further or reordered ones are not allowed, or values are not of their column's type. Nothing was published. Change the files or the contract; docs/bad-input.md says what is read as what.";
     CheckFailed = "R203", CheckFailed, "a check failed",
         "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
+    GateFailed = "R207", CheckFailed, "a gate does not hold",
+        "Something that the pipeline's `gates` ask of a stage's table or model does not hold tonight; the message says what. Nothing was published: what was there stays. Look at the report; if what changed is as it should be, run once with --accept-gates: nothing is stopped, and later nights are compared with this one. See docs/gates.md.";
     TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",

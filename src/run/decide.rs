@@ -50,7 +50,7 @@ pub fn decide(
         let mut parts = parts(plan, node, sources.get(&index), &decisions, model.clone());
         parts.earlier_rows = earlier.as_ref().map(|(day, counts)| format!("{day} {counts:?}"));
         let key = parts.key();
-        let done = !anew(index) && is_done(state, node, &key);
+        let done = !anew(index) && is_done(state, node, &key, plan.run_date);
         let reason = if done {
             "nothing changed".to_owned()
         } else if anew(index) {
@@ -63,8 +63,12 @@ pub fn decide(
     decisions
 }
 
-fn is_done(state: &State, node: &Node, key: &Key) -> bool {
-    !matches!(node.work, Work::Publish { .. }) && state.meta(&node.name, key).is_some()
+fn is_done(state: &State, node: &Node, key: &Key, run_date: chrono::NaiveDate) -> bool {
+    match node.work {
+        Work::Gate { .. } => state.has_passed(&node.name, run_date, &key.0),
+        Work::Publish { .. } => false,
+        _ => state.meta(&node.name, key).is_some(),
+    }
 }
 
 fn reason(last: Option<&Last>, parts: &KeyParts) -> String {
@@ -108,6 +112,10 @@ fn parts(
                 [] => work.with.clone(),
                 checks => serde_json::json!({ "with": work.with, "checks": checks }),
             }
+        }
+        Work::Gate { with, of, .. } => {
+            inputs.insert("of/0".to_owned(), key_of(of));
+            with.clone()
         }
         Work::Publish { spec, from } => {
             inputs.insert("from/0".to_owned(), key_of(from));

@@ -38,7 +38,7 @@ impl NodeFailure {
 
     /// Whether nothing may be published because of it: a check, a contract or a bound of age does not hold.
     pub fn is_gate(&self) -> bool {
-        matches!(self.code, Code::CheckFailed | Code::ContractBroken | Code::SourceStale)
+        matches!(self.code, Code::CheckFailed | Code::ContractBroken | Code::SourceStale | Code::GateFailed)
     }
 
     /// Trouble with the files of a source.

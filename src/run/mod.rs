@@ -16,6 +16,7 @@ pub mod diff;
 mod drift;
 pub mod entry;
 mod failure;
+mod gates;
 mod given;
 pub mod history;
 mod measures;
@@ -77,6 +78,8 @@ pub struct Options {
     pub exclude: Vec<String>,
     pub full_refresh: bool,
     pub fail_fast: bool,
+    /// Gates that do not hold stop nothing; later nights are compared with this one.
+    pub accept_gates: bool,
     pub threads: usize,
     pub memory: MemoryLimit,
     /// Called where the system is about to kill the process for its memory.
@@ -151,10 +154,8 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
 pub async fn is_published(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &Cancel) -> bool {
     let looking = Options { changes_nothing: true, ..options.clone() };
     let Ok(prepared) = prepare(loaded, plan, &looking, cancel).await else { return false };
-    let publications = prepared
-        .selected
-        .iter()
-        .filter(|index| plan.nodes.get(**index).is_some_and(|node| matches!(node.work, Work::Publish { .. })));
+    let publications =
+        prepared.selected.iter().filter(|index| plan.nodes.get(**index).is_some_and(plan::Node::is_publication));
     let mut done =
         publications.map(|index| prepared.decisions.get(*index).is_some_and(|decision| decision.done)).peekable();
     done.peek().is_some() && done.all(|done| done)

@@ -15,7 +15,7 @@ pub fn places(loaded: &Loaded, plan: &Plan) -> Result<Places, Problem> {
     let remote = plan.nodes.iter().any(|node| match &node.work {
         Work::Source { spec, .. } => Places::is_remote(&spec.path),
         Work::Publish { spec, .. } => Places::is_remote(&spec.to),
-        Work::Stage(_) => false,
+        Work::Stage(_) | Work::Gate { .. } => false,
     });
     if remote { of_environment(&loaded.environment, root) } else { Ok(Places::of(root)) }
 }

@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
-use super::{Options, Prepared, damage, publish, source, stage};
+use super::{Options, Prepared, damage, gates, publish, source, stage};
 use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
@@ -170,7 +170,7 @@ impl Board<'_> {
 
 /// The outcome of a node that did not stop in time.
 fn given_up(run: &Run, index: usize, watch: &Watch) -> Outcome {
-    let publishes = run.plan.nodes.get(index).is_some_and(|node| matches!(node.work, Work::Publish { .. }));
+    let publishes = run.plan.nodes.get(index).is_some_and(|node| node.is_publication());
     let failure = match publishes {
         // A commit that was sent is not called back.
         true => NodeFailure::new(Code::Interrupted, "the run was stopped while it published; it may be published"),
@@ -196,13 +196,22 @@ fn readiness(
     working: usize,
 ) -> Readiness {
     let mut waits = working >= run.options.threads.max(1);
-    if matches!(node.work, Work::Publish { .. }) {
+    if node.is_publication() {
         if let Some(gate) = results.iter().find(|result| result.failure.as_ref().is_some_and(NodeFailure::is_gate)) {
-            return Readiness::Blocked(format!("a check of `{}` failed, so nothing is published", gate.id));
+            let what = if gate.id.starts_with("gate.") { "the" } else { "a check of" };
+            return Readiness::Blocked(format!("{what} `{}` failed, so nothing is published", gate.id));
+        }
+        let unknown = |result: &&NodeResult| {
+            result.status == NodeStatus::Blocked && run.plan.nodes.get(result.node).is_some_and(Node::is_gate)
+        };
+        if let Some(gate) = results.iter().find(unknown) {
+            return Readiness::Blocked(format!(
+                "whether the `{}` holds is not known, so nothing is published",
+                gate.id
+            ));
         }
         // A check that fails later must find nothing published.
-        let is_table =
-            |index: &&usize| run.plan.nodes.get(**index).is_some_and(|node| !matches!(node.work, Work::Publish { .. }));
+        let is_table = |index: &&usize| run.plan.nodes.get(**index).is_some_and(|node| !node.is_publication());
         waits |= run.prepared.selected.iter().filter(is_table).any(|index| !finished.contains_key(index));
     }
     for up in &node.upstream {
@@ -227,9 +236,9 @@ fn readiness(
 /// The result of a node whose outputs exist already.
 fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
     let decision = run.prepared.decisions.get(index).filter(|decision| decision.done)?;
-    let meta = run.prepared.state.meta(&node.name, &decision.key)?;
-    if !run.options.changes_nothing {
-        run.prepared.state.stands(&node.name, &decision.key, &meta);
+    let meta = if node.is_gate() { None } else { Some(run.prepared.state.meta(&node.name, &decision.key)?) };
+    if let Some(meta) = meta.as_ref().filter(|_| !run.options.changes_nothing) {
+        run.prepared.state.stands(&node.name, &decision.key, meta);
     }
     run.listeners.emit(&Event::NodeSkipped { node: node_ref(run, node), reason: decision.reason.clone() });
     Some(NodeResult {
@@ -240,7 +249,7 @@ fn skip(run: &Run, index: usize, node: &Node) -> Option<NodeResult> {
         failure: None,
         started: Utc::now(),
         elapsed: Duration::ZERO,
-        meta: Some(meta),
+        meta,
         publication: None,
     })
 }
@@ -250,7 +259,7 @@ fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) -
     run.listeners.emit(&Event::NodeStarted { node: node_ref.clone() });
     let rows = run.progress.start(index, node_ref);
     let run = run.clone();
-    let is_publish = matches!(node.work, Work::Publish { .. });
+    let is_publish = node.is_publication();
     let task = working.spawn(async move {
         let (started, clock) = (Utc::now(), Instant::now());
         let outcome = if is_publish {
@@ -308,6 +317,7 @@ fn tables(run: &Run, index: usize, rows: RowCounter) -> Result<Done, NodeFailure
     };
     let done = match node.work {
         Work::Source { .. } => source::run(index, &around),
+        Work::Gate { .. } => gates::run(index, run.options.accept_gates, &around),
         _ => stage::run(index, &around),
     };
     let done = done.map_err(|failure| damage::explain(index, &around, failure));
@@ -408,6 +418,7 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
             };
             (node.upstream.iter().filter_map(feed).collect(), node.outputs.iter().enumerate().map(port).collect())
         }
+        Work::Gate { .. } => (node.upstream.iter().filter_map(feed).collect(), vec![]),
         Work::Publish { spec, .. } => (
             node.upstream.iter().filter_map(feed).collect(),
             vec![Dataset { namespace: "path".to_owned(), name: spec.to.clone() }],

@@ -11,6 +11,7 @@ mod edges;
 mod faults;
 mod features;
 mod formats;
+mod gates;
 mod input;
 mod layers;
 mod memory;

@@ -166,7 +166,7 @@ fn freshness(column: &str, days_max: u32, newest_us: Option<i64>, run_date: Naiv
     (1, Some(format!("the newest is {age} old, expected at most {}", days(i64::from(days_max)))))
 }
 
-fn row_bounds(bounds: &RowBounds, rows: u64, earlier: Option<(NaiveDate, u64)>) -> (u64, Option<String>) {
+pub(super) fn row_bounds(bounds: &RowBounds, rows: u64, earlier: Option<(NaiveDate, u64)>) -> (u64, Option<String>) {
     let counted = |count: u64| format::count(count, "row", "rows");
     let mut wrong = Vec::new();
     if let Some(min) = bounds.min.filter(|min| rows < *min) {
