@@ -68,6 +68,10 @@ pub enum Command {
     Validate(Validate),
     /// Run the pipeline's own tests
     Test(Test),
+    /// List the last runs: outcomes, durations, rows, drift
+    Runs(Runs),
+    /// List the versions of models; promote one, or roll back
+    Models(Models),
     /// Say what changed between two runs
     Diff(Diff),
     /// Read published data back and compare it with its checksums
@@ -189,6 +193,48 @@ pub struct Test {
     /// Write the results as JUnit XML too
     #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// Only runs of this pipeline: its name or its file
+    #[arg(long, env = "PATRONAGE_PIPELINE", value_name = "PIPELINE")]
+    pub pipeline: Option<String>,
+    /// The environment, which says where artifacts are: configs/<ENV>.yaml
+    #[arg(long, env = "PATRONAGE_ENV", default_value = "local")]
+    pub env: String,
+    /// So many, the newest first
+    #[arg(long, env = "PATRONAGE_LAST", value_name = "N", default_value_t = 10)]
+    pub last: usize,
+    /// How to say it: `json` is one object a line
+    #[arg(long, env = "PATRONAGE_RUNS_FORMAT", value_enum, default_value_t = RunsFormat::Text)]
+    pub format: RunsFormat,
+}
+
+/// How runs are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunsFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    #[command(flatten)]
+    pub target: Target,
+    /// List only those of this stage
+    #[arg(long, env = "PATRONAGE_STAGE", value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// Let later runs apply this version, whatever is fitted after it; the version may be cut short, to its date for
+    /// instance
+    #[arg(long, value_name = "STAGE=VERSION", action = ArgAction::Append)]
+    pub promote: Vec<String>,
+    /// Let later runs apply what was served before
+    #[arg(long, value_name = "STAGE", action = ArgAction::Append)]
+    pub rollback: Vec<String>,
+    /// Let later runs apply the newest version again
+    #[arg(long, value_name = "STAGE", action = ArgAction::Append)]
+    pub follow: Vec<String>,
 }
 
 #[derive(Debug, Args)]

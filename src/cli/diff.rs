@@ -1,10 +1,9 @@
 //! `patronage diff`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::{Diff, DiffFormat, Global};
 use super::{complain, output, project};
-use crate::config::load;
 use crate::problem::{Code, Exit};
 use crate::report::{diff as report, html};
 use crate::run::diff::{DiffError, compare};
@@ -13,7 +12,7 @@ use crate::run::which::{WhichError, which};
 use crate::storage::local::write_atomic;
 
 pub fn run(command: &Diff, global: &Global) -> Exit {
-    let (root, pipeline) = match artifacts(command, global) {
+    let (root, pipeline) = match project::artifacts(command.pipeline.as_deref(), &command.env, global) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
@@ -43,21 +42,6 @@ pub fn run(command: &Diff, global: &Global) -> Exit {
             Err(error) => complain::error(Code::LocalIo, &format!("failed to {error}"), None),
         },
     }
-}
-
-/// The directory of artifacts, and the pipeline whose runs are meant, if one is named.
-fn artifacts(command: &Diff, global: &Global) -> Result<(PathBuf, Option<String>), Exit> {
-    let is_file = |name: &&String| Path::new(name).extension().is_some_and(|end| end == "yaml" || end == "yml");
-    if let Some(file) = command.pipeline.as_ref().filter(is_file) {
-        let loaded = load(Path::new(file), &command.env, global.project.as_deref())
-            .map_err(|located| complain::problems(&located))?;
-        if !loaded.outside.is_empty() {
-            return Err(complain::problems(&loaded.outside));
-        }
-        return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
-    }
-    let (project, environment) = project::around(&command.env, global)?;
-    Ok((project.root.join(environment.artifacts()), command.pipeline.clone()))
 }
 
 fn find(word: &str, runs: &[PastRun]) -> Result<PastRun, Exit> {

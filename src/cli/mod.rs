@@ -8,10 +8,12 @@ mod explain;
 mod graph;
 mod init;
 mod list;
+mod models;
 mod output;
 mod plan;
 mod project;
 mod run;
+mod runs;
 mod schema;
 mod show;
 mod signals;
@@ -71,6 +73,8 @@ fn dispatch(arguments: &Arguments) -> Exit {
         Command::Plan(command) => plan::run(command, &arguments.global),
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
+        Command::Runs(command) => runs::run(command, &arguments.global),
+        Command::Models(command) => models::run(command, &arguments.global),
         Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),
         Command::Graph(command) => graph::run(command, &arguments.global),

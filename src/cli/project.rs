@@ -1,6 +1,6 @@
 //! From arguments to a plan, or to problems shown and an exit code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
@@ -58,6 +58,25 @@ pub fn around(environment: &str, global: &Global) -> Result<(Project, Environmen
     }
     let environment = load_environment(&project, environment).map_err(|located| complain::problems(&located))?;
     Ok((project, environment))
+}
+
+/// The directory of artifacts, and the pipeline whose runs are meant, if one is named: by its name or its file.
+pub fn artifacts(
+    pipeline: Option<&str>,
+    environment: &str,
+    global: &Global,
+) -> Result<(PathBuf, Option<String>), Exit> {
+    let is_file = |name: &&str| Path::new(name).extension().is_some_and(|end| end == "yaml" || end == "yml");
+    if let Some(file) = pipeline.filter(is_file) {
+        let loaded = load(Path::new(file), environment, global.project.as_deref())
+            .map_err(|located| complain::problems(&located))?;
+        if !loaded.outside.is_empty() {
+            return Err(complain::problems(&loaded.outside));
+        }
+        return Ok((crate::run::artifacts_root(&loaded), Some(loaded.spec.name)));
+    }
+    let (project, environment) = around(environment, global)?;
+    Ok((project.root.join(environment.artifacts()), pipeline.map(str::to_owned)))
 }
 
 /// A problem with the arguments, such as a selection.

@@ -86,14 +86,6 @@ fn wrong(spec: &GateSpec, stage: &Node, schema: &TableSchema, is_published: bool
             let message = format!("`min` {min} is above `max` {max}");
             problems.push(Problem::new(Code::BadValue, message).at(["measure", "min"]));
         }
-        if let Work::Stage(work) = &stage.work
-            && work.stage.applies_earlier_model()
-        {
-            let message =
-                format!("`{}` applies a model of an earlier night, which is not evaluated tonight", stage.name);
-            let help = "put the gate where the model is fitted";
-            problems.push(Problem::new(Code::BadValue, message).help(help).at(["measure"]));
-        }
     }
     problems
 }

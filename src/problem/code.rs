@@ -117,6 +117,8 @@ codes! {
         "The file is not of its format, is cut off, encrypted or damaged. Write it again; docs/bad-input.md lists what is found. Of a model: its files are not those that its version names, so it scores nobody. Fit it again for its run date with --full-refresh, or remove its directory.";
     RunMissing = "R205", InputMissing, "no such run",
         "A run is named by its directory, its id or the start of it, its run date (the newest finished run of it), or `last`, `last~1` and so on. Runs are looked for in the environment's `artifacts`, target/patronage by default.";
+    ModelMissing = "R206", InputMissing, "no such model",
+        "`patronage models` found no version of that name, or none to go back to. Without --promote and --rollback it lists the versions that there are.";
     StageFailed = "R210", StageFailed, "a stage failed",
         "The stage could not do its work on this data; the message says why. Stages that do not depend on it went on. Run again to do only what is missing.";
     StagePanicked = "R211", Bug, "a stage crashed",

@@ -36,9 +36,8 @@ pub fn decide(
     let mut decisions: Vec<Decision> = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
         let model = match &node.work {
-            Work::Stage(work) if work.stage.applies_earlier_model() || work.stage.continues_model() => {
-                state.earlier_version(&node.name, plan.run_date)
-            }
+            Work::Stage(work) if work.stage.applies_earlier_model() => state.applied_version(&node.name, plan.run_date),
+            Work::Stage(work) if work.stage.continues_model() => state.earlier_version(&node.name, plan.run_date),
             _ => None,
         };
         let earlier = node

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{failure, integer, row_bounds};
 use super::failure::NodeFailure;
+use super::models::Measured;
 use super::stage::Surroundings;
 use super::state::{CheckResult, Meta, State, read, table_file, write};
 use crate::config::checks::RowBounds;
 use crate::config::{BaselineRule, DriftGate, MeasureGate, NullsGate};
 use crate::format;
-use crate::metrics::evaluation::{Evaluation, Measure, Verdict};
+use crate::metrics::evaluation::{Measure, Verdict};
 use crate::metrics::profile::{ColumnProfile, psi};
 use crate::plan::{Feed, Node, Work};
 use crate::problem::Code;
@@ -74,7 +75,13 @@ pub fn run(index: usize, accept: bool, around: &Surroundings<'_>) -> Result<Meta
     }
     results.extend(spec.nulls.as_ref().map(|gate| nulls(gate, &looked)));
     results.extend(spec.drift.as_ref().map(|gate| drift(gate, &looked, before.as_ref())));
-    results.extend(spec.measure.as_ref().map(|gate| measure(gate, looked.meta.evaluation.as_ref())));
+    if let Some(gate) = &spec.measure {
+        // A model that is applied was measured when it was fitted.
+        let stage = around.plan.nodes.get(of.node).ok_or_else(bug)?;
+        let fitted = looked.meta.model.as_ref().and_then(|model| around.state.measured(&stage.name, &model.version));
+        let tonight = looked.meta.evaluation.as_ref().map(Measured::of).filter(|found| !found.measures.is_empty());
+        results.push(measure(gate, tonight.or(fitted).as_ref()));
+    }
     if accept {
         results.iter_mut().for_each(|result| "warn".clone_into(&mut result.severity));
     }
@@ -209,7 +216,7 @@ fn drift(gate: &DriftGate, looked: &Looked, before: Option<&(NaiveDate, Passed)>
     result(check, found)
 }
 
-fn measure(gate: &MeasureGate, evaluation: Option<&Evaluation>) -> CheckResult {
+fn measure(gate: &MeasureGate, evaluation: Option<&Measured>) -> CheckResult {
     let name = gate.name.clone().or_else(|| evaluation.map(|evaluation| evaluation.headline.clone()));
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "the measure that decides".to_owned());
     let found = evaluation.and_then(|evaluation| evaluation.measures.iter().find(|measure| measure.name == name));

@@ -20,6 +20,7 @@ mod gates;
 mod given;
 pub mod history;
 mod measures;
+pub mod models;
 pub mod places;
 mod profile;
 mod progress;

@@ -211,7 +211,7 @@ fn commit(
     let model = match &outputs.model {
         Some(model) => {
             let card = card::render(&node.name, model, evaluation.as_ref());
-            around.state.register(&node.name, model, &decision.key, &card)?;
+            around.state.register(&node.name, model, &decision.key, evaluation.as_ref(), &card)?;
             Some(ModelMeta { version: model.version(), mode: "fit_apply".to_owned() })
         }
         None => decision.model.clone().map(|version| ModelMeta { version, mode: "apply".to_owned() }),

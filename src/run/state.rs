@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::models::Measured;
 use crate::format;
 use crate::metrics::evaluation::Evaluation;
 use crate::metrics::profile::ColumnProfile;
@@ -154,10 +155,13 @@ pub struct Last {
 
 /// A model in the registry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Committed {
-    run_date: NaiveDate,
-    committed_at: DateTime<Utc>,
+pub(super) struct Committed {
+    pub(super) run_date: NaiveDate,
+    pub(super) committed_at: DateTime<Utc>,
     key: String,
+    /// What was measured of it when it was fitted.
+    #[serde(default)]
+    pub(super) measured: Option<Measured>,
 }
 
 pub(super) const META: &str = "_meta.json";
@@ -245,7 +249,14 @@ impl State {
     }
 
     /// Registers a model under its version; the same version again changes nothing, unless it is damaged.
-    pub fn register(&self, stage: &str, model: &Model, key: &Key, card: &str) -> Result<PathBuf, StorageError> {
+    pub fn register(
+        &self,
+        stage: &str,
+        model: &Model,
+        key: &Key,
+        evaluation: Option<&Evaluation>,
+        card: &str,
+    ) -> Result<PathBuf, StorageError> {
         let version = model.version();
         let target = self.models(stage).join(&version);
         let committed: Option<Committed> = read(&target.join(COMMITTED));
@@ -257,7 +268,8 @@ impl State {
             local::write_atomic(&directory.path().join(name), content)?;
         }
         local::write_atomic(&directory.path().join(CARD), card.as_bytes())?;
-        let committed = Committed { run_date: model.run_date, committed_at: Utc::now(), key: key.0.clone() };
+        let measured = evaluation.map(Measured::of);
+        let committed = Committed { run_date: model.run_date, committed_at: Utc::now(), key: key.0.clone(), measured };
         write(&directory.path().join(COMMITTED), &committed)?;
         // What is there is damaged.
         directory.replace()?;
@@ -282,6 +294,16 @@ impl State {
         {
             tracing::warn!("failed to {error}");
         }
+    }
+
+    /// The version that a run for this date applies: the one that was promoted, else the newest of an earlier date.
+    pub fn applied_version(&self, stage: &str, run_date: NaiveDate) -> Option<String> {
+        self.promoted(stage, run_date).or_else(|| self.earlier_version(stage, run_date))
+    }
+
+    /// What the registry says of a version.
+    pub(super) fn committed(&self, stage: &str, version: &str) -> Option<Committed> {
+        read(&self.models(stage).join(version).join(COMMITTED))
     }
 
     /// The version of the newest model of a run date strictly earlier.

@@ -17,6 +17,7 @@ mod layers;
 mod memory;
 mod models;
 mod mutations;
+mod operate;
 mod planted;
 mod privacy;
 mod process;
