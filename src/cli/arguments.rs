@@ -142,7 +142,26 @@ pub struct Run {
     #[arg(long, env = "PATRONAGE_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
     #[command(flatten)]
+    pub tell: Tell,
+    #[command(flatten)]
     pub backfill: Option<Backfill>,
+}
+
+/// Who is told at the end.
+#[derive(Debug, Args)]
+pub struct Tell {
+    /// Write Prometheus metrics into this file, for the node exporter's textfile collector
+    #[arg(long, env = "PATRONAGE_METRICS_FILE", value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+    /// Push Prometheus metrics to this gateway
+    #[arg(long, env = "PATRONAGE_PUSHGATEWAY", value_name = "URL", hide_env_values = true)]
+    pub pushgateway: Option<String>,
+    /// Where to post a message if the run fails
+    #[arg(long, env = "PATRONAGE_WEBHOOK", value_name = "URL", hide_env_values = true)]
+    pub webhook: Option<String>,
+    /// The file that holds the address of the webhook
+    #[arg(long, env = "PATRONAGE_WEBHOOK_FILE", value_name = "FILE", conflicts_with = "webhook")]
+    pub webhook_file: Option<PathBuf>,
 }
 
 /// Many run dates, one run each.

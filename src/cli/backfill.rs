@@ -6,6 +6,7 @@ use chrono::{Days, Months, NaiveDate};
 use futures::StreamExt;
 
 use super::arguments::{Backfill, Global, Run, Target};
+use super::outward::Outward;
 use super::run::{self, Machine};
 use super::{complain, output, project, table};
 use crate::format;
@@ -35,7 +36,13 @@ impl Night {
 }
 
 /// Runs every date; what was published before as it would be now is passed over.
-pub fn run(command: &Run, backfill: &Backfill, global: &Global, live: Option<progress::Live>) -> Result<Exit, Exit> {
+pub fn run(
+    command: &Run,
+    backfill: &Backfill,
+    global: &Global,
+    live: Option<progress::Live>,
+    outward: &Outward,
+) -> Result<Exit, Exit> {
     let clock = Instant::now();
     let dates = dates(backfill)?;
     if command.junit.is_some() {
@@ -55,7 +62,7 @@ pub fn run(command: &Run, backfill: &Backfill, global: &Global, live: Option<pro
     }
     let live = live.filter(|_| parallel == 1);
     let (machine, live) = (&machine, &live);
-    let night = |run_date| async move { one(command, global, machine, live.clone(), run_date).await };
+    let night = |run_date| async move { one(command, global, machine, live.clone(), outward, run_date).await };
     let mut nights: Vec<Night> = Vec::new();
     machine.runtime.block_on(async {
         let mut running = futures::stream::iter(dates.clone()).map(night).buffered(parallel);
@@ -79,6 +86,8 @@ pub fn run(command: &Run, backfill: &Backfill, global: &Global, live: Option<pro
         .map(|night| serde_json::json!({ "run_date": night.run_date, "run_id": night.run_id, "exit_code": night.exit as u8, "outcome": night.outcome }))
         .collect();
     scheduler::tell_of_dates(&plan.pipeline, exit as u8, &told, &complain::told());
+    // Each run has told its metrics.
+    outward.failure(&plan.pipeline, exit, &complain::told());
     Ok(exit)
 }
 
@@ -99,6 +108,7 @@ async fn one(
     global: &Global,
     machine: &Machine,
     live: Option<progress::Live>,
+    outward: &Outward,
     run_date: NaiveDate,
 ) -> Night {
     let clock = Instant::now();
@@ -107,7 +117,7 @@ async fn one(
         Ok(planned) => planned,
         Err(exit) => return Night::without_run(run_date, exit, "refused"),
     };
-    let options = run::options(command, &target, run_date, machine);
+    let options = run::options(command, &target, run_date, machine, outward);
     if !command.selection.full_refresh && is_published(&loaded, &plan, &options, &machine.cancel).await {
         return Night::without_run(run_date, Exit::Done, "published already");
     }
@@ -116,7 +126,9 @@ async fn one(
             for failure in &finished.failures {
                 complain::error(failure.code, &format!("{run_date}: {}", failure.message), None);
             }
-            of_run(run_date, &finished, clock)
+            let night = of_run(run_date, &finished, clock);
+            outward.metrics(Some(&finished.report), night.exit);
+            night
         }
         Err(RunError::Selection(problem)) => Night::without_run(run_date, project::refuse(&problem), "refused"),
         Err(RunError::Node(failure)) => {

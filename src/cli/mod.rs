@@ -10,6 +10,7 @@ mod init;
 mod list;
 mod models;
 mod output;
+mod outward;
 mod plan;
 mod project;
 mod run;

@@ -1,6 +1,7 @@
 //! `patronage run`
 
 use super::arguments::{Global, Run, Target};
+use super::outward::Outward;
 use super::signals::{self, Stopped};
 use super::{backfill, complain, guarded, output, project};
 use crate::config::Loaded;
@@ -20,25 +21,36 @@ const THREADS_MAX: usize = 1024;
 
 pub fn run(command: &Run, global: &Global, live: Option<progress::Live>) -> Exit {
     let mut told = false;
-    let exit = guarded(|| match start(command, global, live, &mut told) {
+    let outward = match Outward::of(command) {
+        Ok(outward) => outward,
+        Err(exit) => return exit,
+    };
+    let exit = guarded(|| match start(command, global, live, &outward, &mut told) {
         Ok(exit) | Err(exit) => exit,
     });
     if !told {
         scheduler::tell_unstarted(&command.target.pipeline, exit as u8, &complain::told());
+        outward.tell(None, exit, &complain::told());
     }
     exit
 }
 
 /// Runs; `told` is set once schedulers have been told of the whole run.
-fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mut bool) -> Result<Exit, Exit> {
+fn start(
+    command: &Run,
+    global: &Global,
+    live: Option<progress::Live>,
+    outward: &Outward,
+    told: &mut bool,
+) -> Result<Exit, Exit> {
     if let Some(dates) = &command.backfill {
-        let exit = backfill::run(command, dates, global, live)?;
+        let exit = backfill::run(command, dates, global, live, outward)?;
         *told = true;
         return Ok(exit);
     }
     let machine = Machine::set_up(command, 1)?;
     let (loaded, plan) = project::plan(&command.target, global)?;
-    let options = options(command, &command.target, plan.run_date, &machine);
+    let options = options(command, &command.target, plan.run_date, &machine, outward);
     let outcome = machine.runtime.block_on(execute(&loaded, plan, &options, live, &machine));
     let stopped = machine.stopped.clone();
     // Threads that do not stop must not hold the process.
@@ -46,7 +58,7 @@ fn start(command: &Run, global: &Global, live: Option<progress::Live>, told: &mu
     match outcome {
         Ok(finished) => {
             *told = true;
-            Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref()))
+            Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref(), outward))
         }
         Err(error) => {
             let exit = match error {
@@ -113,7 +125,13 @@ fn memory_limit(command: &Run) -> Result<Option<u64>, Exit> {
 }
 
 /// How to run one date.
-pub fn options(command: &Run, target: &Target, run_date: chrono::NaiveDate, machine: &Machine) -> Options {
+pub fn options(
+    command: &Run,
+    target: &Target,
+    run_date: chrono::NaiveDate,
+    machine: &Machine,
+    outward: &Outward,
+) -> Options {
     Options {
         select: command.selection.select.clone(),
         exclude: command.selection.exclude.clone(),
@@ -122,7 +140,7 @@ pub fn options(command: &Run, target: &Target, run_date: chrono::NaiveDate, mach
         accept_gates: command.accept_gates,
         threads: machine.threads,
         memory: machine.memory.clone(),
-        last_resort: Some(leave_at_once(&command.target.pipeline)),
+        last_resort: Some(leave_at_once(&command.target.pipeline, outward)),
         changes_nothing: false,
         arguments: serde_json::json!({
             "pipeline": target.pipeline, "env": target.env, "run_date": run_date,
@@ -144,17 +162,20 @@ fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> 
     listeners.add(Arc::new(log));
     // The listener must find the run's directory; if it cannot be made, the run will say so.
     let _ = std::fs::create_dir_all(directory);
-    let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), format!("patronage://{pipeline}"));
+    let transport = openlineage::Transport::of_process();
+    let namespace = transport.namespace().map_or_else(|| format!("patronage://{pipeline}"), str::to_owned);
+    let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), namespace, transport);
     listeners.add(Arc::new(lineage));
     listeners
 }
 
 /// A kill for memory would leave no word and no exit code.
-fn leave_at_once(pipeline: &Path) -> LastResort {
-    let pipeline = pipeline.to_owned();
+fn leave_at_once(pipeline: &Path, outward: &Outward) -> LastResort {
+    let (pipeline, outward) = (pipeline.to_owned(), outward.clone());
     LastResort(Arc::new(move |failure| {
         let exit = complain::error(failure.code, &failure.message, None);
         scheduler::tell_unstarted(&pipeline, exit as u8, &complain::told());
+        outward.tell(None, exit, &complain::told());
         std::process::exit(i32::from(exit as u8));
     }))
 }
@@ -174,7 +195,13 @@ fn discard(directory: &Path, was_there: Option<&Path>) {
 }
 
 /// Prints the summary, tells the scheduler, and chooses the exit code.
-fn conclude(finished: &Finished, stopped: &Stopped, loaded: &Loaded, junit_file: Option<&Path>) -> Exit {
+fn conclude(
+    finished: &Finished,
+    stopped: &Stopped,
+    loaded: &Loaded,
+    junit_file: Option<&Path>,
+    outward: &Outward,
+) -> Exit {
     let shown = finished.directory.strip_prefix(&loaded.project.root).unwrap_or(&finished.directory);
     let printed = output::print(&summary(&finished.report, &shown.display().to_string()));
     for failure in &finished.failures {
@@ -198,6 +225,7 @@ fn conclude(finished: &Finished, stopped: &Stopped, loaded: &Loaded, junit_file:
         None => exit,
     };
     scheduler::tell(&finished.report, exit as u8);
+    outward.tell(Some(&finished.report), exit, &complain::told());
     exit
 }
 

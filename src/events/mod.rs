@@ -79,6 +79,19 @@ pub struct NodeRef {
 pub struct Dataset {
     pub namespace: String,
     pub name: String,
+    /// What it is known to have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
+}
+
+/// A column of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    pub name: String,
+    /// As the language of pipelines writes it.
+    #[serde(rename = "type")]
+    pub dtype: String,
+    pub description: String,
 }
 
 /// Rows of an output port.

@@ -1,12 +1,16 @@
-//! Listeners to run events: the log and live lines on stderr, and OpenLineage. Nothing else prints during a run.
+//! Listeners to run events: the log and live lines on stderr, and OpenLineage. Nothing else prints during a run. And who
+//! is told at its end: schedulers, Prometheus, a webhook.
 
 mod cgroup;
+pub mod http;
 mod limit;
 pub mod log;
 mod memory;
 pub mod openlineage;
 pub mod progress;
+pub mod prometheus;
 pub mod scheduler;
+pub mod webhook;
 
 pub use limit::{MemoryLimit, Pressure};
 pub use memory::peak_memory_bytes;

@@ -8,7 +8,7 @@ pub mod summary;
 mod content;
 mod junit;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 pub use crate::format;
 pub use content::{

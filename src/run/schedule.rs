@@ -16,12 +16,13 @@ use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
 use super::{Options, Prepared, damage, gates, publish, source, stage};
-use crate::events::{Dataset, Event, Listeners, NodeRef, OutputRows};
+use crate::events::{Column, Dataset, Event, Listeners, NodeRef, OutputRows};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
 use crate::storage::scan::RowCounter;
+use crate::table::{TableSchema, type_name};
 
 /// Where a run keeps what it needs for a moment only, in its directory.
 pub const SCRATCH: &str = "scratch";
@@ -404,25 +405,43 @@ fn blocked(run: &Run, index: usize, node: &Node, because: &str) -> NodeResult {
     }
 }
 
+fn columns(schema: &TableSchema) -> Vec<Column> {
+    let of = |column: &crate::table::Column| Column {
+        name: column.name.clone(),
+        dtype: type_name(&column.dtype),
+        description: column.description.clone(),
+    };
+    schema.columns.iter().map(of).collect()
+}
+
 /// The node as events name it, with its datasets.
 pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
-    let own = |name: String| Dataset { namespace: format!("patronage://{}", run.plan.pipeline), name };
-    let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone()));
+    let own = |name: String, schema: Option<&TableSchema>| Dataset {
+        namespace: format!("patronage://{}", run.plan.pipeline),
+        name,
+        columns: schema.map(columns).unwrap_or_default(),
+    };
+    let outside = |name: &str, schema: Option<&TableSchema>| Dataset {
+        namespace: "path".to_owned(),
+        name: name.to_owned(),
+        columns: schema.map(columns).unwrap_or_default(),
+    };
+    let first = |node: &Node| node.outputs.first().map(|(_, schema)| schema.clone());
+    let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone(), first(node).as_ref()));
     let (reads, writes) = match &node.work {
-        Work::Source { spec, .. } => {
-            (vec![Dataset { namespace: "path".to_owned(), name: spec.path.clone() }], vec![own(node.name.clone())])
+        Work::Source { spec, entry } => {
+            (vec![outside(&spec.path, Some(&entry.raw))], vec![own(node.name.clone(), first(node).as_ref())])
         }
         Work::Stage(_) => {
-            let port = |(place, (port, _)): (usize, &(String, _))| {
-                own(if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) })
+            let port = |(place, (port, schema)): (usize, &(String, TableSchema))| {
+                own(if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) }, Some(schema))
             };
             (node.upstream.iter().filter_map(feed).collect(), node.outputs.iter().enumerate().map(port).collect())
         }
         Work::Gate { .. } => (node.upstream.iter().filter_map(feed).collect(), vec![]),
-        Work::Publish { spec, .. } => (
-            node.upstream.iter().filter_map(feed).collect(),
-            vec![Dataset { namespace: "path".to_owned(), name: spec.to.clone() }],
-        ),
+        Work::Publish { spec, from } => {
+            (node.upstream.iter().filter_map(feed).collect(), vec![outside(&spec.to, run.plan.schema(from))])
+        }
     };
     NodeRef { id: node.id(), kind: node.kind().to_owned(), reads, writes }
 }

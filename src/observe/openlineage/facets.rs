@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::PRODUCER;
+use crate::events::Column;
 
 /// A facet by its name among its siblings.
 type Named = (String, Value);
@@ -25,6 +26,27 @@ pub fn parent(run_id: &Uuid, namespace: &str, name: &str) -> Named {
     let (run, job) = (json!({"runId": run_id.to_string()}), json!({"namespace": namespace, "name": name}));
     let fields = json!({"run": run, "job": job, "root": {"run": run, "job": job}});
     facet("parent", "1-2-0/ParentRunFacet.json", fields)
+}
+
+/// The run that the whole run is part of.
+pub fn parent_of(run: &Value, job: &Value) -> Named {
+    facet("parent", "1-2-0/ParentRunFacet.json", json!({"run": run, "job": job}))
+}
+
+/// The columns of a dataset.
+pub fn schema(columns: &[Column]) -> Value {
+    let fields: Vec<Value> = columns
+        .iter()
+        .map(|column| {
+            let mut field = json!({"name": column.name, "type": column.dtype});
+            if !column.description.is_empty() {
+                field["description"] = column.description.as_str().into();
+            }
+            field
+        })
+        .collect();
+    let path = "1-2-0/SchemaDatasetFacet.json";
+    Value::Object(Map::from_iter([facet("schema", path, json!({"fields": fields}))]))
 }
 
 /// Why a run failed.

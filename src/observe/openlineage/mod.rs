@@ -7,6 +7,9 @@
 mod facets;
 #[cfg(test)]
 mod tests;
+mod transport;
+
+pub use transport::Transport;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,6 +31,8 @@ const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/
 /// Writes run events to a file as they happen, each flushed at once, so that a crash loses none.
 pub struct OpenLineage {
     namespace: String,
+    /// Who else gets them.
+    transport: Transport,
     state: Mutex<State>,
 }
 
@@ -50,14 +55,15 @@ struct Run {
 impl OpenLineage {
     /// Creates the file, or empties it. `namespace` is that of the jobs. If the file cannot be
     /// written, that is warned of once and the run goes on without it.
-    pub fn create(path: &Path, namespace: impl Into<String>) -> OpenLineage {
+    pub fn create(path: &Path, namespace: impl Into<String>, transport: Transport) -> OpenLineage {
         let sink = File::create(path).map(|file| Box::new(file) as Box<dyn Write + Send>);
-        OpenLineage::to(sink.map_err(|error| warn(&error)).ok(), namespace)
+        let sink = sink.map_err(|error| warn(&error)).ok();
+        OpenLineage { transport, ..OpenLineage::to(sink, namespace) }
     }
 
     fn to(sink: Option<Box<dyn Write + Send>>, namespace: impl Into<String>) -> OpenLineage {
         let state = Mutex::new(State { sink, run: None });
-        OpenLineage { namespace: namespace.into(), state }
+        OpenLineage { namespace: namespace.into(), transport: Transport::default(), state }
     }
 
     /// What an event says, as zero or more OpenLineage events.
@@ -105,6 +111,7 @@ impl OpenLineage {
 
     fn of_run(&self, run: &Run, kind: &str, error: Option<&str>) -> Value {
         let mut facets = facets::of_run(run.date);
+        facets.extend(self.transport.parent());
         facets.extend(error.map(facets::error));
         json!({
             "eventType": kind,
@@ -151,10 +158,11 @@ impl Listener for OpenLineage {
         if let Event::RunStarted { run_id, pipeline, run_date, .. } = event {
             *run = Some(Run::new(run_id, pipeline, *run_date));
         }
-        let (Some(open), Some(run)) = (sink.as_mut(), run.as_mut()) else {
-            return;
-        };
-        let lines: String = self.translate(run, event).iter().map(|event| format!("{event}\n")).collect();
+        let Some(run) = run.as_mut() else { return };
+        let events = self.translate(run, event);
+        self.transport.send(&events);
+        let Some(open) = sink.as_mut() else { return };
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
         if let Err(error) = open.write_all(lines.as_bytes()).and_then(|()| open.flush()) {
             warn(&error);
             *sink = None;
@@ -197,7 +205,11 @@ fn outputs(node: &NodeRef, rows: &[OutputRows]) -> Vec<Value> {
 }
 
 fn dataset(dataset: &Dataset) -> Value {
-    json!({"namespace": dataset.namespace, "name": dataset.name})
+    let mut told = json!({"namespace": dataset.namespace, "name": dataset.name});
+    if !dataset.columns.is_empty() {
+        told["facets"] = facets::schema(&dataset.columns);
+    }
+    told
 }
 
 /// The same UUID for the same parts, so that all events of a node's run agree without memory:

@@ -11,7 +11,7 @@ use crate::observe::sample;
 fn written() -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
-    let listener = OpenLineage::create(&path, "patronage");
+    let listener = OpenLineage::create(&path, "patronage", Transport::default());
     for event in sample::events() {
         listener.on_event(&event);
     }
@@ -41,7 +41,7 @@ fn every_start_has_one_end() {
 fn what_was_begun_and_is_skipped_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
-    let listener = OpenLineage::create(&path, "patronage");
+    let listener = OpenLineage::create(&path, "patronage", Transport::default());
     let events = sample::events();
     let begun = events.iter().find(|event| matches!(event, Event::NodeStarted { .. })).unwrap();
     let Event::NodeStarted { node } = begun else { panic!("{begun:?}") };
@@ -123,5 +123,5 @@ fn a_full_disk_is_met_once() {
     }
     assert_eq!(tries.load(Ordering::Relaxed), 1);
     // Nor does a folder that is not there stop anyone.
-    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage").on_event(&sample::events()[0]);
+    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage", Transport::default()).on_event(&sample::events()[0]);
 }
