@@ -28,7 +28,7 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log /var/log/alternatives.log \
  && groupadd --gid 65532 patronage \
- && useradd --uid 65532 --gid 65532 --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin patronage \
+ && useradd --key UID_MAX=65532 --uid 65532 --gid 65532 --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin patronage \
  && install --directory --owner=65532 --group=65532 \
       /project /project/pipelines /project/configs /project/data /project/target /project/target/patronage
 # As `--build-context build=DIR` a directory with build/target/release/patronage takes the place of the stage above.
