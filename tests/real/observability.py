@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Runs the shipped pipeline and looks at what it told: metrics, a webhook, OpenLineage. Run by observability.sh."""
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import referencing
+
+
+def check(condition, told):
+    if not condition:
+        sys.exit(f"failed: {told}")
+
+
+class Listener:
+    """An HTTP server that remembers what it was sent."""
+
+    def __init__(self, status=200):
+        self.heard = heard = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                heard.append((self.path, dict(self.headers), body))
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+class Project:
+    def __init__(self, program, root):
+        self.program, self.root = program, Path(root) / "shop"
+        subprocess.run([program, "init", str(self.root)], check=True, stdout=subprocess.DEVNULL)
+
+    def run(self, code, *flags, **variables):
+        command = [self.program, "run", "pipelines/nightly.yaml", *flags]
+        environment = {**os.environ, "NO_COLOR": "1", **variables}
+        ended = subprocess.run(command, cwd=self.root, env=environment, text=True, capture_output=True)
+        check(ended.returncode == code, f"ended with {ended.returncode}, not {code}: {ended.stderr}")
+        return ended.stdout + ended.stderr
+
+
+def promtool(text):
+    ended = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+    check(ended.returncode == 0 and not ended.stderr, f"promtool: {ended.stdout}{ended.stderr}")
+
+
+def test_metrics(project, scratch):
+    file = scratch / "patronage.prom"
+    project.run(0, "--metrics-file", str(file))
+    text = file.read_text()
+    promtool(text)
+    for name in ["patronage_run_success", "patronage_step_rows", "patronage_model_measure", "patronage_check_failed_rows"]:
+        check(f"\n{name}{{" in text, f"there is no {name}")
+    project.run(78, "--metrics-file", str(file), "--env", "nowhere")
+    failed = file.read_text()
+    promtool(failed)
+    check(" 78\n" in failed and "last_success" in failed, "the last success outlives a failure")
+    broken = subprocess.run(["promtool", "check", "metrics"], input="a{b=1} 2", text=True, capture_output=True)
+    check(broken.returncode != 0, "promtool refuses what is broken")
+
+
+def test_pushgateway(project, _):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    gateway = subprocess.Popen(["prometheus-pushgateway", f"--web.listen-address={address}"], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"http://{address}/-/ready", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        project.run(0, "--pushgateway", f"http://{address}")
+        project.run(66, "--pushgateway", f"http://{address}/", "--run-date", "2030-01-01")
+        metrics = urllib.request.urlopen(f"http://{address}/metrics", timeout=5).read().decode()
+    finally:
+        gateway.kill()
+    mine = [line for line in metrics.splitlines() if line.startswith("patronage_run_")]
+    check(any(line.startswith("patronage_run_exit_code{") and line.endswith(" 66") for line in mine), mine)
+    check(any(line.startswith("patronage_run_last_success_") for line in mine), "what it knew of the success stays")
+    said = project.run(0, "--pushgateway", "http://127.0.0.1:1")
+    check("failed to push metrics to 127.0.0.1: no connection" in said, said)
+
+
+def test_webhook(project, scratch):
+    listener = Listener()
+    project.run(0, "--webhook", listener.url + "/secret-path")
+    check(not listener.heard, "nothing is told of a success")
+    secret = scratch / "webhook"
+    secret.write_text(listener.url + "/secret-path\n")
+    project.run(66, "--webhook-file", str(secret), "--run-date", "2030-01-01")
+    (path, _, body), = listener.heard
+    payload = json.loads(body)
+    check(path == "/secret-path" and payload["exit_code"] == 66 and len(body) < 8192, body)
+    check(payload["text"].startswith("nightly 2030-01-01 failed with exit code 66"), payload["text"])
+    said = project.run(78, "--env", "nowhere", PATRONAGE_WEBHOOK=listener.url)
+    check(json.loads(listener.heard[-1][2])["run_id"] is None, "a run that could not start is told, too")
+    said += project.run(2, PATRONAGE_WEBHOOK="secret-path")
+    away = Listener(status=500)
+    said += project.run(66, "--run-date", "2030-01-01", PATRONAGE_WEBHOOK=away.url + "/secret-path")
+    check("answered 500" in said and "secret-path" not in said, said)
+    everything = b"".join(path.read_bytes() for path in project.root.glob("target/patronage/*/*") if path.is_file())
+    check(b"secret-path" not in everything, "the address is in no artifact")
+
+
+def test_openlineage(project, scratch):
+    listener, file = Listener(), scratch / "all.ndjson"
+    run = "0190a3c4-1111-7222-8333-444455556666"
+    shutil.rmtree(project.root / "target", ignore_errors=True)
+    project.run(0, OPENLINEAGE_URL=listener.url, OPENLINEAGE_API_KEY="k3y", OPENLINEAGE_PARENT_ID=f"airflow/dag.task/{run}")
+    sent = [json.loads(body) for _, _, body in listener.heard]
+    artifacts = max((project.root / "target/patronage").glob("*/events.ndjson"))
+    check(sent == [json.loads(line) for line in artifacts.read_text().splitlines()], "what is sent is what is kept")
+    check(listener.heard[0][0] == "/api/v1/lineage" and listener.heard[0][1]["authorization"] == "Bearer k3y", "to whom")
+    whole = [event for event in sent if event["job"]["name"] == "nightly"]
+    check([event["eventType"] for event in whole] == ["START", "COMPLETE"], "one start, one end")
+    check(whole[0]["run"]["facets"]["parent"]["run"]["runId"] == run, "the run that started it")
+    scores = [event for event in sent if event["job"]["name"] == "nightly.stage.scores"][-1]["outputs"][0]
+    check(any(field["name"] == "customer_id" for field in scores["facets"]["schema"]["fields"]), scores)
+    variables = {"OPENLINEAGE__TRANSPORT__TYPE": "file", "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(file)}
+    project.run(66, "--run-date", "2030-01-01", **variables)
+    failed = [json.loads(line) for line in file.read_text().splitlines()]
+    check(failed[-1]["eventType"] == "FAIL", failed[-1])
+    said = project.run(66, "--run-date", "2030-01-01", OPENLINEAGE_URL="http://127.0.0.1:1")
+    check(said.count("failed to send OpenLineage events") == 1, said)
+    specification = os.environ.get("PATRONAGE_OPENLINEAGE")
+    if not specification:
+        print("skipped: events are not held against the specification; PATRONAGE_OPENLINEAGE says where it is")
+        return
+    count = validate(Path(specification), sent + failed)
+    print(f"{len(sent + failed)} events and {count} facets are as the specification has them")
+
+
+def validate(folder, events):
+    """Every event against RunEvent, and every facet against the schema that it names."""
+    schemas = {}
+    for path in [folder / "OpenLineage.json", *(folder / "facets").glob("*.json")]:
+        schema = json.loads(path.read_text())
+        schemas[schema["$id"]] = schema
+    resources = [(name, referencing.Resource.from_contents(schema)) for name, schema in schemas.items()]
+    registry = referencing.Registry().with_resources(resources)
+
+    def against(reference, value):
+        checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+        jsonschema.Draft202012Validator({"$ref": reference}, registry=registry, format_checker=checker).validate(value)
+
+    count = 0
+    for event in events:
+        against(event["schemaURL"], event)
+        owners = [event["run"], event["job"], *event["inputs"], *event["outputs"]]
+        for owner in owners:
+            for key in ("facets", "inputFacets", "outputFacets"):
+                for facet in owner.get(key, {}).values():
+                    against(facet["_schemaURL"], facet)
+                    count += 1
+    broken = json.loads(json.dumps(events[0]))
+    broken["run"]["runId"] = 7
+    try:
+        against(broken["schemaURL"], broken)
+    except jsonschema.ValidationError:
+        return count
+    sys.exit("failed: a broken event passes")
+
+
+def main():
+    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
+    for name in sys.argv[2:] or tests:
+        with tempfile.TemporaryDirectory() as scratch:
+            print(f"=== {name}")
+            tests[name](Project(sys.argv[1], scratch), Path(scratch))
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
