@@ -48,19 +48,18 @@ NIGHTLY: dict[str, Any] = {
         "retry_delay": timedelta(minutes=10),
         # Of one try. Then the program gets SIGTERM, and the next try goes on where it was stopped.
         "execution_timeout": timedelta(hours=3),
+        # A backfill has a limit of its own in place of `max_active_runs`; this one holds there too.
+        "max_active_tis_per_dag": 1,
     },
 }
 
 
-class FinalExitCodes:
-    """Goes before an operator that knows `skip_on_exit_code`: these codes fail without another try.
+class FailInsteadOfSkip:
+    """Goes before an operator that is given `skip_on_exit_code`: then these codes are final.
 
     Airflow's operators can skip at an exit code, but not fail without a retry. So they are told to
     skip, and the skip is turned into the failure that is never retried.
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(skip_on_exit_code=FINAL_EXIT_CODES, **kwargs)
 
     def execute(self, context: Any) -> Any:
         try:
@@ -70,7 +69,7 @@ class FinalExitCodes:
             raise AirflowFailException(f"{what} Another try would end the same.") from skip
 
 
-class PatronageRun(FinalExitCodes, BashOperator):
+class PatronageRun(FailInsteadOfSkip, BashOperator):
     """`patronage run` on the worker. Its XCom is what the program tells Airflow in a pod."""
 
     def __init__(self, *, flags: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -80,6 +79,7 @@ class PatronageRun(FinalExitCodes, BashOperator):
             bash_command=f"{command} --run-date {RUN_DATE}",
             cwd=PROJECT,
             output_processor=result,
+            skip_on_exit_code=FINAL_EXIT_CODES,
             **kwargs,
         )
 

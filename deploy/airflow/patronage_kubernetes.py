@@ -7,7 +7,14 @@ import os
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import DAG
 from kubernetes.client import models as k8s
-from patronage_common import NIGHTLY, PIPELINE, RUN_DATE, FinalExitCodes, check
+from patronage_common import (
+    FINAL_EXIT_CODES,
+    NIGHTLY,
+    PIPELINE,
+    RUN_DATE,
+    FailInsteadOfSkip,
+    check,
+)
 
 IMAGE = os.environ.get("PATRONAGE_IMAGE", "patronage:0.7.0")
 NAMESPACE = os.environ.get("PATRONAGE_NAMESPACE", "patronage")
@@ -43,7 +50,7 @@ VOLUMES = {
 }
 
 
-class PatronagePod(FinalExitCodes, KubernetesPodOperator):
+class PatronagePod(FailInsteadOfSkip, KubernetesPodOperator):
     """A pod whose final exit codes fail without another try."""
 
 
@@ -91,6 +98,7 @@ with DAG("patronage_kubernetes", doc_md=__doc__, **NIGHTLY):
         # A sidecar keeps the volume of /airflow/xcom alive until return.json is read.
         do_xcom_push=True,
         xcom_sidecar_container_security_context=UNPRIVILEGED,
+        skip_on_exit_code=FINAL_EXIT_CODES,
         get_logs=True,
         # The failures of the run, or else the end of its log, stand in the message of the task.
         termination_message_policy="FallbackToLogsOnError",
