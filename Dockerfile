@@ -13,10 +13,11 @@ RUN mkdir src benches \
     done < benches/names \
  && cargo build --release --locked --bin patronage
 
-# `init` embeds the shipped pipeline and environment. Cargo goes by modification times, hence the touch.
+# `init` and `export` embed the shipped pipeline, its environment and deploy/. Cargo goes by modification times, hence the touch.
 COPY src src
 COPY pipelines pipelines
 COPY configs configs
+COPY deploy deploy
 RUN touch src/main.rs src/lib.rs && cargo build --release --locked --bin patronage
 
 # The program needs the C library and, for S3 over TLS, the certificates; no shell. The shell and `date` of the base serve

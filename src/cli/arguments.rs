@@ -61,7 +61,7 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run what has changed, and publish
-    Run(Run),
+    Run(Box<Run>),
     /// Show what would run, and why
     Plan(Plan),
     /// Check a pipeline before anything runs
@@ -72,6 +72,8 @@ pub enum Command {
     Runs(Runs),
     /// List the versions of models; promote one, or roll back
     Models(Models),
+    /// Make the files with which Airflow or Kubernetes runs a pipeline
+    Export(Export),
     /// Say what changed between two runs
     Diff(Diff),
     /// Read published data back and compare it with its checksums
@@ -254,6 +256,36 @@ pub struct Models {
     /// Let later runs apply the newest version again
     #[arg(long, value_name = "STAGE", action = ArgAction::Append)]
     pub follow: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// For whom
+    #[arg(value_enum)]
+    pub kind: ExportKind,
+    #[command(flatten)]
+    pub target: Target,
+    /// Write into this file (cronjob) or directory (airflow) instead of printing
+    #[arg(long, env = "PATRONAGE_EXPORT_OUT", value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// When, in the words of cron
+    #[arg(long, env = "PATRONAGE_SCHEDULE", value_name = "CRON", default_value = "0 2 * * *")]
+    pub schedule: String,
+    /// Of the schedule; run dates are days in UTC
+    #[arg(long, env = "PATRONAGE_TIME_ZONE", value_name = "ZONE", default_value = "Etc/UTC")]
+    pub time_zone: String,
+    /// The container's image (cronjob)
+    #[arg(long, env = "PATRONAGE_IMAGE", value_name = "IMAGE", default_value = concat!("patronage:", env!("CARGO_PKG_VERSION")))]
+    pub image: String,
+}
+
+/// Which scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportKind {
+    /// A DAG for Airflow 3
+    Airflow,
+    /// A CronJob for Kubernetes
+    Cronjob,
 }
 
 #[derive(Debug, Args)]

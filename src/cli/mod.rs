@@ -5,6 +5,7 @@ mod backfill;
 mod complain;
 mod diff;
 mod explain;
+mod export;
 mod graph;
 mod init;
 mod list;
@@ -75,6 +76,7 @@ fn dispatch(arguments: &Arguments) -> Exit {
         Command::Validate(command) => validate::run(command, &arguments.global),
         Command::Test(command) => test::run(command, &arguments.global),
         Command::Runs(command) => runs::run(command, &arguments.global),
+        Command::Export(command) => export::run(command, &arguments.global),
         Command::Models(command) => models::run(command, &arguments.global),
         Command::Diff(command) => diff::run(command, &arguments.global),
         Command::Verify(command) => verify::run(command, &arguments.global),

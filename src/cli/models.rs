@@ -55,7 +55,7 @@ fn refuse(error: &PromoteError, state: &State) -> Exit {
                 versions.iter().filter(|one| one.stage == *stage).map(|one| one.version.as_str()).collect();
             let near = match mine.is_empty() {
                 true => nearest(stage, versions.iter().map(|one| one.stage.as_str())),
-                false => nearest(version, mine.into_iter()),
+                false => nearest(version, mine),
             };
             near.map(|near| format!("did you mean `{near}`?"))
         }

@@ -1,6 +1,6 @@
 //! `patronage runs`
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::arguments::{Global, Runs, RunsFormat};
 use super::{output, project, table};
@@ -100,7 +100,7 @@ impl Told {
     }
 }
 
-fn text(runs: &[Told], root: &PathBuf) -> String {
+fn text(runs: &[Told], root: &Path) -> String {
     if runs.is_empty() {
         return format!("no run left artifacts in {}\n", root.display());
     }

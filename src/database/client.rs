@@ -118,7 +118,7 @@ impl Client {
         } else if let Some(schema) = &load.target.schema {
             set(OptionStatement::TargetDbSchema, schema.as_str().into())?;
         }
-        set(OptionStatement::IngestMode, load.mode.clone().into())?;
+        set(OptionStatement::IngestMode, load.mode.into())?;
         statement.bind_stream(rows).map_err(failed)?;
         statement.execute_update().map_err(failed)?;
         Ok(())

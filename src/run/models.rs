@@ -112,7 +112,7 @@ impl State {
             })
         };
         let mut versions: Vec<Version> = entries.filter_map(of).collect();
-        versions.sort_by(|a, b| (b.fitted_for, b.committed_at).cmp(&(a.fitted_for, a.committed_at)));
+        versions.sort_by_key(|version| std::cmp::Reverse((version.fitted_for, version.committed_at)));
         versions
     }
 

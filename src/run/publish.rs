@@ -221,7 +221,7 @@ impl Rows<'_> {
 /// What the newest commit of a date holds.
 enum Standing {
     /// What would be published, whole.
-    Same(Commit),
+    Same(Box<Commit>),
     /// What would be published, but files are missing or damaged.
     Damaged,
     /// Something else, or there is none.
@@ -244,15 +244,15 @@ async fn standing(
         return Ok(Standing::Damaged);
     }
     if state == Partition::Whole {
-        return Ok(Standing::Same(commit));
+        return Ok(Standing::Same(Box::new(commit)));
     }
     match repair(to, run_date, at.run_id, Utc::now()).await {
         Err(error) if error.kind() == Kind::Conflict => match same().await? {
-            Some(commit) => Ok(Standing::Same(commit)),
+            Some(commit) => Ok(Standing::Same(Box::new(commit))),
             None => Err(error.into()),
         },
         Err(error) => Err(error.into()),
-        Ok(_) => Ok(Standing::Same(commit)),
+        Ok(_) => Ok(Standing::Same(Box::new(commit))),
     }
 }
 

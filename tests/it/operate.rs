@@ -86,6 +86,56 @@ fn a_gate_on_an_applied_model_asks_what_was_measured_when_it_was_fitted() {
 }
 
 #[test]
+fn schedulers_get_files_with_what_runs_took() {
+    let project = weekly();
+    let untried = project.on_pipeline("export", &[]).code;
+    assert_eq!(untried, 2, "the command line names the scheduler first");
+    let export = |arguments: &[&str]| project.patronage(&[&["export"], arguments].concat());
+    let cronjob = ["cronjob", "pipeline.yaml", "--schedule", "15 3 * * *", "--image", "registry.example/patronage:1"];
+    let said = export(&cronjob).ends(0);
+    assert!(
+        said.stderr.contains("no run of this pipeline was found") && said.stderr.contains("run_date"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stdout.contains("memory: 4Gi"), "{}", said.stdout);
+    fit(&project, "2024-12-08");
+    let said = export(&cronjob).ends(0).stdout;
+    for line in [
+        "schedule: \"15 3 * * *\"",
+        "image: registry.example/patronage:1 ",
+        "activeDeadlineSeconds: 3600",
+        "memory: 512Mi",
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    assert!(!said.contains("secretName"), "{said}");
+    let documents: Vec<&str> = said.split("\n---\n").collect();
+    assert_eq!(documents.len(), 4);
+    assert!(documents[0].contains("  pipeline.yaml: |\n    # Fitted once a week"), "{}", documents[0]);
+    export(&["airflow", "pipeline.yaml", "--out", "dags"]).ends(0);
+    let dag = std::fs::read_to_string(project.path("dags/patronage_weekly.py")).unwrap();
+    assert!(dag.contains("DAG(\"patronage_weekly\"") && dag.contains("from patronage_weekly_common import"), "{dag}");
+    let common = std::fs::read_to_string(project.path("dags/patronage_weekly_common.py")).unwrap();
+    assert!(
+        common.contains("\"PATRONAGE_PIPELINE\", \"pipeline.yaml\"") && common.contains("timedelta(hours=1)"),
+        "{common}"
+    );
+    project.write(
+        "configs/prod.yaml",
+        "lake: /data\nwarehouse: /out\npseudonyms: {version: 1, key: {secret: {file: /run/secrets/patronage/key}}}\n",
+    );
+    let said = export(&["cronjob", "pipeline.yaml", "--env", "prod"]).ends(0);
+    assert!(
+        said.stdout.contains("secretName: patronage-weekly-keys") && !said.stderr.contains("run_date"),
+        "{}",
+        said.stdout
+    );
+    project.edit("stage: clv", "stage: clw");
+    assert_eq!(export(&["airflow", "pipeline.yaml"]).code, 78);
+}
+
+#[test]
 fn runs_are_listed_with_what_became_of_them() {
     let project = weekly();
     let failed = project.run(66, &["--run-date", "2024-12-01"]);

@@ -123,5 +123,6 @@ fn a_full_disk_is_met_once() {
     }
     assert_eq!(tries.load(Ordering::Relaxed), 1);
     // Nor does a folder that is not there stop anyone.
-    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage", Transport::default()).on_event(&sample::events()[0]);
+    OpenLineage::create(Path::new("/nowhere/events.ndjson"), "patronage", Transport::default())
+        .on_event(&sample::events()[0]);
 }
