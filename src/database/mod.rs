@@ -9,6 +9,7 @@ mod absent;
 mod client;
 #[cfg(feature = "adbc")]
 mod deliver;
+#[cfg(feature = "adbc")]
 mod dialect;
 mod error;
 #[cfg(feature = "adbc")]
@@ -62,6 +63,7 @@ pub struct Target {
     pub table: String,
 }
 
+#[cfg(feature = "adbc")]
 impl Target {
     /// Another table of the same schema.
     fn beside(&self, table: impl Into<String>) -> Target {

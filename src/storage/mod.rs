@@ -25,6 +25,7 @@ pub use location::Location;
 pub use places::Places;
 pub use publish::{Commit, Published};
 pub use redact::Hidden;
+#[cfg(feature = "adbc")]
 pub(crate) use redact::redact;
 pub use s3::{Credentials, Encryption, S3Settings};
 pub use sources::SourceFile;
