@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 log = logging.getLogger(__name__)
 
-# Environment variables and not Airflow Variables: DAG files are parsed again and again, and a Variable
-# would be asked of the API server each time. Set them for the DAG processor and the workers.
+# Environment variables and not Airflow Variables: DAG files are parsed again and again, and a
+# Variable would be asked for each time. Set them for the DAG processor and the workers.
 PROGRAM = os.environ.get("PATRONAGE_PROGRAM", "patronage")
 PROJECT = os.environ.get("PATRONAGE_PROJECT", "/opt/patronage")
 PIPELINE = os.environ.get("PATRONAGE_PIPELINE", "pipelines/nightly.yaml")

@@ -20,8 +20,8 @@ MODELS = {
     "value": "lifetime price_response tiers",
 }
 
-# A task takes the threads and the memory of a whole run. More of them at once need PATRONAGE_THREADS
-# and PATRONAGE_MEMORY_LIMIT, each its share.
+# A task takes the threads and the memory of a whole run. More of them at once need
+# PATRONAGE_THREADS and PATRONAGE_MEMORY_LIMIT, each its share.
 with DAG("patronage_stages", doc_md=__doc__, max_active_tasks=1, **NIGHTLY):
     prepare = PatronageRun(task_id="prepare", flags=("--select", PREPARE))
     # Without a selection: what is done is up to date, what no group has named is done too, and the

@@ -110,7 +110,7 @@ def pod(dag: DAG) -> None:
 
 
 def tries(dag: DAG, codes: list[int]) -> tuple[str, int, str]:
-    """How a night whose tries end with these codes ends, after how many tries, and how its check."""
+    """How a night ends whose tries end so, after how many tries, and how its check ends."""
     plan.write_text("".join(f"{code}\n" for code in codes))
     for task in dag.tasks:
         task.retry_delay = timedelta(seconds=1)
