@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 log = logging.getLogger(__name__)
 
-# Environment variables and not Airflow Variables: DAG files are parsed every few seconds, and a
-# Variable would be asked of the API server each time. Set them for the DAG processor and the workers.
+# Environment variables and not Airflow Variables: DAG files are parsed again and again, and a
+# Variable would be asked for each time. Set them for the DAG processor and the workers.
 PROGRAM = os.environ.get("PATRONAGE_PROGRAM", "patronage")
 PROJECT = os.environ.get("PATRONAGE_PROJECT", "/opt/patronage")
 PIPELINE = os.environ.get("PATRONAGE_PIPELINE", "pipelines/nightly.yaml")
@@ -26,10 +26,11 @@ PIPELINE = os.environ.get("PATRONAGE_PIPELINE", "pipelines/nightly.yaml")
 # A run that was triggered without a logical date has no `ds`; then it is today.
 RUN_DATE = "{{ (dag_run.logical_date or dag_run.run_after) | ds }}"
 
-# These end the same however often they are tried: a stage failed (1), usage (2), a check or contract
-# (65), input is missing or stale (66), a bug (70), the local disk (74), configuration (78); and the
-# shell could not start the program (126, 127). Where input is merely late, take 66 out.
-# All else is retried: 75 (storage, or another run published first), 130 and 143 (stopped), 137 (killed).
+# These end the same however often they are tried: a stage failed (1), usage (2), a check or
+# contract failed (65), input is missing or stale (66), a bug (70), the local disk (74), bad
+# configuration (78); and the shell could not start the program (126, 127). Where input is merely
+# late, take 66 out. All else is retried: storage failed for the moment or another run published
+# first (75), stopped (130, 143), killed (137).
 FINAL_EXIT_CODES = frozenset({1, 2, 65, 66, 70, 74, 78, 126, 127})
 
 NIGHTLY: dict[str, Any] = {

@@ -30,7 +30,7 @@ UNPRIVILEGED = k8s.V1SecurityContext(
     capabilities=k8s.V1Capabilities(drop=["ALL"]),
 )
 
-# What is mounted where. Secrets are files and not variables: those are inherited and show up in dumps.
+# What is mounted where. Secrets are files: variables are inherited and show up in dumps.
 VOLUMES = {
     "/project/pipelines": k8s.V1Volume(
         name="pipelines", config_map=k8s.V1ConfigMapVolumeSource(name="patronage-pipelines")

@@ -1,7 +1,7 @@
 """The nightly pipeline as one task per group of stages, with a `patronage` on the worker.
 
-Each task is a run of its own that finds the tables of the ones before by what they are made of. So all
-workers must see one directory of artifacts.
+Each task is a run of its own that finds the tables of the ones before by what they are made of.
+So all workers must see one directory of artifacts.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MODELS = {
     "value": "lifetime price_response tiers",
 }
 
-# A task takes the threads and the memory of a whole run. More of them at once need PATRONAGE_THREADS and
-# PATRONAGE_MEMORY_LIMIT, each its share.
+# A task takes the threads and the memory of a whole run. More of them at once need
+# PATRONAGE_THREADS and PATRONAGE_MEMORY_LIMIT, each its share.
 with DAG("patronage_stages", doc_md=__doc__, max_active_tasks=1, **NIGHTLY):
     prepare = PatronageRun(task_id="prepare", flags=("--select", PREPARE))
-    # Without a selection: what is done is up to date and costs nothing, what no group has named is done
-    # too, and the report and the XCom are those of the whole night.
+    # Without a selection: what is done is up to date, what no group has named is done too, and the
+    # report and the XCom are those of the whole night.
     deliver = PatronageRun(task_id="deliver")
     for group, stages in MODELS.items():
         prepare >> PatronageRun(task_id=group, flags=("--select", stages)) >> deliver

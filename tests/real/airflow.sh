@@ -118,7 +118,7 @@ tail -n 1 "$scratch/dags.log"
 
 echo "=== nights under a scheduler"
 # In a hurry: the delay between tries, and the time that a try may take.
-rm -r "$PATRONAGE_PROJECT/target" "$scratch/spans"
+rm -rf "$PATRONAGE_PROJECT/target" "$scratch/spans"
 mkdir "$scratch/dags-in-a-hurry"
 cp deploy/airflow/*.py "$scratch/dags-in-a-hurry/"
 common=$scratch/dags-in-a-hurry/patronage_common.py

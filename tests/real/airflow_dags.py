@@ -55,7 +55,8 @@ def groups(dag: DAG) -> None:
         for step in selected[1].split() if selected else ():
             equal(f"an earlier group of {step}", group_of.get(step), None)
             group_of[step] = task.task_id
-    equal("groups", set(group_of.values()), {"prepare"} | dag.get_task("prepare").downstream_task_ids)
+    below_prepare = dag.get_task("prepare").downstream_task_ids
+    equal("groups", set(group_of.values()), {"prepare"} | below_prepare)
     equal("steps that do not exist", set(group_of) - steps, set())
     # The last task selects nothing, that is, everything.
     equal("steps of the last task", steps - set(group_of), {"scores", "actions"})
@@ -87,7 +88,8 @@ def pod(dag: DAG) -> None:
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     mounts = {mount["name"]: mount for mount in base["volumeMounts"]}
     equal("mounts", set(mounts), set(volumes))
-    equal("secret", volumes["keys"]["secret"], {"secretName": "patronage-keys", "defaultMode": 0o440})
+    secret = {"secretName": "patronage-keys", "defaultMode": 0o440}
+    equal("secret", volumes["keys"]["secret"], secret)
     equal("where the secret is", mounts["keys"]["mountPath"], "/run/secrets/patronage")
     equal("secret read-only", mounts["keys"]["readOnly"], True)
     equal("artifacts", mounts["artifacts"]["mountPath"], "/project/target/patronage")
@@ -108,7 +110,7 @@ def pod(dag: DAG) -> None:
 
 
 def tries(dag: DAG, codes: list[int]) -> tuple[str, int, str]:
-    """How the night ends, after how many tries, and how its check, if its tries end with these codes."""
+    """How a night ends whose tries end so, after how many tries, and how its check ends."""
     plan.write_text("".join(f"{code}\n" for code in codes))
     for task in dag.tasks:
         task.retry_delay = timedelta(seconds=1)

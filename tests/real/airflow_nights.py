@@ -6,6 +6,7 @@ SCRATCH/patronage does what the plan of a night says and is the real one after t
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -68,13 +69,13 @@ def published(date: str) -> bool:
 
 
 def spans() -> list[list[Any]]:
-    """Runs of the program: the night, and when each began and ended, in the order of their beginning."""
+    """Runs of the program in the order of their ends: the night, when each began, when it ended."""
     return [json.loads(line) for line in (scratch / "spans").read_text().splitlines()]
 
 
 def overlap(these: list[list[Any]]) -> list[Any]:
     these = sorted(these, key=lambda span: span[1])
-    return [(a[0], b[0]) for a, b in zip(these, these[1:]) if b[1] < a[2]]
+    return [(a[0], b[0]) for a, b in itertools.pairwise(these) if b[1] < a[2]]
 
 
 def plan(date: str, *words: str) -> None:
@@ -109,7 +110,8 @@ def tests() -> None:
     plan("2024-12-30", "sleep")
     plan("2024-12-29", "empty")
     for date in "2025-01-01", "2024-12-31", "2024-12-30", "2024-12-29":
-        command("dags", "trigger", bash, "--logical-date", f"{date}T02:00:00+00:00", "--run-id", date)
+        logical = f"{date}T02:00:00+00:00"
+        command("dags", "trigger", bash, "--logical-date", logical, "--run-id", date)
     command("dags", "trigger", bash, "--run-id", "undated")
     wait("triggered nights", lambda: finished(bash, 6), 400)
     equal("a night that is refused", night("2025-01-01"), expected)
@@ -131,17 +133,19 @@ def tests() -> None:
     expected = ["2025-01-01"] + ["2024-12-31"] * 3 + ["2024-12-30"] * 2 + ["2024-12-29"]
     equal("tries", sorted(nights[1:-1], reverse=True), expected)
 
-    # The last day is the midnight with which it begins: two nights. Forgetting --max-active-runs starts
-    # both at once, but not the program.
+    # The last day is the midnight with which it begins: two nights. Without --max-active-runs both
+    # start at once, but not the program.
     before = len(spans())
     command(
         *("backfill", "create", "--dag-id", bash),
         *("--from-date", "2024-12-26", "--to-date", "2024-12-28"),
     )
     wait("a backfill", lambda: finished(bash, 8), 200)
-    equal("nights of a backfill", [span[0] for span in spans()[before:]], ["2024-12-26", "2024-12-27"])
+    nights = [span[0] for span in spans()[before:]]
+    equal("nights of a backfill", nights, ["2024-12-26", "2024-12-27"])
     equal("nights of a backfill, one after the other", overlap(spans()[before:]), [])
-    equal("what it published", [published(f"2024-12-{day}") for day in (26, 27, 28)], [True, True, False])
+    whole = [published(f"2024-12-{day}") for day in (26, 27, 28)]
+    equal("what it published", whole, [True, True, False])
 
     # The scheduled night of unpausing fails in its first task; the backfill does not wait for it.
     before = len(spans())
