@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 
 use super::{DatabaseError, Delivery, Kind, Settings, Target};
@@ -30,16 +29,4 @@ pub fn deliver(
     _: impl Fn() -> bool + Send + 'static,
 ) -> Result<u64, DatabaseError> {
     Err(absent())
-}
-
-/// See the module of the feature.
-///
-/// # Errors
-/// Always.
-pub fn query<E: From<DatabaseError>>(
-    _: &Settings,
-    _: &str,
-    _: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    Err(absent().into())
 }

@@ -12,7 +12,7 @@ use arrow::array::{Array, AsArray, StringArray, UnionArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use arrow::record_batch::{RecordBatch, RecordBatchReader};
+use arrow::record_batch::RecordBatchReader;
 
 use super::dialect::Dialect;
 use super::{DatabaseError, Driver, Kind, Settings, Target};
@@ -78,31 +78,18 @@ impl Client {
         Ok(())
     }
 
-    /// Runs a query and hands over what it gives, batch by batch.
-    pub fn read<E: From<DatabaseError>>(
-        &mut self,
-        sql: &str,
-        doing: &str,
-        mut take: impl FnMut(RecordBatch) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The texts of a query's first column; null is left out.
+    pub fn texts(&mut self, sql: &str, doing: &str) -> Result<Vec<String>, DatabaseError> {
         let failed = |error: Error| DatabaseError::of(doing, &error);
         let mut statement = self.connection.new_statement().map_err(failed)?;
         statement.set_sql_query(sql).map_err(failed)?;
-        // It ends with the statement.
-        for batch in statement.execute().map_err(failed)? {
-            take(batch.map_err(|error| lost(doing, &error))?)?;
-        }
-        Ok(())
-    }
-
-    /// The texts of a query's first column; null is left out.
-    pub fn texts(&mut self, sql: &str, doing: &str) -> Result<Vec<String>, DatabaseError> {
         let mut texts = Vec::new();
-        self.read(sql, doing, |batch| {
+        // The rows end with the statement.
+        for batch in statement.execute().map_err(failed)? {
+            let batch = batch.map_err(|error| lost(doing, &error))?;
             let column = cast(batch.column(0), &DataType::Utf8).map_err(|error| lost(doing, &error))?;
             texts.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
-            Ok::<_, DatabaseError>(())
-        })?;
+        }
         Ok(texts)
     }
 
@@ -123,18 +110,6 @@ impl Client {
         statement.execute_update().map_err(failed)?;
         Ok(())
     }
-}
-
-/// Hands over what a query gives, batch by batch.
-///
-/// # Errors
-/// What the database or the receiver says.
-pub fn query<E: From<DatabaseError>>(
-    settings: &Settings,
-    sql: &str,
-    take: impl FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    Client::connect(settings)?.read(sql, &format!("read from the database `{}`", settings.name), take)
 }
 
 /// The connection ended while rows came, or they are of a type that nobody knows.

@@ -1,4 +1,4 @@
-//! Databases, reached through ADBC: tables that rows are delivered into, queries that sources read.
+//! Databases, reached through ADBC: tables that rows are delivered into.
 //!
 //! The client of a database is a shared library that the user installs; which one, and how it connects, the environment
 //! says. Everything that needs it is behind the feature `adbc`.
@@ -22,9 +22,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 #[cfg(not(feature = "adbc"))]
-pub use absent::{deliver, delivered, query};
-#[cfg(feature = "adbc")]
-pub use client::query;
+pub use absent::{deliver, delivered};
 #[cfg(feature = "adbc")]
 pub use deliver::{deliver, delivered};
 pub use error::{DatabaseError, Kind};
