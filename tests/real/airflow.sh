@@ -5,7 +5,7 @@
 #
 # Usage: tests/real/airflow.sh [PROGRAM]
 #
-# PROGRAM is a built patronage; without it one is built. Needs Python 3.10 or later with venv; Airflow, 0.7 GB, is
+# PROGRAM is a built patronage; without it one is built. Needs Python 3.10 or later with venv; Airflow, 350 MB, is
 # installed into a directory of the user's cache. PATRONAGE_KEEP=1 keeps the scratch directory. Takes about 6 minutes on
 # two cores; whatever was started is stopped.
 set -euo pipefail
