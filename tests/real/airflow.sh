@@ -27,10 +27,11 @@ if [ -z "$program" ]; then
 fi
 program=$(realpath "$program")
 
+keep=${PATRONAGE_KEEP:-}
 scratch=$(mktemp -d)
 finish() {
   status=$?
-  if [ "$status" -ne 0 ] || [ -n "${PATRONAGE_KEEP:-}" ]; then echo "logs are in $scratch" >&2; else rm -rf "$scratch"; fi
+  if [ "$status" -ne 0 ] || [ -n "$keep" ]; then echo "logs are in $scratch" >&2; else rm -rf "$scratch"; fi
 }
 trap finish EXIT
 fail() { echo "$*" >&2; exit 1; }
