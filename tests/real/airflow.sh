@@ -6,7 +6,7 @@
 # Usage: tests/real/airflow.sh [PROGRAM]
 #
 # PROGRAM is a built patronage; without it one is built. Needs Python 3.10 or later with venv; Airflow, 350 MB, is
-# installed into a directory of the user's cache. PATRONAGE_KEEP=1 keeps the scratch directory. Takes about 6 minutes on
+# installed into a directory of the user's cache. PATRONAGE_KEEP=1 keeps the scratch directory. Takes about 6 to 9 minutes on
 # two cores; whatever was started is stopped.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -27,10 +27,11 @@ if [ -z "$program" ]; then
 fi
 program=$(realpath "$program")
 
+keep=${PATRONAGE_KEEP:-}
 scratch=$(mktemp -d)
 finish() {
   status=$?
-  if [ "$status" -ne 0 ] || [ -n "${PATRONAGE_KEEP:-}" ]; then echo "logs are in $scratch" >&2; else rm -rf "$scratch"; fi
+  if [ "$status" -ne 0 ] || [ -n "$keep" ]; then echo "logs are in $scratch" >&2; else rm -rf "$scratch"; fi
 }
 trap finish EXIT
 fail() { echo "$*" >&2; exit 1; }
@@ -39,7 +40,7 @@ fail() { echo "$*" >&2; exit 1; }
 for name in $(compgen -e | grep -E '^(AIRFLOW|PATRONAGE)_' || true); do unset "$name"; done
 export PATH=$venv/bin:$PATH
 export AIRFLOW_HOME=$scratch/home AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__CORE__DAGS_FOLDER=$PWD/deploy/airflow
-export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:///$scratch/home/airflow.db
+export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="sqlite:///$scratch/home/airflow.db?timeout=30"
 AIRFLOW__API_AUTH__JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 AIRFLOW__API__SECRET_KEY=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export AIRFLOW__API_AUTH__JWT_SECRET AIRFLOW__API__SECRET_KEY

@@ -31,7 +31,11 @@ def equal(what: str, got: Any, expected: Any) -> None:
 
 
 def command(*arguments: str) -> None:
-    done = subprocess.run([airflow, *arguments], capture_output=True, text=True)
+    """Again while SQLite has no turn for it beside the scheduler: then nothing was done."""
+    for _ in range(10):
+        done = subprocess.run([airflow, *arguments], capture_output=True, text=True)
+        if "database is locked" not in done.stderr:
+            break
     if done.returncode:
         sys.exit(f"airflow {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
