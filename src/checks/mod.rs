@@ -10,7 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod values;
-mod words;
+pub mod words;
 
 use polars::prelude::{DataType, Expr};
 

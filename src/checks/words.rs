@@ -33,7 +33,8 @@ fn bounds(range: &Range) -> String {
     given.collect()
 }
 
-fn row_bounds(bounds: &RowBounds) -> String {
+/// What is asked of a number of rows: ` min 10 change_max 0.2`.
+pub fn row_bounds(bounds: &RowBounds) -> String {
     let number = |key: &str, bound: Option<u64>| bound.map(|bound| format!(" {key} {bound}")).unwrap_or_default();
     let change = bounds.change_max.map(|share| format!(" change_max {share}")).unwrap_or_default();
     format!("{}{}{change}", number("min", bounds.min), number("max", bounds.max))

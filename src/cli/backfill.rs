@@ -23,15 +23,34 @@ struct Night {
     run_date: NaiveDate,
     exit: Exit,
     outcome: String,
-    rows: String,
-    took: String,
+    /// None where nothing ran.
+    ran: Option<Ran>,
+}
+
+/// What a run did.
+struct Ran {
     run_id: String,
+    rows: u64,
+    seconds: f64,
 }
 
 impl Night {
     fn without_run(run_date: NaiveDate, exit: Exit, outcome: &str) -> Night {
-        let none = || "-".to_owned();
-        Night { run_date, exit, outcome: outcome.to_owned(), rows: none(), took: none(), run_id: none() }
+        Night { run_date, exit, outcome: outcome.to_owned(), ran: None }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let told = |tell: fn(&Ran) -> String| self.ran.as_ref().map_or_else(|| "-".to_owned(), tell);
+        let exit = if self.exit == Exit::Done { String::new() } else { (self.exit as u8).to_string() };
+        let (rows, took) = (told(|ran| format::thousands(ran.rows)), told(|ran| format::duration(ran.seconds)));
+        vec![self.run_date.to_string(), self.outcome.clone(), rows, took, exit, told(|ran| ran.run_id.clone())]
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "run_date": self.run_date, "run_id": self.ran.as_ref().map(|ran| &ran.run_id),
+            "exit_code": self.exit as u8, "outcome": self.outcome,
+        })
     }
 }
 
@@ -61,8 +80,8 @@ pub fn run(
         return Err(refuse(&message));
     }
     let live = live.filter(|_| parallel == 1);
-    let (machine, live) = (&machine, &live);
-    let night = |run_date| async move { one(command, global, machine, live.clone(), outward, run_date).await };
+    let (around, live) = (&machine, &live);
+    let night = |run_date| async move { one(command, global, around, live.clone(), outward, run_date).await };
     let mut nights: Vec<Night> = Vec::new();
     machine.runtime.block_on(async {
         let mut running = futures::stream::iter(dates.clone()).map(night).buffered(parallel);
@@ -75,16 +94,12 @@ pub fn run(
             }
         }
     });
-    let begun = nights.len();
-    let left = dates.iter().skip(begun).map(|date| Night::without_run(*date, Exit::Done, "not begun"));
-    nights.extend(left);
-    let printed = output::print(&summary(&plan.pipeline, &nights, clock.elapsed().as_secs_f64()));
-    let exit = machine.stopped.exit().unwrap_or_else(|| worst(&nights, printed));
-    let told: Vec<_> = nights
-        .iter()
-        .take(begun)
-        .map(|night| serde_json::json!({ "run_date": night.run_date, "run_id": night.run_id, "exit_code": night.exit as u8, "outcome": night.outcome }))
-        .collect();
+    let stopped = machine.stopped.exit();
+    // Threads that do not stop must not hold the process.
+    machine.runtime.shutdown_background();
+    let printed = output::print(&summary(&plan.pipeline, &nights, &dates, clock.elapsed().as_secs_f64()));
+    let exit = stopped.unwrap_or_else(|| worst(&nights, printed));
+    let told: Vec<_> = nights.iter().map(Night::json).collect();
     scheduler::tell_of_dates(&plan.pipeline, exit as u8, &told, &complain::told());
     // Each run has told its metrics.
     outward.failure(&plan.pipeline, exit, &complain::told());
@@ -152,36 +167,17 @@ fn of_run(run_date: NaiveDate, finished: &Finished, clock: Instant) -> Night {
         (failed, blocked) => format!("{failed} failed, {blocked} blocked"),
     };
     let rows: u64 = report.publications.iter().filter(|one| one.changed).map(|one| one.rows).sum();
-    Night {
-        run_date,
-        exit: run::worst(finished),
-        outcome,
-        rows: format::thousands(rows),
-        took: format::duration(clock.elapsed().as_secs_f64()),
-        run_id: report.run_id.clone(),
-    }
+    let ran = Ran { run_id: report.run_id.clone(), rows, seconds: clock.elapsed().as_secs_f64() };
+    Night { run_date, exit: run::worst(finished), outcome, ran: Some(ran) }
 }
 
-fn summary(pipeline: &str, nights: &[Night], seconds: f64) -> String {
-    let done = nights.iter().filter(|night| night.exit == Exit::Done && night.outcome != "not begun").count();
-    let (first, last) = (nights.first(), nights.last());
-    let between = first.zip(last).map(|(first, last)| format!(" {} to {}", first.run_date, last.run_date));
-    let total = format::count(nights.len() as u64, "run date", "run dates");
-    let rows: Vec<Vec<String>> = nights
-        .iter()
-        .map(|night| {
-            let exit = if night.exit == Exit::Done { String::new() } else { (night.exit as u8).to_string() };
-            [
-                night.run_date.to_string(),
-                night.outcome.clone(),
-                night.rows.clone(),
-                night.took.clone(),
-                exit,
-                night.run_id.clone(),
-            ]
-            .into()
-        })
-        .collect();
+/// What became of each of the dates; those after the last night were not begun.
+fn summary(pipeline: &str, nights: &[Night], dates: &[NaiveDate], seconds: f64) -> String {
+    let done = nights.iter().filter(|night| night.exit == Exit::Done).count();
+    let between = dates.first().zip(dates.last()).map(|(first, last)| format!(" {first} to {last}"));
+    let total = format::count(dates.len() as u64, "run date", "run dates");
+    let left = dates.iter().skip(nights.len()).map(|date| Night::without_run(*date, Exit::Done, "not begun").row());
+    let rows: Vec<Vec<String>> = nights.iter().map(Night::row).chain(left).collect();
     let table = table::render(&["run date", "outcome", "rows published", "took", "exit", "run"], &rows, &[2, 3, 4]);
     let table: String = table.lines().map(|line| format!("  {line}\n")).collect();
     format!(

@@ -36,17 +36,32 @@ pub fn run(command: &Export, global: &Global) -> Exit {
         ));
     }
     let made = match command.kind {
-        ExportKind::Cronjob => cronjob(command, &loaded, &plan.pipeline, &took).map(|text| vec![(None, text)]),
-        ExportKind::Airflow => airflow(command, &loaded, &plan.pipeline, &took),
+        ExportKind::Cronjob => {
+            environment_text(&loaded).map_err(|message| (Code::LocalIo, message)).and_then(|environment| {
+                let text = cronjob(command, &loaded, &environment, &plan.pipeline, &took).map_err(changed);
+                Ok(vec![(None, text?)])
+            })
+        }
+        ExportKind::Airflow => airflow(command, &loaded, &plan.pipeline, &took).map_err(changed),
     };
     let files = match made {
         Ok(files) => files,
-        Err(message) => return complain::error(Code::Bug, &message, None),
+        Err((code, message)) => return complain::error(code, &message, None),
     };
     match &command.out {
         None => output::print(&files.iter().map(|(name, text)| titled(name.as_deref(), text)).collect::<String>()),
         Some(out) => files.iter().map(|(name, text)| write(out, name.as_deref(), text)).max().unwrap_or(Exit::Done),
     }
+}
+
+/// A template that this file does not know is a mistake of ours.
+fn changed(message: String) -> (Code, String) {
+    (Code::Bug, message)
+}
+
+fn environment_text(loaded: &Loaded) -> Result<String, String> {
+    let file = loaded.project.root.join(format!("configs/{}.yaml", loaded.environment.name));
+    std::fs::read_to_string(&file).map_err(|error| format!("failed to read {}: {error}", file.display()))
 }
 
 fn titled(name: Option<&str>, text: &str) -> String {
@@ -130,13 +145,12 @@ fn in_project(loaded: &Loaded) -> String {
     file.strip_prefix(&root).map_or_else(|_| loaded.document.file.clone(), |path| path.display().to_string())
 }
 
-fn cronjob(command: &Export, loaded: &Loaded, pipeline: &str, took: &Took) -> Result<String, String> {
+fn cronjob(command: &Export, loaded: &Loaded, config: &str, pipeline: &str, took: &Took) -> Result<String, String> {
     let name = format!("patronage-{}", pipeline.replace('_', "-"));
     let environment = &loaded.environment.name;
     let file = in_project(loaded);
-    let (directory, base) = file.rsplit_once('/').unwrap_or((".", &file));
-    let config = std::fs::read_to_string(loaded.project.root.join(format!("configs/{environment}.yaml")));
-    let config = config.map_err(|error| format!("failed to read configs/{environment}.yaml: {error}"))?;
+    // In the image it stands where the template has pipelines, wherever the project has it.
+    let base = file.rsplit('/').next().unwrap_or(&file);
     // What it says of itself is of the shipped folder.
     let job = CRONJOB.split_once("apiVersion:").map(|(_, rest)| format!("apiVersion:{rest}")).unwrap_or_default();
     let mut job = fill(&job, "name: patronage-customers", &format!("name: {name}"))?;
@@ -144,13 +158,12 @@ fn cronjob(command: &Export, loaded: &Loaded, pipeline: &str, took: &Took) -> Re
     job = fill(&job, "timeZone: Etc/UTC", &format!("timeZone: {}", command.time_zone))?;
     job =
         fill(&job, "image: patronage:0.7.0            # a version", &format!("image: {} # a version", command.image))?;
-    job = fill(&job, "args: [run, pipelines/customers.yaml]", &format!("args: [run, {file}]"))?;
+    job = fill(&job, "args: [run, pipelines/customers.yaml]", &format!("args: [run, pipelines/{base}]"))?;
     job = fill(
         &job,
         "value: production             # configs/production.yaml",
         &format!("value: {environment} # configs/{environment}.yaml"),
     )?;
-    job = fill(&job, "mountPath: /project/pipelines", &format!("mountPath: /project/{directory}"))?;
     job = fill(&job, "name: patronage-pipelines", &format!("name: {name}-pipeline"))?;
     job = fill(&job, "name: patronage-configs", &format!("name: {name}-config"))?;
     job = fill(&job, "claimName: patronage-artifacts", &format!("claimName: {name}-artifacts"))?;
@@ -173,7 +186,7 @@ fn cronjob(command: &Export, loaded: &Loaded, pipeline: &str, took: &Took) -> Re
     );
     let maps = [
         map(&format!("{name}-pipeline"), base, &loaded.document.text),
-        map(&format!("{name}-config"), &format!("{environment}.yaml"), &config),
+        map(&format!("{name}-config"), &format!("{environment}.yaml"), config),
     ];
     Ok(format!("{head}{}---\n{}---\n{claim}---\n{job}", maps[0], maps[1]))
 }

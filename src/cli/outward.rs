@@ -12,7 +12,7 @@ use crate::problem::{Code, Exit};
 use crate::report::Report;
 
 /// Where it goes.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Outward {
     /// The pipeline's file, for a run whose pipeline could not be read.
     pipeline: PathBuf,

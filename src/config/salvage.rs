@@ -58,9 +58,8 @@ pub fn salvage(rendered: Value, problems: &[Problem], trust: Trust) -> (Value, B
                 }
                 true
             }
-            ("publish", Value::Object(publications)) => {
-                publications
-                    .retain(|name, publication| mend(publication, &below(&inside, &Step::from(name.as_str())), trust));
+            ("publish" | "gates", Value::Object(named)) => {
+                named.retain(|name, publication| mend(publication, &below(&inside, &Step::from(name.as_str())), trust));
                 true
             }
             _ => false,

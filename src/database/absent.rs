@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::{DatabaseError, Delivery, Kind, Settings, Target};
+use super::{DatabaseError, Delivery, Kind, Settings, Stop, Target};
 
 fn absent() -> DatabaseError {
     DatabaseError::new(Kind::Driver, "reach a database: this program was built without the feature `adbc`")
@@ -22,11 +22,6 @@ pub fn delivered(_: &Settings, _: &Target, _: NaiveDate) -> Result<Option<String
 ///
 /// # Errors
 /// Always.
-pub fn deliver(
-    _: &Settings,
-    _: &Delivery,
-    _: &Path,
-    _: impl Fn() -> bool + Send + 'static,
-) -> Result<u64, DatabaseError> {
+pub fn deliver(_: &Settings, _: &Delivery, _: &Path, _: Stop) -> Result<(), DatabaseError> {
     Err(absent())
 }

@@ -1,16 +1,16 @@
 //! Brings the rows of a file into a table, all or nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use adbc_core::options::IngestMode;
-use arrow::record_batch::RecordBatchIterator;
-use arrow::record_batch::RecordBatchReader;
+use arrow::record_batch::{RecordBatchIterator, RecordBatchReader};
 use chrono::NaiveDate;
 
 use super::client::{Client, Load};
 use super::rows::Rows;
-use super::{DatabaseError, Delivery, Kind, LEDGER, Mode, Settings, Target, ledger};
+use super::{DatabaseError, Delivery, Kind, LEDGER, Mode, Settings, Stop, Target, ledger};
 
 /// Rows wait here until they are taken over.
 const STAGED: &str = "patronage_staged";
@@ -23,7 +23,7 @@ pub fn delivered(settings: &Settings, target: &Target, run_date: NaiveDate) -> R
     ledger::key(&mut Client::connect(settings)?, target, run_date)
 }
 
-/// Delivers the rows of a Parquet file, and returns how many. The table is made if it is not there.
+/// Delivers the rows of a Parquet file. The table is made if it is not there.
 ///
 /// Whatever happens, the table has all of the rows or none: what is replaced, the new rows and their record are one
 /// transaction. Where the database has none within a connection, rows are staged in a table of their own, and one
@@ -31,29 +31,26 @@ pub fn delivered(settings: &Settings, target: &Target, run_date: NaiveDate) -> R
 ///
 /// # Errors
 /// What the database says; the table is as it was.
-pub fn deliver(
-    settings: &Settings,
-    delivery: &Delivery,
-    file: &Path,
-    stop: impl Fn() -> bool + Send + 'static,
-) -> Result<u64, DatabaseError> {
+pub fn deliver(settings: &Settings, delivery: &Delivery, file: &Path, stop: Stop) -> Result<(), DatabaseError> {
     let mut client = Client::connect(settings)?;
-    let rows = Rows::of(file, Box::new(stop))?;
-    let given = rows.counter();
+    let rows = Rows::of(file, Arc::clone(&stop))?;
     let transaction = client.begin()?;
     let mut work = Work { client: &mut client, delivery, transaction };
-    match work.run(rows) {
-        Ok(()) => Ok(given.load(Ordering::Relaxed)),
-        Err(error) => {
-            client.roll_back();
-            drop(client);
-            // The answer to a commit may have been lost.
-            let ours = error.kind == Kind::Transient
-                && delivered(settings, &delivery.target, delivery.run_date)
-                    .is_ok_and(|key| key.as_ref() == Some(&delivery.key));
-            if ours { Ok(given.load(Ordering::Relaxed)) } else { Err(error) }
-        }
+    let Err(error) = work.run(rows) else { return Ok(()) };
+    client.roll_back();
+    drop(client);
+    if stop() {
+        // A driver tells of rows that end early in words of its own.
+        return Err(DatabaseError::new(
+            Kind::Stopped,
+            format!("deliver into `{}`: the run was stopped", delivery.target),
+        ));
     }
+    // The answer to a commit may have been lost.
+    let ours = error.kind == Kind::Transient
+        && delivered(settings, &delivery.target, delivery.run_date)
+            .is_ok_and(|key| key.as_ref() == Some(&delivery.key));
+    if ours { Ok(()) } else { Err(error) }
 }
 
 struct Work<'a> {
@@ -66,10 +63,8 @@ struct Work<'a> {
 impl Work<'_> {
     fn run(&mut self, rows: Rows) -> Result<(), DatabaseError> {
         let target = &self.delivery.target;
-        if self.transaction
-            && let Some(sql) = self.client.dialect.wait_for_others(target)
-        {
-            self.client.execute(&sql, "wait for other deliveries")?;
+        if self.transaction {
+            self.wait_for_others(target)?;
         }
         let held = self.client.texts(&self.client.dialect.columns(target), &format!("look at the table `{target}`"))?;
         let names = rows.names();
@@ -97,7 +92,12 @@ impl Work<'_> {
             let drop = format!("DROP TABLE {}", self.client.dialect.table(&staged));
             self.client.execute(&drop, "remove the staged rows")?;
         }
-        let there = ledger::is_there(self.client, target)?;
+        let mut there = ledger::is_there(self.client, target)?;
+        if !there {
+            // Deliveries into other tables make it as well, and only one can.
+            self.wait_for_others(&target.beside(LEDGER))?;
+            there = ledger::is_there(self.client, target)?;
+        }
         if there {
             let forget = ledger::forget(self.client.dialect, target, delivery.run_date);
             self.client.execute(&forget, "record the delivery")?;
@@ -135,6 +135,13 @@ impl Work<'_> {
             self.client.execute(&format!("DROP TABLE {}", dialect.table(&table)), "remove the staged rows")?;
         }
         Ok(())
+    }
+
+    fn wait_for_others(&mut self, target: &Target) -> Result<(), DatabaseError> {
+        match self.client.dialect.wait_for_others(target) {
+            Some(sql) => self.client.execute(&sql, "wait for other deliveries"),
+            None => Ok(()),
+        }
     }
 
     /// The statements that put staged rows in the place of others.

@@ -13,6 +13,8 @@ pub enum Kind {
     Refused,
     /// The rows are against a rule of the table.
     Data,
+    /// The file of the rows cannot be read.
+    File,
     /// The run is to stop.
     Stopped,
 }

@@ -18,6 +18,7 @@ mod ledger;
 mod rows;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -31,6 +32,9 @@ use crate::storage::Hidden;
 
 /// The table in which deliveries are recorded, in the schema of the tables that they fill.
 pub const LEDGER: &str = "patronage_deliveries";
+
+/// Says when nothing is to be delivered any more.
+pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// How a database is reached.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchReader};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{DatabaseError, Kind};
+use super::{DatabaseError, Kind, Stop};
 
 /// Rows held at once.
 const BATCH_ROWS: usize = 16_384;
@@ -23,15 +23,15 @@ pub struct Rows {
     schema: SchemaRef,
     /// How many rows were given so far.
     given: Arc<AtomicU64>,
-    stop: Box<dyn Fn() -> bool + Send>,
+    stop: Stop,
 }
 
 impl Rows {
     /// # Errors
     /// Where the file cannot be read.
-    pub fn of(path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<Rows, DatabaseError> {
+    pub fn of(path: &Path, stop: Stop) -> Result<Rows, DatabaseError> {
         let failed = |detail: &dyn std::fmt::Display| {
-            DatabaseError::new(Kind::Refused, format!("read {}: {detail}", path.display()))
+            DatabaseError::new(Kind::File, format!("read {}: {detail}", path.display()))
         };
         let file = File::open(path).map_err(|error| failed(&error))?;
         // Without the writer's own types, text is text and not views of it.

@@ -1,14 +1,18 @@
 //! Telling others over HTTP. Whoever cannot be reached is told nothing, and nothing fails because of it.
 
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 /// Nobody at 2 a.m. waits longer for a metric.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Nor does a run that has ended wait longer for messages that are still to be sent.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that is to be sent.
 #[derive(Debug, Clone)]
@@ -43,12 +47,21 @@ impl Message {
 /// Why it did not arrive; without the path of the address, which may be a secret.
 pub fn send(message: Message) -> Result<(), String> {
     let work = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(sent(&reqwest::Client::new(), message))
+        let (runtime, client) = engine()?;
+        runtime.block_on(sent(&client, message))
     };
     // The caller may be inside of a runtime, which must not be blocked by another.
     std::thread::spawn(work).join().unwrap_or_else(|_| Err("the request was lost".to_owned()))
+}
+
+/// What sends. A machine without certificates has none.
+fn engine() -> Result<(tokio::runtime::Runtime, reqwest::Client), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let client = reqwest::Client::builder().build();
+    Ok((
+        runtime.map_err(|error| error.to_string())?,
+        client.map_err(|_| "HTTP: no client can be made, perhaps for want of certificates".to_owned())?,
+    ))
 }
 
 async fn sent(client: &reqwest::Client, message: Message) -> Result<(), String> {
@@ -69,6 +82,8 @@ async fn sent(client: &reqwest::Client, message: Message) -> Result<(), String> 
 /// Sends messages in their order, while the work that they tell of goes on.
 pub struct Courier {
     sender: Option<Sender<Message>>,
+    /// Since when no more can come.
+    ended: Arc<OnceLock<Instant>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -77,18 +92,23 @@ impl Courier {
     /// is away must not hold up the run.
     pub fn start(what: &'static str) -> Courier {
         let (sender, receiver) = channel::<Message>();
+        let ended = Arc::new(OnceLock::new());
+        let over = Arc::clone(&ended);
         let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let Ok(runtime) = runtime else { return };
-            let client = reqwest::Client::new();
+            let engine = engine().inspect_err(|error| tracing::warn!("failed to send {what} by {error}"));
+            let Ok((runtime, client)) = engine else { return };
             for message in receiver {
+                if over.get().is_some_and(|since: &Instant| since.elapsed() > PATIENCE) {
+                    tracing::warn!("failed to send the last {what}: it takes too long");
+                    break;
+                }
                 if let Err(error) = runtime.block_on(sent(&client, message)) {
                     tracing::warn!("failed to send {what} to {error}; no more are sent");
                     break;
                 }
             }
         };
-        Courier { sender: Some(sender), thread: std::thread::Builder::new().spawn(work).ok() }
+        Courier { sender: Some(sender), ended, thread: std::thread::Builder::new().spawn(work).ok() }
     }
 
     pub fn send(&self, message: Message) {
@@ -100,8 +120,9 @@ impl Courier {
 }
 
 impl Drop for Courier {
-    /// Waits until all have arrived, or one has not.
+    /// Waits until all have arrived, or one has not, or it takes too long.
     fn drop(&mut self) {
+        let _ = self.ended.set(Instant::now());
         self.sender.take();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -145,8 +145,11 @@ fn core_nodes(plan: &Plan, core: &str, facts: &Facts) -> Result<BTreeSet<usize>,
     };
     if found.is_empty() {
         let problem = Problem::new(Code::BadSelection, format!("`{core}` selects nothing"));
-        let names = plan.nodes.iter().map(|node| node.name.as_str());
+        let names = plan.nodes.iter().filter(|node| node.gives_tables()).map(|node| node.name.as_str());
         return Err(match nearest(value, names) {
+            _ if plan.nodes.iter().any(|node| node.is_publication() && node.name == value) => {
+                problem.help("it is a publication, which follows its stage")
+            }
             Some(near) if method.is_empty() => problem.help(format!("did you mean `{near}`?")),
             _ => problem,
         });

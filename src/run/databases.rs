@@ -55,8 +55,8 @@ fn hide_password(address: &str) {
     if let Some(password) = url.password() {
         Hidden::new(password.to_owned());
     }
-    for (key, value) in url.query_pairs().filter(|(key, _)| key.eq_ignore_ascii_case("password")) {
+    let is_password = |key: &str| key.eq_ignore_ascii_case("password");
+    for value in url.query_pairs().filter_map(|(key, value)| is_password(&key).then_some(value)) {
         Hidden::new(value.into_owned());
-        drop(key);
     }
 }

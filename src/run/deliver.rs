@@ -1,6 +1,7 @@
 //! Delivery: what was published goes into the table of a database, too.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -60,7 +61,7 @@ pub async fn deliver(
         key: delivery_key(parcel.spec, parcel.key),
     };
     let cancel = cancel.clone();
-    let work = move || database::deliver(&settings, &delivery, &file, move || cancel.is_set());
+    let work = move || database::deliver(&settings, &delivery, &file, Arc::new(move || cancel.is_set()));
     tokio::task::spawn_blocking(work).await.map_err(|_| NodeFailure::lost())??;
     Ok(DeliveryReport { changed: true, ..report })
 }
@@ -77,7 +78,7 @@ fn mode(spec: &DeliverSpec, schema: &TableSchema) -> Mode {
 }
 
 /// The columns that identify a row: as given, else the key of the table but for the moment.
-pub fn upsert_key(spec: &DeliverSpec, schema: &TableSchema) -> Vec<String> {
+fn upsert_key(spec: &DeliverSpec, schema: &TableSchema) -> Vec<String> {
     match spec.key.as_slice() {
         [] => schema.key.iter().filter(|name| *name != AS_OF).cloned().collect(),
         given => given.to_vec(),
@@ -88,7 +89,7 @@ pub fn upsert_key(spec: &DeliverSpec, schema: &TableSchema) -> Vec<String> {
 fn delivery_key(spec: &DeliverSpec, key: &Key) -> String {
     match spec.mode {
         DeliverMode::ReplaceRunDate => key.0.clone(),
-        DeliverMode::Upsert => format!("{}/{}", key.0, ["upsert".to_owned(), spec.key.join(",")].join(" ")),
+        DeliverMode::Upsert => format!("{}/upsert {}", key.0, spec.key.join(",")),
     }
 }
 
@@ -102,6 +103,7 @@ impl From<DatabaseError> for NodeFailure {
             Kind::Denied => Code::DatabaseDenied,
             Kind::Refused => Code::DatabaseRefused,
             Kind::Data => Code::RowsRefused,
+            Kind::File => Code::LocalIo,
             Kind::Stopped => Code::Interrupted,
         };
         NodeFailure::new(code, format!("failed to {}", error.message))

@@ -13,6 +13,7 @@ use super::failure::NodeFailure;
 use super::models::Measured;
 use super::stage::Surroundings;
 use super::state::{CheckResult, Meta, State, read, table_file, write};
+use crate::checks::words;
 use crate::config::checks::RowBounds;
 use crate::config::{BaselineRule, DriftGate, MeasureGate, NullsGate};
 use crate::format;
@@ -91,17 +92,7 @@ pub fn run(index: usize, accept: bool, around: &Surroundings<'_>) -> Result<Meta
     }
     let passed = Passed { key: decision.key.0.clone(), rows: looked.rows, columns: looked.profiles().to_vec() };
     around.state.remember(&node.name, run_date, &passed)?;
-    Ok(Meta {
-        parts: decision.parts.clone(),
-        outputs: vec![],
-        watermark: None,
-        evaluation: None,
-        model: None,
-        source: None,
-        checks: results,
-        aside: vec![],
-        profiles: vec![],
-    })
+    Ok(Meta { checks: results, ..Meta::of(decision.parts.clone()) })
 }
 
 /// What a gate looks at.
@@ -161,13 +152,7 @@ fn result(check: String, found: Result<String, String>) -> CheckResult {
 fn rows(bounds: &RowBounds, rows: u64, before: Option<&(NaiveDate, Passed)>) -> CheckResult {
     let (failed, found) = row_bounds(bounds, rows, before.map(|(date, passed)| (*date, passed.rows)));
     let fine = || found.clone().unwrap_or_else(|| format::count(rows, "row", "rows"));
-    let words = [
-        bounds.min.map(|min| format!("min {min}")),
-        bounds.max.map(|max| format!("max {max}")),
-        bounds.change_max.map(|max| format!("change_max {max}")),
-    ];
-    let words: Vec<String> = words.into_iter().flatten().collect();
-    result(format!("rows {}", words.join(" ")), if failed == 0 { Ok(fine()) } else { Err(fine()) })
+    result(format!("rows{}", words::row_bounds(bounds)), if failed == 0 { Ok(fine()) } else { Err(fine()) })
 }
 
 fn nulls(gate: &NullsGate, looked: &Looked) -> CheckResult {

@@ -199,7 +199,8 @@ fn readiness(
     let mut waits = working >= run.options.threads.max(1);
     if node.is_publication() {
         if let Some(gate) = results.iter().find(|result| result.failure.as_ref().is_some_and(NodeFailure::is_gate)) {
-            let what = if gate.id.starts_with("gate.") { "the" } else { "a check of" };
+            let is_gate = run.plan.nodes.get(gate.node).is_some_and(Node::is_gate);
+            let what = if is_gate { "the" } else { "a check of" };
             return Readiness::Blocked(format!("{what} `{}` failed, so nothing is published", gate.id));
         }
         let unknown = |result: &&NodeResult| {

@@ -138,17 +138,8 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     if let Some(failure) = failure(&results) {
         return Err(failure);
     }
-    let mut meta = Meta {
-        parts: decision.parts.clone(),
-        outputs: vec![],
-        watermark: findings.newest_us.and_then(day_after),
-        evaluation: None,
-        model: None,
-        source: None,
-        checks: results,
-        aside: vec![],
-        profiles: vec![],
-    };
+    let watermark = findings.newest_us.and_then(day_after);
+    let mut meta = Meta { watermark, checks: results, ..Meta::of(decision.parts.clone()) };
     let mut quarantined = 0;
     if findings.sets_aside() {
         let file = around.aside(&node.name);

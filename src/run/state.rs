@@ -46,6 +46,23 @@ pub struct Meta {
     pub profiles: Vec<OutputProfile>,
 }
 
+impl Meta {
+    /// Of an execution that gave nothing yet.
+    pub fn of(parts: KeyParts) -> Meta {
+        Meta {
+            parts,
+            outputs: vec![],
+            watermark: None,
+            evaluation: None,
+            model: None,
+            source: None,
+            checks: vec![],
+            aside: vec![],
+            profiles: vec![],
+        }
+    }
+}
+
 /// Rows that were set aside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Aside {

@@ -52,10 +52,10 @@ fn tidy(state: &State, keep_runs: usize, others: Others) {
         in_use.extend(prune_executions(&node, may_go));
     }
     prune_runs(state, keep_runs, &in_use, may_go);
-    for node in entries(&state.all_counts()) {
-        remove_abandoned(&node);
+    for node in entries(&state.all_counts()).iter().chain(&entries(&state.all_gates())) {
+        remove_abandoned(node);
         // Named by date.
-        let mut days = entries(&node);
+        let mut days = entries(node);
         days.sort_unstable_by(|a, b| b.cmp(a));
         days.iter().skip(keep_runs).filter(|path| may_go(path)).for_each(|path| remove(path));
     }

@@ -106,6 +106,10 @@ fn gates_that_cannot_be_computed_are_refused() {
         let said = shop(gate).on_pipeline("validate", &["--offline"]).ends(78);
         assert!(said.stderr.contains(told), "{gate}: {}", said.stderr);
     }
+    // One that is broken hides no mistake of another.
+    let two = shop("{row: {min: 1}}\n  scorse: {rows: {min: 1}}");
+    let said = two.on_pipeline("validate", &["--offline"]).ends(78).stderr;
+    assert!(said.contains("did you mean `rows`?") && said.contains("did you mean `scores`?"), "{said}");
     let unmeasured = shop("{measure: {min: 0.5}}");
     let ran = unmeasured.run(65, &["--run-date", "2024-01-01"]);
     assert!(ran.said.stderr.contains("the model was not evaluated"), "{}", ran.said.stderr);

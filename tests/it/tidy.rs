@@ -37,6 +37,7 @@ fn a_killed_runs_litter_goes_with_the_next_run_and_a_living_ones_stays() {
 fn what_is_kept_has_a_bound() {
     let project = Project::shop();
     project.write("configs/local.yaml", "lake: data\nwarehouse: out\nkeep_runs: 3\n");
+    project.edit("publish:\n", "gates:\n  scores: {rows: {min: 1}}\npublish:\n");
     let mut counts = Vec::new();
     for day in 1..=9 {
         project.on_pipeline("run", &["--run-date", &format!("2024-05-{day:02}")]).ends(0);
@@ -49,6 +50,8 @@ fn what_is_kept_has_a_bound() {
     // Those kept from before, and the run itself.
     assert_eq!(counts[8].0, 4, "{counts:?}");
     project.on_pipeline("verify", &["--all-dates"]).ends(0);
+    let gates = files(&project.path("target/patronage/state/gates"));
+    assert_eq!(gates.len(), 4, "{gates:?}");
     // The newest dates can still be compared.
     project.patronage(&["diff"]).ends(0);
     let said = project.patronage(&["run", "pipeline.yaml"]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Manifests for Kubernetes: strictly against the schemas of the oldest and the newest version that they are for, and by
-# rules of our own (kubernetes.py), of which each is broken once and has to be reported.
+# rules of our own (manifests.py), of which each is broken once and has to be reported.
 #
 # Usage: tests/real/kubernetes.sh                 # deploy/kubernetes, as it is and as kustomize renders it
 #        tests/real/kubernetes.sh FILE...         # other manifests, such as generated ones; no self-test
@@ -23,7 +23,7 @@ strictly() { # files...
     "$venv/bin/kubernetes-validate" --strict --kubernetes-version "$version" "$@"
   done
 }
-rules() { "$venv/bin/python" "$here/kubernetes.py" "$@"; }
+rules() { "$venv/bin/python" "$here/manifests.py" "$@"; }
 
 if [ $# -gt 0 ]; then
   strictly "$@"

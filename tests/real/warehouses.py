@@ -97,10 +97,9 @@ def ask(given, sql):
         return cursor.fetchall() if cursor.description else []
 
 
-def versions(given, table="scores", date=None):
-    """(amount, rows) of each version that a date holds; more than one is a mixture."""
-    where = f" WHERE run_date = '{date}'" if date else ""
-    return ask(given, f"SELECT amount, count(*) FROM {table}{where} GROUP BY 1 ORDER BY 1")
+def versions(given, table="scores"):
+    """(amount, rows) of each version that a table holds."""
+    return ask(given, f"SELECT amount, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
 
 
 def test_postgres(given, shop):
@@ -225,6 +224,28 @@ def test_race(given, shop):
     print("10 races, one whole version after each")
 
 
+def test_first(given, shop):
+    """The first night of several tables in one schema: whoever comes first makes the record of all."""
+    pipeline = (shop.root / "pipeline.yaml").read_text().split("publish:")[0]
+    tables = [f"first_{number}" for number in range(4)]
+    publications = [f"  {name}: {{from: scores, to: out/{name}, deliver: {{database: pg, table: {name}}}}}" for name in tables]
+    (shop.root / "pipeline.yaml").write_text("\n".join([pipeline + "publish:", *publications]) + "\n")
+    shop.write(20_000, 1)
+    for turn in range(40):
+        ask(given, f"DROP TABLE IF EXISTS patronage_deliveries, {', '.join(tables)}")
+        shop.run("2024-03-01", 0, "--threads", "4")
+        ledger = ask(given, "SELECT table_name FROM patronage_deliveries ORDER BY 1")
+        check([name for name, in ledger] == tables, f"turn {turn}: {ledger}")
+    print("40 first nights of 4 tables, each recorded once")
+
+
+def is_whole(given, table, rows, turn):
+    """Which version a table holds, `turn` or the one before; a mixture is none."""
+    held = versions(given, table)
+    check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"turn {turn}: {held}")
+    return "new" if held[0][0] == turn else "old"
+
+
 def test_kills(given, shop):
     """SIGKILL at random moments of a delivery; the table holds the old version or the new, and a retry completes it."""
     chance = random.Random(given.seed)
@@ -243,12 +264,36 @@ def test_kills(given, shop):
         time.sleep(chance.uniform(0.3, 1.3) * whole)
         process.kill()
         process.communicate()
-        held = versions(given, "killed")
-        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"kill {turn}: {held}")
-        seen["new" if held[0][0] == turn else "old"] += 1
+        seen[is_whole(given, "killed", rows, turn)] += 1
         shop.run("2024-04-01", 0)
         check(versions(given, "killed") == [(float(turn), rows)], f"the retry after kill {turn}")
     print(f"{given.kills} kills within {whole:.2f} s: {seen}; every retry completed")
+
+
+def test_stop(given, shop):
+    """SIGTERM at random moments: the run says that it was stopped, and nothing else of the database."""
+    chance = random.Random(given.seed)
+    shop.deliver("{database: pg, table: stopped}")
+    rows = 400_000
+    shop.write(rows, 0)
+    shop.run("2024-04-01", 0)
+    shop.write(rows, 1)
+    began = time.monotonic()
+    shop.run("2024-04-01", 0)
+    whole = time.monotonic() - began
+    ended = []
+    for turn in range(2, 14):
+        shop.write(rows, turn)
+        process = shop.start("2024-04-01")
+        time.sleep(chance.uniform(0.4, 0.95) * whole)
+        process.terminate()
+        out, err = process.communicate()
+        ended.append(process.returncode)
+        check(process.returncode in (0, 143) and "R25" not in out + err, f"stop {turn}: {process.returncode} {out}{err}")
+        is_whole(given, "stopped", rows, turn)
+        shop.run("2024-04-01", 0)
+    check(143 in ended, f"no run was stopped: {ended}")
+    print(f"12 SIGTERM within {whole:.2f} s: exits {ended}; every retry completed")
 
 
 def test_server(given, shop):
@@ -274,8 +319,7 @@ def test_server(given, shop):
         subprocess.run([*control, "-l", f"{data}/log", "-o", arguments, "start"], check=True, stdout=subprocess.DEVNULL)
         check(process.returncode in (0, 75), f"turn {turn}: {process.returncode} {err}")
         ended.append(process.returncode)
-        held = versions(given, "served")
-        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"turn {turn}: {held}")
+        is_whole(given, "served", rows, turn)
         shop.run("2024-05-01", 0)
     check(75 in ended, f"no delivery was interrupted: {ended}")
     print(f"the server was stopped 5 times: exits {ended}; every retry completed")
