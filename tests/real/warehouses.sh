@@ -3,7 +3,7 @@
 #
 # Usage: tests/real/warehouses.sh [PROGRAM [TEST...]]
 #
-# PROGRAM is a built patronage; without it one is built. TEST is any of `postgres`, `duckdb`, `scripts`, `first`,
+# PROGRAM is a built patronage; without it one is built. TEST is any of `postgres`, `duckdb`, `sources`, `scripts`, `first`,
 # `race`, `kills`, `stop`, `server`; all by default. Needs Python 3.11 with venv, npm, and PostgreSQL (from apt where it is
 # missing and the user is root). The drivers go into a directory of the user's cache: PostgreSQL's from PyPI
 # (adbc-driver-postgresql), DuckDB's library from npm (@duckdb/node-bindings-linux-x64). Takes about two minutes on two
@@ -36,7 +36,7 @@ if [ -z "$program" ]; then
 fi
 program=$(realpath "$program")
 shift || true
-[ $# -gt 0 ] || set -- postgres duckdb scripts first race kills stop server
+[ $# -gt 0 ] || set -- postgres duckdb sources scripts first race kills stop server
 
 # PostgreSQL does not run as root.
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/patronage-warehouses.XXXXXX")
