@@ -59,6 +59,7 @@ class Shop:
 databases:
   pg: {{driver: {given.postgres_driver}, secret_options: {{uri: {{secret: {{env: PG_URI}}}}}}}}
   duck: {{driver: {given.duckdb_driver}, entrypoint: duckdb_adbc_init, options: {{path: {self.file}}}}}
+  scripted: {{driver: {given.scripted_driver}, options: {{path: {self.file}}}}}
 """)
         self.deliver(deliver)
 
@@ -79,7 +80,8 @@ databases:
 
     def start(self, date, *flags):
         arguments = [self.given.program, "run", "pipeline.yaml", "--run-date", date, *flags]
-        environment = {**os.environ, "PG_URI": self.given.postgres, "NO_COLOR": "1"}
+        environment = {**os.environ, "PG_URI": self.given.postgres, "NO_COLOR": "1",
+                       "SCRIPTED_DUCKDB": self.given.duckdb_driver}
         return subprocess.Popen(arguments, cwd=self.root, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -182,6 +184,49 @@ def test_duckdb(given, shop):
         check("R251" in said, said)
     shop.run("2024-01-03", 0)
     upserted(given, shop, "duck", lambda: found("latest"))
+
+
+def test_scripted(given, shop):
+    """A database that has no transactions within a connection, but takes scripts."""
+    def found(table="scores"):
+        with duckdb.connect(shop.file) as connection:
+            return connection.execute(f"SELECT amount, count(*) FROM {table} GROUP BY 1 ORDER BY 1").fetchall()
+
+    def tables():
+        with duckdb.connect(shop.file) as connection:
+            return {name for name, in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+
+    shop.deliver("{database: scripted, table: scores}")
+    for date, rows, amount in [("2024-01-01", 1000, 1), ("2024-01-02", 900, 2), ("2024-01-02", 800, 3)]:
+        shop.write(rows, amount)
+        shop.run(date, 0)
+    check(found() == [(1.0, 1000), (3.0, 800)], f"the date is replaced: {found()}")
+    check(tables() == {"scores", "patronage_deliveries"}, f"nothing else is left: {tables()}")
+    check("nothing has changed" in shop.run("2024-01-02", 0), "the record is believed")
+    # What a delivery that was killed leaves is no part of the next.
+    chance = random.Random(given.seed)
+    rows = 300_000
+    shop.write(rows, 4)
+    shop.run("2024-01-03", 0)
+    shop.write(rows, 5)
+    began = time.monotonic()
+    shop.run("2024-01-03", 0)
+    whole = time.monotonic() - began
+    seen = []
+    for turn in range(6, 14):
+        shop.write(rows, turn)
+        process = shop.start("2024-01-03")
+        time.sleep(chance.uniform(0.5, 1.0) * whole)
+        process.kill()
+        process.communicate()
+        held = [one for one in found() if one[0] > 3]
+        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"turn {turn}: {held}")
+        seen.append("new" if held[0][0] == turn else "old")
+        shop.run("2024-01-03", 0)
+        check(found()[2:] == [(float(turn), rows)], f"the retry after kill {turn}: {found()}")
+        check(tables() == {"scores", "patronage_deliveries"}, f"nothing else is left: {tables()}")
+    print(f"8 kills within {whole:.2f} s: {seen}")
+    upserted(given, shop, "scripted", lambda: found("latest"))
 
 
 def test_scripts(given, shop):
@@ -512,6 +557,7 @@ def main():
     parser.add_argument("--postgres", required=True)
     parser.add_argument("--postgres-driver", required=True)
     parser.add_argument("--duckdb-driver", required=True)
+    parser.add_argument("--scripted-driver", required=True)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
