@@ -88,6 +88,8 @@ pub async fn ask(
         }),
         cancel: cancel.clone(),
     };
+    // It may take long, and nothing else is told of it until it is done.
+    tracing::info!(node, "asks `{name}`");
     let (clock, file) = (Instant::now(), path.clone());
     let read = tokio::task::spawn_blocking(move || reading.read(file.as_deref()));
     let (taken, unread) = read.await.map_err(|_| NodeFailure::lost())??;
