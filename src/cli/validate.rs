@@ -5,7 +5,7 @@ use super::{complain, output, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
-use crate::run::{entry, places, source};
+use crate::run::{databases, entry, places, source};
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -26,6 +26,9 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Ok(places) => places,
             Err(problem) => return project::refuse(&problem),
         };
+        if let Err(problem) = databases::databases(&loaded, &plan) {
+            return project::refuse(&problem);
+        }
         for node in &plan.nodes {
             let Work::Source { spec, entry } = &node.work else { continue };
             let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places);

@@ -23,7 +23,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 #[cfg(not(feature = "adbc"))]
-pub use absent::{deliver, delivered};
+pub use absent::{deliver, delivered, loadable};
+#[cfg(feature = "adbc")]
+pub use client::loadable;
 #[cfg(feature = "adbc")]
 pub use deliver::{deliver, delivered};
 pub use error::{DatabaseError, Kind};

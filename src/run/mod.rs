@@ -9,7 +9,7 @@ mod checks;
 mod contract;
 mod counts;
 pub mod damage;
-mod databases;
+pub mod databases;
 pub mod decide;
 mod deliver;
 pub mod diff;
