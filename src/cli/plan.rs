@@ -22,6 +22,7 @@ pub fn run(command: &Plan, global: &Global) -> Exit {
         memory: MemoryLimit::default(),
         last_resort: None,
         changes_nothing: true,
+        asks: true,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {

@@ -185,7 +185,7 @@ pub fn environment_schema() -> Value {
     let pseudonyms = block(schema_for!(PseudonymSpec).to_value());
     let s3 = block(schema_for!(S3Spec).to_value());
     let mut databases = block(schema_for!(DatabaseSpecs).to_value());
-    databases["description"] = "The databases that rows are delivered into, by name.".into();
+    databases["description"] = "The databases that rows are delivered into and read from, by name.".into();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Environment",

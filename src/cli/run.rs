@@ -142,6 +142,7 @@ pub fn options(
         memory: machine.memory.clone(),
         last_resort: Some(leave_at_once(&command.target.pipeline, outward)),
         changes_nothing: false,
+        asks: true,
         arguments: serde_json::json!({
             "pipeline": target.pipeline, "env": target.env, "run_date": run_date,
             "select": command.selection.select, "exclude": command.selection.exclude,

@@ -39,6 +39,7 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         memory: MemoryLimit::default(),
         last_resort: None,
         changes_nothing: true,
+        asks: false,
         arguments: serde_json::Value::Null,
     };
     let runtime = match project::runtime() {
@@ -56,12 +57,12 @@ pub fn run(command: &Show, global: &Global) -> Exit {
         return complain::error(Code::Bug, "the port does not exist", None);
     };
     let tables = prepared.state.tables(&node.name, &decision.key);
-    // Of text files, and where rows were set aside for what other rows are, a source has a table of its own.
+    // Of text files and queries, and where rows were set aside for what other rows are, a source has a table of its own.
     let has_own_table = table_file(&tables, port).is_file();
     let inspected = prepared.sources.get(&feed.node);
     let frame = match &node.work {
         Work::Source { .. } if has_own_table => scan::read_parquet(&table_file(&tables, port)).map_err(Into::into),
-        Work::Source { .. } => match inspected {
+        Work::Source { spec, .. } if spec.query.is_none() => match inspected {
             Some(inspected) => of_source(&plan, node, inspected, command.rows, &runtime),
             None => Err(prepared
                 .broken

@@ -5,7 +5,9 @@ use super::{complain, output, project};
 use crate::config::yaml;
 use crate::plan::Work;
 use crate::problem::{Code, Exit};
-use crate::run::{databases, entry, places, source};
+use crate::run::queries::Asking;
+use crate::run::source::{self, Outside};
+use crate::run::{databases, entry, places};
 
 pub fn run(command: &Validate, global: &Global) -> Exit {
     let (loaded, plan) = match project::plan(&command.target, global) {
@@ -26,12 +28,14 @@ pub fn run(command: &Validate, global: &Global) -> Exit {
             Ok(places) => places,
             Err(problem) => return project::refuse(&problem),
         };
-        if let Err(problem) = databases::databases(&loaded, &plan) {
-            return project::refuse(&problem);
-        }
+        let databases = match databases::databases(&loaded, &plan) {
+            Ok(databases) => databases,
+            Err(problem) => return project::refuse(&problem),
+        };
+        let outside = Outside { pseudonyms: pseudonyms.as_ref(), places: &places, databases: &databases };
         for node in &plan.nodes {
             let Work::Source { spec, entry } = &node.work else { continue };
-            let inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places);
+            let inspected = source::inspect(spec, entry, &outside, Asking::Columns);
             if let Err(failure) = runtime.block_on(inspected) {
                 let message = format!("source `{}`: {}", node.name, failure.message);
                 exit = complain::error(failure.code, &message, None);

@@ -70,7 +70,7 @@ fn character(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 impl SourceSpec {
     /// The format that is said, or that the path ends with; else Parquet.
     pub fn file_format(&self) -> SourceFormat {
-        let name = self.path.to_ascii_lowercase();
+        let name = self.path.as_deref().unwrap_or_default().to_ascii_lowercase();
         // Of a compressed file too, so that it can be said what is wrong with it.
         let name =
             [".gz", ".zst", ".bz2", ".xz", ".zip"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);

@@ -49,8 +49,17 @@ pub struct PipelineSpec {
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
     /// A file, a glob, or a directory (Hive-partitioned or flat); local or `s3://…`.
+    #[serde(default)]
     #[schemars(length(min = 1))]
-    pub path: String,
+    pub path: Option<String>,
+    /// Instead of `path`: a query in the SQL of the `database`, whose rows are the source.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub query: Option<String>,
+    /// The database that is asked, by its name among the `databases` of the environment.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub database: Option<String>,
     /// How the files are written; else it is what the path ends with (`.csv`, `.ndjson`, `.jsonl`), or Parquet.
     #[serde(default)]
     pub format: Option<SourceFormat>,

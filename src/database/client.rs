@@ -11,16 +11,15 @@ use adbc_driver_manager::{ManagedConnection, ManagedDriver};
 use arrow::array::{Array, AsArray, StringArray, UnionArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatchReader;
 
 use super::dialect::Dialect;
+use super::error::lost;
 use super::{DatabaseError, Driver, Kind, Settings, Target};
-use crate::storage::redact;
 
 /// A connection, and how its database writes SQL.
 pub struct Client {
-    connection: ManagedConnection,
+    pub(super) connection: ManagedConnection,
     pub dialect: Dialect,
 }
 
@@ -110,11 +109,6 @@ impl Client {
         statement.execute_update().map_err(failed)?;
         Ok(())
     }
-}
-
-/// The connection ended while rows came, or they are of a type that nobody knows.
-fn lost(doing: &str, error: &ArrowError) -> DatabaseError {
-    DatabaseError::new(Kind::Transient, format!("{doing}: {}", redact(&error.to_string())))
 }
 
 /// Whether the driver is there, and is one; connects to nothing.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::Target;
+use super::{Question, Target};
 
 /// How a database writes SQL, where that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,23 @@ impl Dialect {
         )
     }
 
+    /// A query whose rows are those of another, and none of them.
+    pub fn no_rows(self, query: &str) -> String {
+        format!("SELECT * FROM {} WHERE 1 = 0", within(query))
+    }
+
+    /// The rows that a question asks for. A bare text is taken for what a time is compared with.
+    pub fn asked(self, question: &Question) -> String {
+        let (columns, from) = (self.names(&question.columns, ""), within(&question.query));
+        let before = question.before.as_ref().map(|(time, day)| {
+            let time = self.name(time);
+            format!(" WHERE {time} < '{day}' OR {time} IS NULL")
+        });
+        let order = self.names(&question.order, "");
+        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+        format!("SELECT {columns} FROM {from}{}{order}", before.unwrap_or_default())
+    }
+
     /// Lets others who deliver the same wait until the transaction ends; none where the database sees to it.
     pub fn wait_for_others(self, target: &Target) -> Option<String> {
         let key = self.text(&format!("patronage {target}"));
@@ -95,9 +112,34 @@ impl Dialect {
     }
 }
 
+/// A query as a table of another. It may end with a semicolon or a comment.
+fn within(query: &str) -> String {
+    format!("(\n{}\n) patronage_source", query.trim_end().trim_end_matches(';'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_is_asked_for_columns_and_times_in_an_order() {
+        let question = Question {
+            query: "SELECT * FROM orders -- all of them\n;\n".to_owned(),
+            columns: vec!["id".to_owned(), "at".to_owned()],
+            before: Some(("at".to_owned(), NaiveDate::default())),
+            order: vec!["at".to_owned(), "id".to_owned()],
+        };
+        let within = "(\nSELECT * FROM orders -- all of them\n\n) patronage_source";
+        assert_eq!(
+            Dialect::Postgres.asked(&question),
+            format!(
+                "SELECT \"id\", \"at\" FROM {within} WHERE \"at\" < '1970-01-01' OR \"at\" IS NULL ORDER BY \"at\", \"id\""
+            )
+        );
+        let all = Question { before: None, order: vec![], ..question.clone() };
+        assert_eq!(Dialect::BigQuery.asked(&all), format!("SELECT `id`, `at` FROM {within}"));
+        assert_eq!(Dialect::Standard.no_rows(&question.query), format!("SELECT * FROM {within} WHERE 1 = 0"));
+    }
 
     #[test]
     fn names_are_quoted_as_the_database_does() {

@@ -34,8 +34,12 @@ impl DatabaseError {
 }
 
 #[cfg(feature = "adbc")]
+pub(super) use of_adbc::lost;
+
+#[cfg(feature = "adbc")]
 mod of_adbc {
     use adbc_core::error::{Error, Status};
+    use arrow::error::ArrowError;
 
     use super::{DatabaseError, Kind};
     use crate::storage::redact;
@@ -43,16 +47,51 @@ mod of_adbc {
     impl DatabaseError {
         /// What a driver says. `doing` completes "failed to …".
         pub(in crate::database) fn of(doing: &str, error: &Error) -> DatabaseError {
+            DatabaseError::told(doing, error, |_| true)
+        }
+
+        /// What a driver says of a query that is the user's, and may fail at any value: only what is known to be of
+        /// the query itself is told.
+        pub(in crate::database) fn of_query(doing: &str, error: &Error) -> DatabaseError {
+            DatabaseError::told(doing, error, |kind| {
+                let of_query = ["Parser", "Binder", "Catalog", "Permission"];
+                let starts = |word: &str| error.message.starts_with(&format!("{word} Error:"));
+                kind != Kind::Refused || sqlstate(error).starts_with("42") || of_query.iter().any(|word| starts(word))
+            })
+        }
+
+        fn told(doing: &str, error: &Error, may_be_told: impl Fn(Kind) -> bool) -> DatabaseError {
             let state = sqlstate(error);
-            let kind = connecting(&error.message).unwrap_or_else(|| kind(error.status, &state));
+            let found = connecting(&error.message).or_else(|| of_value(&error.message));
+            let kind = found.unwrap_or_else(|| kind(error.status, &state));
             let told = match kind {
                 // What a server says of a value repeats it.
-                Kind::Data => "the server refuses a value; its log says which".to_owned(),
-                _ => redact(first_line(&error.message)),
+                Kind::Data => REFUSED_VALUE.to_owned(),
+                kind if may_be_told(kind) => redact(first_line(&error.message)),
+                _ => "the server refuses the query; its log says why".to_owned(),
             };
             let state = if state.is_empty() { String::new() } else { format!(" (SQLSTATE {state})") };
             DatabaseError::new(kind, format!("{doing}: {told}{state}"))
         }
+    }
+
+    const REFUSED_VALUE: &str = "the server refuses a value; its log says which";
+
+    /// What DuckDB says of a value. It gives no SQLSTATE.
+    fn of_value(message: &str) -> Option<Kind> {
+        let words = ["Conversion", "Invalid Input", "Out of Range", "Constraint", "Mismatch Type", "Cast", "Decimal"];
+        words.iter().any(|word| message.starts_with(&format!("{word} Error:"))).then_some(Kind::Data)
+    }
+
+    /// Rows ended before their end. All that is left of why is a text, which may quote one and is not told.
+    pub(in crate::database) fn lost(doing: &str, error: &ArrowError) -> DatabaseError {
+        let text = error.to_string();
+        let passing = ["canceling statement", "terminating connection", "deadlock", "Out of Memory Error:"];
+        let of_server = text.contains("ERROR: ") || text.contains(" Error: ");
+        if of_server && !passing.iter().any(|word| text.contains(word)) {
+            return DatabaseError::new(Kind::Data, format!("{doing}: {REFUSED_VALUE}"));
+        }
+        DatabaseError::new(Kind::Transient, format!("{doing}: the rows ended before their end"))
     }
 
     /// What libpq and DuckDB say of a connection that does not come about. They give no SQLSTATE, and only some of it
@@ -120,6 +159,22 @@ mod of_adbc {
                 let told = DatabaseError::of("deliver", &one);
                 assert!(told.kind == Kind::Data && !told.message.contains("ann"), "{told}");
             }
+            for told in [
+                "Conversion Error: Could not convert string 'ann' to INT32",
+                "Constraint Error: Duplicate key \"x: ann\" violates primary key constraint.",
+            ] {
+                let told = DatabaseError::of("deliver", &error(told, Status::InvalidArguments, b"\0\0\0\0\0"));
+                assert!(told.kind == Kind::Data && !told.message.contains("ann"), "{told}");
+            }
+            let strange = DatabaseError::of_query("read", &error("bad: ann", Status::Unknown, b"\0\0\0\0\0"));
+            assert!(strange.kind == Kind::Refused && !strange.message.contains("ann"), "{strange}");
+            let misspelt = error("Parser Error: near FORM\n…", Status::Internal, b"\0\0\0\0\0");
+            assert_eq!(DatabaseError::of_query("read", &misspelt).message, "read: Parser Error: near FORM");
+            let rows = |text: &str| lost("read", &ArrowError::CDataInterface(text.to_owned()));
+            let value = rows("Producer error: ERROR: invalid input syntax for type bigint: \"ann\"");
+            assert!(value.kind == Kind::Data && !value.message.contains("ann"), "{value}");
+            assert_eq!(rows("ERROR: canceling statement due to conflict: ann").kind, Kind::Transient);
+            assert_eq!(rows("server closed the connection unexpectedly").kind, Kind::Transient);
             let missing = DatabaseError::of("read", &error("no such table\nLINE 1: …", Status::Unknown, b"42P01"));
             assert_eq!(missing.message, "read: no such table (SQLSTATE 42P01)");
         }

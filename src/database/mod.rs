@@ -1,4 +1,4 @@
-//! Databases, reached through ADBC: tables that rows are delivered into.
+//! Databases, reached through ADBC: tables that rows are delivered into, queries that sources are.
 //!
 //! The client of a database is a shared library that the user installs; which one, and how it connects, the environment
 //! says. Everything that needs it is behind the feature `adbc`.
@@ -15,6 +15,8 @@ mod error;
 #[cfg(feature = "adbc")]
 mod ledger;
 #[cfg(feature = "adbc")]
+mod query;
+#[cfg(feature = "adbc")]
 mod rows;
 
 use std::path::PathBuf;
@@ -23,12 +25,14 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 #[cfg(not(feature = "adbc"))]
-pub use absent::{deliver, delivered, loadable};
+pub use absent::{answer, columns, deliver, delivered, loadable};
 #[cfg(feature = "adbc")]
 pub use client::loadable;
 #[cfg(feature = "adbc")]
 pub use deliver::{deliver, delivered};
 pub use error::{DatabaseError, Kind};
+#[cfg(feature = "adbc")]
+pub use query::{answer, columns};
 
 use crate::storage::Hidden;
 
@@ -82,6 +86,19 @@ impl std::fmt::Display for Target {
             None => f.write_str(&self.table),
         }
     }
+}
+
+/// What is asked of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// As the user wrote it.
+    pub query: String,
+    /// The columns that are wanted of it.
+    pub columns: Vec<String>,
+    /// The column of the event time, and the day from whose midnight on rows are not wanted; rows without a time are.
+    pub before: Option<(String, NaiveDate)>,
+    /// The columns by which rows are ordered.
+    pub order: Vec<String>,
 }
 
 /// Which rows of the table a delivery replaces.

@@ -72,7 +72,8 @@ impl KeyParts {
             return Some("its definition changed".to_owned());
         }
         if self.files != earlier.files {
-            return Some("its files changed".to_owned());
+            let is_query = self.files.iter().any(|file| file.starts_with("query "));
+            return Some(if is_query { "the rows of its query changed" } else { "its files changed" }.to_owned());
         }
         if self.model != earlier.model {
             return Some("the model it applies changed".to_owned());

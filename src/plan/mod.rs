@@ -2,6 +2,7 @@
 //! data is read.
 
 mod checks;
+mod databases;
 mod doubtful;
 mod entry;
 mod fingerprint;

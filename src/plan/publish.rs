@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::{Feed, Node, Plan, Work, fingerprint::definition_hash};
+use super::{Feed, Node, Plan, Work, databases, fingerprint::definition_hash};
 use crate::config::{DatabaseSpecs, DeliverMode, DeliverSpec, Loaded, PublishFormat, PublishSpec};
 use crate::problem::{Code, Problem};
 use crate::table::AS_OF;
@@ -90,16 +90,8 @@ fn twice_delivered(publish: &IndexMap<String, PublishSpec>) -> Vec<Problem> {
 
 /// What is wrong with a delivery; placed in it.
 fn delivery_problems(plan: &Plan, from: &Feed, deliver: &DeliverSpec, databases: &DatabaseSpecs) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if !databases.contains_key(&deliver.database) {
-        let message = format!("the environment has no database `{}`", deliver.database);
-        let help = "name it under `databases:` in configs/<env>.yaml; `driver: none` where nothing is to be delivered";
-        let problem = Problem::new(Code::UnknownInput, message).help(help);
-        problems.push(problem.nearest(&deliver.database, databases.keys().map(String::as_str)).at(["database"]));
-    } else if cfg!(not(feature = "adbc")) {
-        let message = "this program was built without databases";
-        problems.push(Problem::new(Code::NotYet, message).help("build it with the feature `adbc`").at(["database"]));
-    }
+    let database = databases::to_deliver(&deliver.database, databases);
+    let mut problems: Vec<Problem> = database.into_iter().map(|problem| problem.at(["database"])).collect();
     let Some(schema) = plan.schema(from) else { return problems };
     if deliver.mode == DeliverMode::ReplaceRunDate {
         if !deliver.key.is_empty() {

@@ -159,8 +159,9 @@ fn add_source(
     problems: &mut Vec<Problem>,
 ) {
     let Some((name, spec)) = loaded.spec.sources.get_index(index) else { return };
-    let contract = source::schema(spec)
-        .map_err(|more| more.into_iter().map(|problem| problem.under(name.clone()).under("sources")).collect());
+    let placed = |problem: Problem| problem.under(name.clone()).under("sources");
+    problems.extend(source::whence(spec, &loaded.environment.databases.0).into_iter().map(placed));
+    let contract = source::schema(spec).map_err(|more| more.into_iter().map(placed).collect());
     let entered = contract.and_then(|contract| entry::enter(loaded, name, spec, contract));
     let (entry, schema) = entered.unwrap_or_else(|more: Vec<Problem>| {
         problems.extend(more);

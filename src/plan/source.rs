@@ -1,6 +1,7 @@
 //! The schema of a source, from its contract.
 
-use crate::config::{SourceFormat, SourceSpec, Tolerance};
+use super::databases;
+use crate::config::{DatabaseSpecs, SourceFormat, SourceSpec, Tolerance};
 use crate::problem::{Code, Problem};
 use crate::table::{Column, TableSchema, parse_type, type_name};
 use polars::prelude::DataType;
@@ -41,13 +42,35 @@ pub fn schema(spec: &SourceSpec) -> Result<TableSchema, Vec<Problem>> {
     if problems.is_empty() { Ok(schema) } else { Err(problems) }
 }
 
+/// What is wrong with where a source is: in files, or in a database of the environment. Its table is known all the
+/// same. Problems are placed in the source.
+pub fn whence(spec: &SourceSpec, databases: &DatabaseSpecs) -> Vec<Problem> {
+    let missing = |message: &str| Problem::new(Code::MissingKey, message);
+    let apart = |one: &str, other: &str| {
+        let message = format!("`{one}` and `{other}` cannot be given together");
+        Problem::new(Code::BadValue, message).at([one]).at_key()
+    };
+    match (&spec.path, &spec.query, &spec.database) {
+        (None, None, _) => vec![missing("the source needs a `path`, or a `query` and its `database`")],
+        (Some(_), Some(_), _) => vec![apart("query", "path")],
+        (Some(_), None, Some(_)) => vec![apart("database", "path")],
+        (Some(_), None, None) => vec![],
+        (None, Some(_), None) => vec![missing("`database` is missing: the query is asked there")],
+        (None, Some(_), Some(database)) => {
+            let unknown = databases::to_read(database, databases).map(|problem| problem.at(["database"]));
+            let of_files = spec.format.is_some().then(|| apart("format", "query"));
+            unknown.into_iter().chain(of_files).chain(spec.csv.as_ref().map(|_| apart("csv", "query"))).collect()
+        }
+    }
+}
+
 /// What cannot be said of files of this format, or not be in them.
 fn of_format(spec: &SourceSpec, columns: &[Column]) -> Vec<Problem> {
     let format = spec.file_format();
     let bad = |message: String| Problem::new(Code::BadValue, message);
     let mut problems = Vec::new();
     match &spec.csv {
-        Some(_) if format != SourceFormat::Csv => {
+        Some(_) if format != SourceFormat::Csv && spec.query.is_none() => {
             let problem = bad("`csv` says how CSV is written, but the source is not CSV".to_owned());
             problems.push(problem.help("say `format: csv` too").at(["csv"]).at_key());
         }

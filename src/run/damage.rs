@@ -10,7 +10,7 @@ use super::stage::Surroundings;
 use crate::crash;
 use crate::plan::Work;
 use crate::problem::Code;
-use crate::storage::{Footer, Format, SourceFile, scan};
+use crate::storage::{Footer, SourceFile, scan};
 use crate::table::TableSchema;
 
 /// The failure of a node, or what is wrong with the first file of its sources that cannot be read.
@@ -24,9 +24,10 @@ pub fn explain(index: usize, around: &Surroundings<'_>, failure: NodeFailure) ->
     behind.next().unwrap_or(failure)
 }
 
-/// What is wrong with the first file that cannot be read. Text is not looked at: it is read as a whole before.
+/// What is wrong with the first file that cannot be read. Text and queries are not looked at: they are read as a whole
+/// before.
 pub fn of_source(inspected: &Inspected, raw: &TableSchema) -> Option<NodeFailure> {
-    if inspected.format != Format::Parquet {
+    if !inspected.is_read_in_place() {
         return None;
     }
     inspected.files.iter().zip(&inspected.footers).find_map(|(file, footer)| damage(file, footer, raw))

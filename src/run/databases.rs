@@ -12,8 +12,8 @@ use crate::plan::{Plan, Work};
 use crate::problem::{Code, Problem};
 use crate::storage::Hidden;
 
-/// The databases that publications are delivered into, by name. Those that this environment does not have
-/// (`driver: none`) are not among them.
+/// The databases that publications are delivered into and sources ask, by name. Those that this environment does not
+/// have (`driver: none`) are not among them.
 pub type Databases = HashMap<String, Settings>;
 
 const DRIVER_HELP: &str =
@@ -24,7 +24,8 @@ pub fn databases(loaded: &Loaded, plan: &Plan) -> Result<Databases, Problem> {
     let (specs, place) = &loaded.environment.databases;
     let wanted = plan.nodes.iter().filter_map(|node| match &node.work {
         Work::Publish { spec, .. } => spec.deliver.as_ref().map(|deliver| &deliver.database),
-        _ => None,
+        Work::Source { spec, .. } => spec.database.as_ref(),
+        Work::Stage(_) | Work::Gate { .. } => None,
     });
     let mut found = Databases::new();
     for name in wanted {

@@ -25,6 +25,7 @@ pub mod places;
 mod profile;
 mod progress;
 mod publish;
+pub mod queries;
 mod results;
 mod schedule;
 pub mod source;
@@ -57,8 +58,9 @@ use crate::storage::Places;
 use crate::storage::local::Presence;
 use decide::Decision;
 pub use failure::NodeFailure;
+use queries::Asking;
 pub use results::NodeResult;
-use source::Inspected;
+use source::{Inspected, Outside};
 pub use stage::from_panic;
 use state::State;
 
@@ -87,6 +89,8 @@ pub struct Options {
     pub last_resort: Option<LastResort>,
     /// It only looks: nothing is cleaned up, and others need not know of it.
     pub changes_nothing: bool,
+    /// Selected sources that are queries are asked anew; of others what they gave last counts.
+    pub asks: bool,
     /// The command line, for the artifacts.
     pub arguments: serde_json::Value,
 }
@@ -122,12 +126,23 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     let presence = if options.changes_nothing { None } else { tidy::enter(loaded, &plan.pipeline) };
     let places = places::places(loaded, plan)?;
     let databases = databases::databases(loaded, plan)?;
+    let outside = Outside { pseudonyms: pseudonyms.as_ref(), places: &places, databases: &databases };
     let mut sources = BTreeMap::new();
     let mut broken = BTreeMap::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         let Work::Source { spec, entry } = &node.work else { continue };
+        let (id, last, keep);
+        let asking = if options.asks && selected.contains(&index) {
+            keep = state.staged_rows(&node.name);
+            let keep = (!options.changes_nothing).then_some(keep.as_path());
+            id = node.id();
+            Asking::Rows { node: &id, run_date: plan.run_date, keep, cancel }
+        } else {
+            last = spec.query.as_ref().and_then(|_| state.last_files(&node.name, plan.run_date));
+            Asking::Nothing { last: last.as_deref() }
+        };
         let inspected = tokio::select! {
-            inspected = source::inspect(spec, entry, pseudonyms.as_ref(), &places) => inspected,
+            inspected = source::inspect(spec, entry, &outside, asking) => inspected,
             () = watch::until_cancelled(cancel) => Err(NodeFailure::from(Failure::Cancelled)),
         };
         match inspected {
@@ -141,6 +156,10 @@ pub async fn prepare(loaded: &Loaded, plan: &Plan, options: &Options, cancel: &C
     }
     let mut decisions =
         decide::decide(plan, &state, &sources, |index| options.full_refresh && selected.contains(&index));
+    sources
+        .iter()
+        .filter(|(index, _)| decisions.get(**index).is_some_and(|decision| decision.done))
+        .for_each(|(_, source)| source.let_go());
     for (node, decision) in plan.nodes.iter().zip(&mut decisions) {
         tokio::select! {
             () = publish::decide(node, plan.run_date, &places, &databases, decision) => {}

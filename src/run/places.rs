@@ -13,7 +13,7 @@ use crate::storage::{Credentials, Encryption, Hidden, Places, S3Settings};
 pub fn places(loaded: &Loaded, plan: &Plan) -> Result<Places, Problem> {
     let root = &loaded.project.root;
     let remote = plan.nodes.iter().any(|node| match &node.work {
-        Work::Source { spec, .. } => Places::is_remote(&spec.path),
+        Work::Source { spec, .. } => spec.path.as_deref().is_some_and(Places::is_remote),
         Work::Publish { spec, .. } => Places::is_remote(&spec.to),
         Work::Stage(_) | Work::Gate { .. } => false,
     });

@@ -431,7 +431,13 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
     let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone(), first(node).as_ref()));
     let (reads, writes) = match &node.work {
         Work::Source { spec, entry } => {
-            (vec![outside(&spec.path, Some(&entry.raw))], vec![own(node.name.clone(), first(node).as_ref())])
+            let read = match (&spec.path, &spec.database) {
+                (None, Some(database)) => {
+                    Dataset { namespace: format!("adbc://{database}"), ..own(node.name.clone(), Some(&entry.raw)) }
+                }
+                (path, _) => outside(path.as_deref().unwrap_or_default(), Some(&entry.raw)),
+            };
+            (vec![read], vec![own(node.name.clone(), first(node).as_ref())])
         }
         Work::Stage(_) => {
             let port = |(place, (port, schema)): (usize, &(String, TableSchema))| {

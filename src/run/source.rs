@@ -8,8 +8,10 @@ use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, li
 
 use super::checks::{Findings, Subject, examine, failure, integer, newest};
 use super::contract;
+use super::databases::Databases;
 use super::entry::Entering;
 use super::failure::NodeFailure;
+use super::queries::{self, Answer, Asking};
 use super::stage::{Surroundings, compared, from_panic};
 use super::state::{Aside, CheckResult, Meta, OutputMeta, SourceMeta, State, table_file};
 use super::texts::{self, Typed};
@@ -22,7 +24,7 @@ use crate::storage::{Footer, Format, Places, SourceFile, StorageError, footer, l
 use crate::table::text::day_after;
 use crate::table::{TableSchema, midnight_us};
 
-/// A source's files, found to keep the contract's columns and types.
+/// A source's files, found to keep the contract's columns and types. Of a query the one that its rows were read into.
 #[derive(Debug, Clone)]
 pub struct Inspected {
     pub format: Format,
@@ -32,26 +34,56 @@ pub struct Inspected {
     pub contract: Vec<CheckResult>,
     /// What becomes of its columns.
     pub entering: Entering,
+    /// What a query gave.
+    answer: Option<Answer>,
+}
+
+/// What is outside of the project, and how it is reached.
+pub struct Outside<'a> {
+    pub pseudonyms: Option<&'a Pseudonyms>,
+    pub places: &'a Places,
+    pub databases: &'a Databases,
 }
 
 impl Inspected {
     /// What changes when the data does.
     pub fn identities(&self) -> Vec<String> {
         let name = |file: &SourceFile| format!("{} {}", file.location, file.identity);
-        self.files.iter().map(name).collect()
+        self.answer.as_ref().map_or_else(|| self.files.iter().map(name).collect(), |answer| answer.identities.clone())
+    }
+
+    /// Removes the rows of a query, which nobody needs any more: they are as they were before data entered.
+    pub fn let_go(&self) {
+        let rows = self.answer.as_ref().and_then(|answer| answer.rows.as_ref());
+        for file in rows.and_then(|rows| std::fs::read_dir(rows.path()).ok()).into_iter().flatten().flatten() {
+            // What cannot be removed now goes with the run.
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+
+    /// Whether its rows are read where the files lie, by whoever needs them.
+    pub fn is_read_in_place(&self) -> bool {
+        self.format == Format::Parquet && self.answer.is_none()
     }
 }
 
-/// Lists the files and reads their footers, or the headers of text files; no row is judged.
+/// Lists the files and reads their footers, or the headers of text files; no row is judged. A query is asked.
 pub async fn inspect(
     spec: &SourceSpec,
     entry: &Entry,
-    pseudonyms: Option<&Pseudonyms>,
-    places: &Places,
+    outside: &Outside<'_>,
+    asking: Asking<'_>,
 ) -> Result<Inspected, NodeFailure> {
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
-    let entering = Entering::of(entry, pseudonyms).ok_or_else(keyless)?;
-    let location = places.location(&spec.path).map_err(NodeFailure::source)?;
+    let entering = Entering::of(entry, outside.pseudonyms).ok_or_else(keyless)?;
+    if let Some(query) = &spec.query {
+        let mut answer = queries::ask(spec, query, &entry.raw, outside.databases, asking).await?;
+        let (files, footers) = (std::mem::take(&mut answer.files), std::mem::take(&mut answer.footers));
+        let contract = std::mem::take(&mut answer.contract);
+        return Ok(Inspected { format: Format::Parquet, files, footers, contract, entering, answer: Some(answer) });
+    }
+    let path = spec.path.as_deref().unwrap_or_default();
+    let location = outside.places.location(path).map_err(NodeFailure::source)?;
     let format = texts::format(spec);
     let files = sources::list(&location, &format).await.map_err(NodeFailure::source)?;
     let footers = match &format {
@@ -60,14 +92,14 @@ pub async fn inspect(
     };
     let footers = footers.map_err(NodeFailure::source)?;
     let contract = contract::compare(spec, &entry.raw, &files, &footers)?;
-    Ok(Inspected { format, files, footers, contract, entering })
+    Ok(Inspected { format, files, footers, contract, entering, answer: None })
 }
 
 impl Inspected {
     /// Makes sure that local Parquet files, which are read where they lie, are still those that were listed. In S3 no
-    /// other version can be read, and text is read into a table at once.
+    /// other version can be read, and text and queries are read into a table at once.
     pub fn unchanged(&self) -> Result<(), NodeFailure> {
-        if self.format != Format::Parquet {
+        if !self.is_read_in_place() {
             return Ok(());
         }
         for file in self.files.iter().filter(|file| file.location.is_local()) {
@@ -115,8 +147,8 @@ fn moment(run_date: NaiveDate) -> Expr {
 }
 
 /// Makes every check of a source and commits what was found. Rows that are set aside are written to the run's
-/// directory. The others are kept as a table of their own where the files are no Parquet, or where only a comparison
-/// with other rows tells them.
+/// directory. The others are kept as a table of their own where there are no Parquet files to read them from, or where
+/// only a comparison with other rows tells them.
 pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure> {
     let bug = || NodeFailure::new(Code::Bug, "the source does not exist");
     let node = around.plan.nodes.get(index).ok_or_else(bug)?;
@@ -156,7 +188,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
             None => later_rows(spec, &entry.raw, inspected, seen, around.plan.run_date)?,
         },
     });
-    if typed.is_some() || findings.needs_row_numbers() {
+    if !inspected.is_read_in_place() || findings.needs_row_numbers() {
         let rows = keep(&findings, inspected, typed.as_ref(), &table_file(directory.path(), port))?;
         meta.outputs.push(OutputMeta::of_file(directory.path(), port, rows, schema)?);
     }
@@ -164,6 +196,7 @@ pub fn run(index: usize, around: &Surroundings<'_>) -> Result<Meta, NodeFailure>
     // First, because nothing that fails once the account stands is done again.
     around.state.record_rows(&node.name, around.plan.run_date, &[(port.clone(), findings.kept)].into())?;
     around.state.place(directory, &node.name, &decision.key, around.full_refresh)?;
+    inspected.let_go();
     Ok(meta)
 }
 

@@ -222,6 +222,22 @@ impl State {
             .map(|(_, meta)| meta)
     }
 
+    /// What the newest execution of a source for a run date read.
+    pub fn last_files(&self, node: &str, run_date: NaiveDate) -> Option<Vec<String>> {
+        let executions = std::fs::read_dir(self.node(node)).into_iter().flatten().flatten();
+        let of_date = executions.filter(is_placed).filter_map(|entry| {
+            let modified = entry.metadata().ok()?.modified().ok()?;
+            let meta: Meta = read(&entry.path().join(META))?;
+            (meta.parts.run_date == run_date).then_some((modified, meta.parts.files))
+        });
+        of_date.max().map(|(_, files)| files)
+    }
+
+    /// Where rows wait that were read from elsewhere, under a name that tells that they are not whole.
+    pub fn staged_rows(&self, node: &str) -> PathBuf {
+        self.node(node).join("rows")
+    }
+
     /// Writes the execution's account into its directory, as the last file.
     pub fn write_meta(directory: &Path, meta: &Meta) -> Result<(), StorageError> {
         write(&directory.join(META), meta)

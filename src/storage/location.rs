@@ -69,7 +69,11 @@ impl Location {
         Self { text: text.to_owned(), root: Root::Given(store), path }
     }
 
-    fn local(text: &str, path: &FilePath) -> Result<Self, StorageError> {
+    /// A path of the file system; `text` is how it is shown.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] if it is no UTF-8.
+    pub fn local(text: &str, path: &FilePath) -> Result<Self, StorageError> {
         let path = std::path::absolute(path).map_err(|error| invalid(text, &error.to_string()))?;
         let path = normal(&path);
         let path = path.to_str().ok_or_else(|| invalid(text, "its path is not UTF-8"))?;

@@ -3,6 +3,7 @@
 //! Everything goes through [`Location`], which [`Places`] gives; local files and S3 objects then behave alike, and what local
 //! files lack (durability across a power cut, uploads that appear whole) is added by `local`.
 
+pub mod batches;
 mod error;
 pub mod export;
 pub mod footer;

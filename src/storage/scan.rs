@@ -49,6 +49,31 @@ pub fn compatible(found: &Arrow, declared: &DataType) -> bool {
     }
 }
 
+/// Arrow's type of values of a declared type; none of types that cannot be declared.
+pub fn arrow_type(declared: &DataType) -> Option<Arrow> {
+    Some(match declared {
+        DataType::Boolean => Arrow::Boolean,
+        DataType::String => Arrow::Utf8,
+        DataType::Date => Arrow::Date32,
+        DataType::Datetime(..) => Arrow::Timestamp(Unit::Microsecond, None),
+        DataType::Decimal(precision, scale) => {
+            Arrow::Decimal128(u8::try_from(*precision).ok()?, i8::try_from(*scale).ok()?)
+        }
+        DataType::Float32 => Arrow::Float32,
+        DataType::Float64 => Arrow::Float64,
+        DataType::Int8 => Arrow::Int8,
+        DataType::Int16 => Arrow::Int16,
+        DataType::Int32 => Arrow::Int32,
+        DataType::Int64 => Arrow::Int64,
+        DataType::UInt8 => Arrow::UInt8,
+        DataType::UInt16 => Arrow::UInt16,
+        DataType::UInt32 => Arrow::UInt32,
+        DataType::UInt64 => Arrow::UInt64,
+        DataType::List(inner) => Arrow::new_list(arrow_type(inner)?, true),
+        _ => return None,
+    })
+}
+
 /// Whether a reader gives a column as it is declared, so that nothing has to be done to it.
 fn is_as_declared(found: &Column, declared: &DataType) -> bool {
     matches!(

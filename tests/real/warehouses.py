@@ -5,14 +5,17 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 
+import adbc_driver_manager.dbapi as dbapi
 import adbc_driver_postgresql.dbapi as postgres
 import duckdb
 import pyarrow as pa
@@ -56,6 +59,7 @@ class Shop:
 databases:
   pg: {{driver: {given.postgres_driver}, secret_options: {{uri: {{secret: {{env: PG_URI}}}}}}}}
   duck: {{driver: {given.duckdb_driver}, entrypoint: duckdb_adbc_init, options: {{path: {self.file}}}}}
+  scripted: {{driver: {given.scripted_driver}, options: {{path: {self.file}}}}}
 """)
         self.deliver(deliver)
 
@@ -76,7 +80,8 @@ databases:
 
     def start(self, date, *flags):
         arguments = [self.given.program, "run", "pipeline.yaml", "--run-date", date, *flags]
-        environment = {**os.environ, "PG_URI": self.given.postgres, "NO_COLOR": "1"}
+        environment = {**os.environ, "PG_URI": self.given.postgres, "NO_COLOR": "1",
+                       "SCRIPTED_DUCKDB": self.given.duckdb_driver}
         return subprocess.Popen(arguments, cwd=self.root, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -181,6 +186,49 @@ def test_duckdb(given, shop):
     upserted(given, shop, "duck", lambda: found("latest"))
 
 
+def test_scripted(given, shop):
+    """A database that has no transactions within a connection, but takes scripts."""
+    def found(table="scores"):
+        with duckdb.connect(shop.file) as connection:
+            return connection.execute(f"SELECT amount, count(*) FROM {table} GROUP BY 1 ORDER BY 1").fetchall()
+
+    def tables():
+        with duckdb.connect(shop.file) as connection:
+            return {name for name, in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+
+    shop.deliver("{database: scripted, table: scores}")
+    for date, rows, amount in [("2024-01-01", 1000, 1), ("2024-01-02", 900, 2), ("2024-01-02", 800, 3)]:
+        shop.write(rows, amount)
+        shop.run(date, 0)
+    check(found() == [(1.0, 1000), (3.0, 800)], f"the date is replaced: {found()}")
+    check(tables() == {"scores", "patronage_deliveries"}, f"nothing else is left: {tables()}")
+    check("nothing has changed" in shop.run("2024-01-02", 0), "the record is believed")
+    # What a delivery that was killed leaves is no part of the next.
+    chance = random.Random(given.seed)
+    rows = 300_000
+    shop.write(rows, 4)
+    shop.run("2024-01-03", 0)
+    shop.write(rows, 5)
+    began = time.monotonic()
+    shop.run("2024-01-03", 0)
+    whole = time.monotonic() - began
+    seen = []
+    for turn in range(6, 14):
+        shop.write(rows, turn)
+        process = shop.start("2024-01-03")
+        time.sleep(chance.uniform(0.5, 1.0) * whole)
+        process.kill()
+        process.communicate()
+        held = [one for one in found() if one[0] > 3]
+        check(held in ([(turn - 1.0, rows)], [(float(turn), rows)]), f"turn {turn}: {held}")
+        seen.append("new" if held[0][0] == turn else "old")
+        shop.run("2024-01-03", 0)
+        check(found()[2:] == [(float(turn), rows)], f"the retry after kill {turn}: {found()}")
+        check(tables() == {"scores", "patronage_deliveries"}, f"nothing else is left: {tables()}")
+    print(f"8 kills within {whole:.2f} s: {seen}")
+    upserted(given, shop, "scripted", lambda: found("latest"))
+
+
 def test_scripts(given, shop):
     """The script beside the data, run by DuckDB: twice, and again after the date was published anew."""
     partition = shop.root / "out/scores/run_date=2024-01-01"
@@ -206,6 +254,183 @@ def test_scripts(given, shop):
     (partition / "_load.duckdb.sql").unlink()
     shop.run("2024-01-01", 0)
     check((partition / "_load.duckdb.sql").exists(), "a missing script is made again")
+
+
+ORDERS = """
+CREATE TABLE orders (
+  id bigint, customer text, "at" timestamptz, day date, small smallint, amount numeric(12,2), items numeric,
+  ratio real, weight float8, paid bool, tags text[], note varchar(20));
+INSERT INTO orders VALUES
+  (3, 'ann@example.org', '2024-01-01 23:59:59.999999+00', '2024-01-01', 3, 12.50, 2, 0.5, 1e-3, true, '{a,b}', 'größe'),
+  (1, 'bob@example.org', '2023-12-31 12:00:00+00', '2023-12-31', -1, -0.05, 1000000, 'NaN', 0, false, '{}', NULL),
+  (2, 'ann@example.org', '2023-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ''),
+  (4, 'eve@example.org', '2024-01-02 00:00:00+00', '2024-01-02', 4, 99.99, 1, 1, 1, true, '{c}', 'a day later');
+"""
+
+ASKING = """
+name: asking
+on_entry: {direct_id: pseudonymize}
+sources:
+  orders:
+    database: DATABASE
+    query: |
+      SELECT * FROM orders -- whatever is there
+    event_time: at
+    key: [id]
+    columns:
+      id: int64
+      customer: {type: string, class: direct_id}
+      at: datetime?
+      day: date?
+      small: int16?
+      amount: decimal(12,2)?
+      items: int64?
+      ratio: float32?
+      weight: float64?
+      paid: bool?
+      tags: list(string)?
+      note: string?
+stages:
+  - id: copy
+    stage: sql
+    inputs: {orders: orders}
+    with: {query: "SELECT * FROM orders", key: [id]}
+publish:
+  copy: {from: copy, to: out/copy}
+"""
+
+
+def statements(sql):
+    return [statement for statement in sql.split(";") if statement.strip()]
+
+
+def in_duckdb(given, shop, *sql):
+    """By the driver that the program uses: another version may write what this one cannot read."""
+    with dbapi.connect(driver=given.duckdb_driver, entrypoint="duckdb_adbc_init", db_kwargs={"path": str(shop.file)},
+                       autocommit=True) as connection, connection.cursor() as cursor:
+        for statement in sql:
+            cursor.execute(statement)
+
+
+def asked(given, shop, database):
+    """The rows that a pipeline publishes which reads the orders of a database, by id."""
+    (shop.root / "pipeline.yaml").write_text(ASKING.replace("DATABASE", database))
+    shop.run("2024-01-02", 0)
+    files = list((shop.root / "out/copy/run_date=2024-01-02").glob("*.parquet"))
+    return {row["id"]: row for row in pq.read_table(files[0], partitioning=None).to_pylist()}
+
+
+def same_as_files(given, root):
+    """The shipped nightly gives the same from PostgreSQL as from Parquet."""
+    environment = {**os.environ, "PG_URI": given.postgres}
+    subprocess.run([given.program, "init", root], check=True, stdout=subprocess.DEVNULL)
+
+    def published():
+        subprocess.run([given.program, "run", "pipelines/nightly.yaml"], cwd=root, env=environment, check=True,
+                       capture_output=True)
+        files = {path.parent.parent.name: path for path in root.glob("target/warehouse/*/run_date=*/[!_.]*")}
+        return {name: path.read_bytes() for name, path in files.items()}
+
+    from_files = published()
+    shutil.rmtree(root / "target")
+    pipeline = (root / "pipelines/nightly.yaml").read_text()
+    for table in ["transactions", "products", "consents"]:
+        with postgres.connect(given.postgres, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.adbc_ingest(table, pq.read_table(root / f"data/{table}.parquet"))
+        pipeline = pipeline.replace(f"path: ${{lake}}/{table}.parquet", f"database: pg\n    query: SELECT * FROM {table}")
+    (root / "pipelines/nightly.yaml").write_text(pipeline)
+    with (root / "configs/local.yaml").open("a") as settings:
+        settings.write(f"databases: {{pg: {{driver: {given.postgres_driver}, secret_options: "
+                       "{uri: {secret: {env: PG_URI}}}}}\n")
+    check(published() == from_files and len(from_files) == 5, f"other bytes than from files: {sorted(from_files)}")
+
+
+def test_sources(given, shop):
+    """Sources that are queries."""
+    environment = shop.root / "configs/local.yaml"
+    (shop.root / "key").write_bytes(b"k" * 32)
+    environment.write_text(environment.read_text() + "pseudonyms: {version: 1, key: {secret: {file: key}}}\n")
+    for statement in statements(ORDERS):
+        ask(given, statement)
+    # What a session takes for midnight makes no difference.
+    ask(given, "ALTER ROLE postgres SET timezone = 'Asia/Tokyo'")
+    rows = asked(given, shop, "pg")
+    check(list(rows) == [1, 2, 3], f"no row at or after the run date: {list(rows)}")
+    first, third = rows[1], rows[3]
+    check(str(third["at"])[:26] == "2024-01-01 23:59:59.999999" and str(third["day"]) == "2024-01-01", f"{third}")
+    check((third["small"], third["amount"], third["items"]) == (3, Decimal("12.50"), 2), f"{third}")
+    check((third["ratio"], third["weight"], third["paid"], third["tags"]) == (0.5, 1e-3, True, ["a", "b"]), f"{third}")
+    check((first["amount"], first["items"], first["tags"], first["note"]) == (Decimal("-0.05"), 1000000, [], None), f"{first}")
+    check(first["ratio"] != first["ratio"] and third["note"] == "größe", "no number stays none")
+    check(all(rows[2][name] is None for name in ("day", "small", "amount", "items", "tags")), f"{rows[2]}")
+    check(third["customer"] == rows[2]["customer"] != first["customer"], "the same customer has the same pseudonym")
+    left = [path for path in shop.root.rglob("*") if path.is_file() and b"example.org" in path.read_bytes()]
+    check(not left, f"identifiers stay in {left}")
+
+    # The same rows in another order, and rows of later days, change nothing.
+    for statement in ["CREATE TABLE other AS SELECT * FROM orders ORDER BY id DESC", "DROP TABLE orders",
+                      "ALTER TABLE other RENAME TO orders"]:
+        ask(given, statement)
+    ask(given, "INSERT INTO orders (id, customer, at) VALUES (5, 'fay@example.org', '2024-01-03')")
+    check("nothing has changed" in shop.run("2024-01-02", 0), "the same rows are the same")
+    ask(given, "UPDATE orders SET note = 'new' WHERE id = 1")
+    plan = subprocess.run([given.program, "plan", "pipeline.yaml", "--run-date", "2024-01-02"], cwd=shop.root, text=True,
+                          env={**os.environ, "PG_URI": given.postgres}, capture_output=True, check=True).stdout
+    check("the rows of its query changed" in plan, plan)
+    shop.run("2024-01-02", 0)
+    check(asked(given, shop, "pg")[1]["note"] == "new", "another row is another source")
+    # What is not selected is not asked: its last answer counts.
+    elsewhere = given.postgres
+    given.postgres = "postgresql://postgres@127.0.0.1:1/postgres"
+    check("nothing has changed" in shop.run("2024-01-02", 0, "--select", "copy"), "only what is selected is asked")
+    check("R251" in shop.run("2024-01-02", 75), "no connection")
+    given.postgres = elsewhere
+
+    # What does not fit is told without a value.
+    def refused(code, exit, change, *more):
+        (shop.root / "pipeline.yaml").write_text(change(ASKING.replace("DATABASE", "pg")))
+        said = shop.run("2024-01-02", exit)
+        check(code in said and all(one in said for one in more) and "example.org" not in said, said)
+
+    refused("R202", 65, lambda text: text.replace("items: int64?", "items: decimal(5,0)?"),
+            "the query to `pg`: its column `items` is not decimal(5,0) in 1 row")
+    refused("R202", 65, lambda text: text.replace("small: int16?", "small: string?"), "`small` is Int16", "CAST")
+    refused("R202", 65, lambda text: text.replace("note: string?", "nte: string?"), "no column `nte` (there is `note`)")
+    refused("R253", 78, lambda text: text.replace("SELECT * FROM orders --", "SELECT * FORM orders --"), "syntax error")
+    refused("R253", 78, lambda text: text.replace("SELECT * FROM orders --", "DELETE FROM orders RETURNING * --"), "syntax error")
+    refused("R254", 65, lambda text: text.replace("FROM orders --", "FROM orders WHERE customer::bigint > 0 --"),
+            "its log says which")
+    check(len(ask(given, "SELECT 1 FROM orders")) == 5, "a query changes nothing")
+
+    # The same from DuckDB.
+    lists = ORDERS.replace("'{a,b}'", "['a','b']").replace("'{}'", "[]").replace("'{c}'", "['c']")
+    in_duckdb(given, shop, *statements(lists.replace("items numeric", "items bigint")),
+              "UPDATE orders SET note = 'new' WHERE id = 1")
+    same = asked(given, shop, "duck")
+    check(str(same) == str(asked(given, shop, "pg")), f"{same}")
+    refused("R254", 65, lambda text: text.replace("FROM orders --", "FROM orders WHERE customer::bigint > 0 --")
+            .replace(": pg\n", ": duck\n"), "its log says which")
+
+    same_as_files(given, shop.root.parent / "nightly")
+
+    # Many rows: how long it takes, and that a kill leaves nothing for longer than until the next run.
+    ask(given, "CREATE TABLE many AS SELECT i AS id, 'customer ' || i % 50000 || '@example.org' AS customer, "
+               "timestamp '2023-01-01' + i * interval '1 second' AS at, (i % 1000) / 100.0::float8 AS amount "
+               "FROM generate_series(1, 1000000) i")
+    pipeline = ASKING.split("      day:")[0].replace("datetime?", "datetime").replace("FROM orders --", "FROM many --")
+    pipeline += "      amount: float64\n" + ASKING[ASKING.index("stages:"):]
+    (shop.root / "pipeline.yaml").write_text(pipeline.replace("DATABASE", "pg"))
+    process = shop.start("2024-01-02")
+    kept = shop.root / "target/patronage/tables/asking/orders"
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in kept.glob("rows.tmp-*/*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    check(list(kept.glob("rows.tmp-*")), "the program was killed while it read")
+    said = shop.run("2024-01-02", 0)
+    check(not list(kept.glob("rows.tmp-*")), "the rows that a kill left are gone")
+    print(next(line for line in said.splitlines() if "read from" in line))
 
 
 def test_race(given, shop):
@@ -332,6 +557,7 @@ def main():
     parser.add_argument("--postgres", required=True)
     parser.add_argument("--postgres-driver", required=True)
     parser.add_argument("--duckdb-driver", required=True)
+    parser.add_argument("--scripted-driver", required=True)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -3,8 +3,8 @@
 #
 # Usage: tests/real/warehouses.sh [PROGRAM [TEST...]]
 #
-# PROGRAM is a built patronage; without it one is built. TEST is any of `postgres`, `duckdb`, `scripts`, `first`,
-# `race`, `kills`, `stop`, `server`; all by default. Needs Python 3.11 with venv, npm, and PostgreSQL (from apt where it is
+# PROGRAM is a built patronage; without it one is built. TEST is any of `postgres`, `duckdb`, `scripted`, `sources`,
+# `scripts`, `first`, `race`, `kills`, `stop`, `server`; all by default. Needs a C compiler, Python 3.11 with venv, npm, and PostgreSQL (from apt where it is
 # missing and the user is root). The drivers go into a directory of the user's cache: PostgreSQL's from PyPI
 # (adbc-driver-postgresql), DuckDB's library from npm (@duckdb/node-bindings-linux-x64). Takes about two minutes on two
 # cores; the server is stopped whatever happens.
@@ -36,7 +36,7 @@ if [ -z "$program" ]; then
 fi
 program=$(realpath "$program")
 shift || true
-[ $# -gt 0 ] || set -- postgres duckdb scripts first race kills stop server
+[ $# -gt 0 ] || set -- postgres duckdb scripted sources scripts first race kills stop server
 
 # PostgreSQL does not run as root.
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/patronage-warehouses.XXXXXX")
@@ -48,10 +48,12 @@ as "$bin/initdb" -D "$scratch/data" -A trust -U postgres >/dev/null
 as "$bin/pg_ctl" -D "$scratch/data" -l "$scratch/log" -w \
   -o "-p $port -k $scratch -c listen_addresses=127.0.0.1 -c fsync=off" start >/dev/null
 
+cc -shared -fPIC -o "$scratch/scripted.so" "$here/scripted.c"
 export PGCTL="$bin/pg_ctl" PGDATA_OF_TEST="$scratch/data"
 for test in "$@"; do
   echo "=== $test"
   timeout --kill-after=10 900 "$cache/venv/bin/python" "$here/warehouses.py" "$program" "$test" \
     --postgres "postgresql://postgres@127.0.0.1:$port/postgres" \
-    --postgres-driver "$postgres_driver" --duckdb-driver "$duckdb_driver"
+    --postgres-driver "$postgres_driver" --duckdb-driver "$duckdb_driver" \
+    --scripted-driver "$scratch/scripted.so"
 done
