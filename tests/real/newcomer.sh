@@ -8,8 +8,8 @@
 #
 # PROGRAM is a built patronage; without it one is built. Needs Python 3.10 or later with venv, `patch`, and PostgreSQL
 # (from apt where it is missing and the user is root). The page's virtual environment, 400 MB with Airflow, is made in a
-# directory of the user's cache by the page's own commands. Takes about two minutes on two cores, and one more the first
-# time; the server is stopped whatever happens. PATRONAGE_KEEP=1 keeps the scratch directory.
+# directory of the user's cache by the page's own commands. Takes two to six minutes on two cores, by what else they do,
+# and two more the first time; the server is stopped whatever happens. PATRONAGE_KEEP=1 keeps the scratch directory.
 #
 # In the page, a fence says what its text is: `sh` is run in one shell (`exit=78`: ends so), `text` are lines that the
 # commands before must have printed, in this order (`…` is anything), `yaml` is the file that its first line names, and
