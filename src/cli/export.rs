@@ -29,7 +29,8 @@ pub fn run(command: &Export, global: &Global) -> Exit {
     };
     let took = Took::of(&loaded, &plan.pipeline);
     output::tell(&took.told());
-    if let Some(RunDate::On(date)) = loaded.environment.run_date {
+    // A DAG gives the run date; a pod takes that of the environment.
+    if let (ExportKind::Cronjob, Some(RunDate::On(date))) = (&command.kind, loaded.environment.run_date) {
         let name = &loaded.environment.name;
         output::tell(&format!(
             "warning: configs/{name}.yaml says `run_date: {date}`, which every night would take; choose another --env"
@@ -180,7 +181,7 @@ fn cronjob(command: &Export, loaded: &Loaded, config: &str, pipeline: &str, took
     }
     let claim = fill(ARTIFACTS, "name: patronage-artifacts", &format!("name: {name}-artifacts"))?;
     let head = format!(
-        "# Made by `patronage export cronjob {file}`, version {}. {}.\n# kubectl apply --namespace NAMESPACE --filename THIS\n",
+        "# Made by `patronage export cronjob {file}`, version {}; {}.\n# kubectl apply --namespace NAMESPACE --filename THIS\n",
         env!("CARGO_PKG_VERSION"),
         took.told()
     );
@@ -220,11 +221,14 @@ fn airflow(
 ) -> Result<Vec<(Option<String>, String)>, String> {
     let common = format!("patronage_{pipeline}_common");
     let root = std::path::absolute(&loaded.project.root).unwrap_or_default().display().to_string();
+    let file = in_project(loaded);
     let dag = fill(DAG, "DAG(\"patronage_bash\"", &format!("DAG(\"patronage_{pipeline}\""))?;
+    let dag =
+        fill(&dag, "\"\"\"The nightly pipeline as one task", &format!("\"\"\"The pipeline {pipeline} as one task"))?;
     let run = format!("PatronageRun(task_id=\"run\", flags=(\"--env\", {}))", python(&loaded.environment.name));
     let dag = fill(&dag, "PatronageRun(task_id=\"run\")", &run)?;
     let dag = fill(&dag, "from patronage_common import", &format!("from {common} import"))?;
-    let mut shared = fill(DAG_COMMON, "\"pipelines/nightly.yaml\"", &python(&in_project(loaded)))?;
+    let mut shared = fill(DAG_COMMON, "\"pipelines/nightly.yaml\"", &python(&file))?;
     shared = fill(&shared, "\"/opt/patronage\"", &python(&root))?;
     shared = fill(
         &shared,
@@ -235,7 +239,20 @@ fn airflow(
         let limit = format!("\"execution_timeout\": timedelta(hours={})", deadline.num_hours());
         shared = fill(&shared, "\"execution_timeout\": timedelta(hours=3)", &limit)?;
     }
-    Ok(vec![(Some(format!("patronage_{pipeline}.py")), dag), (Some(format!("{common}.py")), shared)])
+    let made = format!(
+        "# Made by `patronage export airflow {file}`, version {}; {}.\n",
+        env!("CARGO_PKG_VERSION"),
+        took.told()
+    );
+    let head = format!(
+        "# Copy this file and {common}.py into Airflow's folder of DAGs, side by side. Airflow needs\n\
+         # apache-airflow-providers-standard; the worker needs `patronage` on its PATH (or PATRONAGE_PROGRAM)\n\
+         # and the project at {root} (or PATRONAGE_PROJECT). docs/airflow.md says more.\n"
+    );
+    Ok(vec![
+        (Some(format!("patronage_{pipeline}.py")), format!("{made}{head}{dag}")),
+        (Some(format!("{common}.py")), format!("{made}{shared}")),
+    ])
 }
 
 /// A text as Python writes it.

@@ -40,7 +40,7 @@ fn make(directory: &Path) -> Result<(), String> {
         ("pipelines/nightly.yaml", format!("{SCHEMA_LINE}{PIPELINE}")),
         ("configs/local.yaml", ENVIRONMENT.to_owned()),
         ("schema/pipeline.json", schema),
-        (".gitignore", "/target\n".to_owned()),
+        (".gitignore", "/target\n/secrets\n".to_owned()),
     ];
     for (name, text) in files {
         let path = directory.join(name);

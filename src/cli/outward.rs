@@ -34,8 +34,7 @@ impl Outward {
         let from_file = match webhook_file {
             None => None,
             Some(file) => {
-                let failed =
-                    |error: std::io::Error| refuse("--webhook-file", &format!("{}: {}", file.display(), error.kind()));
+                let failed = |error: std::io::Error| refuse("--webhook-file", &format!("{}: {error}", file.display()));
                 Some(std::fs::read_to_string(file).map_err(failed)?)
             }
         };

@@ -16,6 +16,14 @@ fn absent() -> DatabaseError {
 ///
 /// # Errors
 /// Always.
+pub fn loadable(_: &Settings) -> Result<(), DatabaseError> {
+    Err(absent())
+}
+
+/// See the module of the feature.
+///
+/// # Errors
+/// Always.
 pub fn delivered(_: &Settings, _: &Target, _: NaiveDate) -> Result<Option<String>, DatabaseError> {
     Err(absent())
 }

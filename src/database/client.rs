@@ -111,6 +111,14 @@ impl Client {
     }
 }
 
+/// Whether the driver is there, and is one; connects to nothing.
+///
+/// # Errors
+/// [`Kind::Driver`] where it cannot be loaded.
+pub fn loadable(settings: &Settings) -> Result<(), DatabaseError> {
+    load(settings).map(|_| ())
+}
+
 fn load(settings: &Settings) -> Result<ManagedDriver, DatabaseError> {
     let version = AdbcVersion::default();
     let entrypoint = settings.entrypoint.as_deref().map(str::as_bytes);
@@ -126,6 +134,7 @@ fn load(settings: &Settings) -> Result<ManagedDriver, DatabaseError> {
             Driver::Name(name) => format!("`{name}`"),
         };
         let told = error.message.lines().next().unwrap_or_default();
+        let told = told.strip_prefix(&format!("Error with dynamic library: {what}: ")).unwrap_or(told);
         let message = format!("load the driver {what} of the database `{}`: {told}", settings.name);
         DatabaseError::new(Kind::Driver, message)
     })

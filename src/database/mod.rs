@@ -25,7 +25,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 #[cfg(not(feature = "adbc"))]
-pub use absent::{answer, columns, deliver, delivered};
+pub use absent::{answer, columns, deliver, delivered, loadable};
+#[cfg(feature = "adbc")]
+pub use client::loadable;
 #[cfg(feature = "adbc")]
 pub use deliver::{deliver, delivered};
 pub use error::{DatabaseError, Kind};

@@ -20,7 +20,7 @@ pub enum KeyError {
 pub fn from_file(path: &Path) -> Result<Vec<u8>, KeyError> {
     let read = std::fs::read(path);
     let bytes = read.map_err(|error| {
-        let reason = error.kind().to_string();
+        let reason = error.to_string();
         KeyError::Unreadable { path: path.display().to_string(), reason }
     })?;
     long_enough(without_line_break(bytes))
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told() {
         let missing = from_file(Path::new("/no/such/key")).unwrap_err();
-        assert_eq!(missing.to_string(), "read the key of pseudonyms from /no/such/key: entity not found");
+        assert!(missing.to_string().starts_with("read the key of pseudonyms from /no/such/key: No such file"));
         let unset = from_environment("PATRONAGE_NO_SUCH_VARIABLE").unwrap_err();
         assert!(unset.to_string().ends_with("the environment variable `PATRONAGE_NO_SUCH_VARIABLE` is not set"));
     }

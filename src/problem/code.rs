@@ -110,7 +110,7 @@ codes! {
     CheckFailed = "R203", CheckFailed, "a check failed",
         "A check of severity `error` fails. Nothing was published, whatever it is published from. Mend the data, or choose another severity: `warn`, or `quarantine` to go on without the rows.";
     GateFailed = "R207", CheckFailed, "a gate does not hold",
-        "Something that the pipeline's `gates` ask of a stage's table or model does not hold tonight; the message says what. Nothing was published: what was there stays. Look at the report; if what changed is as it should be, run once with --accept-gates: nothing is stopped, and later nights are compared with this one. See docs/gates.md.";
+        "Something that the pipeline's `gates` ask of a stage's table or model does not hold tonight; the message says what. Nothing was published: what was there stays. Look at the report; if what changed is as it should be, run once with --accept-gates: nothing is stopped, and later nights are compared with this one. See docs/operations.md.";
     TestFailed = "R208", CheckFailed, "a test of the pipeline failed",
         "The stage made other rows than the test expects, or none. The rows are shown side by side: `-` was expected, `+` came out. Mend the stage or the test; see docs/testing.md.";
     CorruptFile = "R204", CheckFailed, "a file cannot be read",
@@ -142,7 +142,7 @@ codes! {
     StorageRefused = "R228", Configuration, "S3 refuses the request",
         "The server understood the request and will not take it, now or later: it is for another region, the certificate is not trusted, or the server lacks something that is needed. The message says what the server said. See docs/s3.md.";
     DriverMissing = "R250", Configuration, "the driver of a database cannot be loaded",
-        "A database is reached through an ADBC driver, a shared library that is installed beside Patronage: by name (a manifest that the driver manager finds) or by the path of the file, in the environment's `databases`. DuckDB's library needs `entrypoint: duckdb_adbc_init`. See docs/warehouses.md.";
+        "A database is reached through an ADBC driver, a shared library that is installed beside Patronage: by the path of the file, or by name (a manifest that the driver manager finds), in the environment's `databases`. PostgreSQL's comes with `pip install adbc-driver-postgresql`, which brings no manifest: name its file. DuckDB's library needs `entrypoint: duckdb_adbc_init`. See docs/warehouses.md.";
     DatabaseTransient = "R251", Transient, "a database failed for the moment",
         "The server could not be reached, ended the connection, or gave way to another transaction. Its table is as it was before; what was published stays published. Run again later: only what is missing is delivered.";
     DatabaseDenied = "R252", Configuration, "a database denies access",

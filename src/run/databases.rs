@@ -7,7 +7,7 @@ use url::Url;
 
 use super::places::read_secret;
 use crate::config::{DatabaseSpec, Loaded};
-use crate::database::{Driver, Settings};
+use crate::database::{Driver, Settings, loadable};
 use crate::plan::{Plan, Work};
 use crate::problem::{Code, Problem};
 use crate::storage::Hidden;
@@ -16,7 +16,10 @@ use crate::storage::Hidden;
 /// have (`driver: none`) are not among them.
 pub type Databases = HashMap<String, Settings>;
 
-/// Reads what is needed to reach them; the message of a problem holds nothing of a secret.
+const DRIVER_HELP: &str =
+    "name the file of the driver's library; docs/warehouses.md says where each database's is to be had";
+
+/// Reads what is needed to reach them, and loads their drivers; the message of a problem holds nothing of a secret.
 pub fn databases(loaded: &Loaded, plan: &Plan) -> Result<Databases, Problem> {
     let (specs, place) = &loaded.environment.databases;
     let wanted = plan.nodes.iter().filter_map(|node| match &node.work {
@@ -30,6 +33,10 @@ pub fn databases(loaded: &Loaded, plan: &Plan) -> Result<Databases, Problem> {
         let Some(spec) = specs.get(name).filter(|spec| spec.is_there() && !found.contains_key(name)) else { continue };
         let settings = settings(name, spec, &loaded.project.root)
             .map_err(|message| Problem::new(Code::BadSecret, format!("{place}: `{name}`: {message}")))?;
+        // Now, and not once the night is computed.
+        loadable(&settings).map_err(|error| {
+            Problem::new(Code::DriverMissing, format!("{place}: failed to {}", error.message)).help(DRIVER_HELP)
+        })?;
         found.insert(name.clone(), settings);
     }
     Ok(found)

@@ -83,7 +83,7 @@ pub(super) fn read_secret(reference: &SecretRef, key: &str, root: &Path) -> Resu
         Secret::File(file) => {
             let path = root.join(file);
             let text = std::fs::read_to_string(&path)
-                .map_err(|error| format!("failed to read `{key}` from {}: {}", path.display(), error.kind()))?;
+                .map_err(|error| format!("failed to read `{key}` from {}: {error}", path.display()))?;
             (text, path.display().to_string())
         }
         Secret::Env(name) => {
@@ -114,7 +114,7 @@ mod tests {
             Ok(Hidden::new("AKIAFILE".to_owned()))
         );
         let missing = read_secret(&reference("none"), "access_key_id", directory.path()).unwrap_err();
-        assert!(missing.starts_with("failed to read `access_key_id` from ") && missing.ends_with("entity not found"));
+        assert!(missing.starts_with("failed to read `access_key_id` from ") && missing.contains("No such file"));
         let two = read_secret(&reference("two"), "access_key_id", directory.path()).unwrap_err();
         assert!(two.contains("more than one word") && !two.contains("hidden"), "{two}");
         let unset = SecretRef { secret: Secret::Env("PATRONAGE_NO_SUCH_VARIABLE".to_owned()) };

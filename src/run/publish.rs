@@ -109,8 +109,16 @@ pub async fn run(
     let rows = Rows { node, spec, source, schema, run_date: plan.run_date };
     let report = rows.publish(own, at).await?;
     let Some(delivery) = &spec.deliver else { return Ok(report) };
-    let delivery = rows.deliver(delivery, own, at).await?;
+    let delivery = rows.deliver(delivery, own, at).await.map_err(but_published)?;
     Ok(PublicationReport { delivery: Some(delivery), ..report })
+}
+
+/// The summary lists what is published and delivered; of this, the files are there and the rows are not.
+fn but_published(failure: NodeFailure) -> NodeFailure {
+    match failure.code {
+        Code::Interrupted => failure,
+        _ => NodeFailure { message: format!("{}; the files are published", failure.message), ..failure },
+    }
 }
 
 /// The rows of a publication.

@@ -134,6 +134,23 @@ fn validate_looks_at_the_files_unless_offline() {
     assert!(said.stdout.is_empty(), "{}", said.stdout);
 }
 
+/// Not once everything is computed; that the driver is one that no build can load is the same in a build without databases.
+#[test]
+fn a_missing_driver_is_found_before_anything_runs() {
+    let project = Project::shop();
+    project.edit("to: \"${warehouse}/scores\"}", "to: \"${warehouse}/scores\", deliver: {database: wh, table: t}}");
+    let environment = "lake: data\nwarehouse: out\nrun_date: 2024-06-01\ndatabases:\n  wh: {driver: ";
+    project.write("configs/local.yaml", &format!("{environment}./there_is_none.so}}\n"));
+    project.on_pipeline("validate", &["--offline"]).ends(0);
+    for command in ["validate", "plan", "run"] {
+        let said = project.on_pipeline(command, &[]).ends(78);
+        assert!(said.stderr.contains("error[R250]") && said.stderr.contains("local.yaml:5:3"), "{}", said.stderr);
+        assert!(said.stdout.is_empty() && !said.stderr.contains("started"), "{said:?}");
+    }
+    project.write("configs/local.yaml", &format!("{environment}none}}\n"));
+    project.on_pipeline("validate", &[]).ends(0);
+}
+
 #[test]
 fn the_pipeline_itself_may_be_missing() {
     let project = Project::shop();

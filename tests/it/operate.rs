@@ -113,7 +113,8 @@ fn schedulers_get_files_with_what_runs_took() {
     let documents: Vec<&str> = said.split("\n---\n").collect();
     assert_eq!(documents.len(), 4);
     assert!(documents[0].contains("  pipeline.yaml: |\n    # Fitted once a week"), "{}", documents[0]);
-    export(&["airflow", "pipeline.yaml", "--out", "dags"]).ends(0);
+    let said = export(&["airflow", "pipeline.yaml", "--out", "dags"]).ends(0);
+    assert!(!said.stderr.contains("run_date"), "a DAG gives the run date itself: {}", said.stderr);
     let dag = std::fs::read_to_string(project.path("dags/patronage_weekly.py")).unwrap();
     assert!(dag.contains("DAG(\"patronage_weekly\"") && dag.contains("from patronage_weekly_common import"), "{dag}");
     let common = std::fs::read_to_string(project.path("dags/patronage_weekly_common.py")).unwrap();

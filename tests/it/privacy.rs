@@ -168,7 +168,7 @@ fn without_a_good_key_nothing_runs_and_the_place_is_told() {
     }
     environment(&project, 1, "nowhere");
     let said = project.on_pipeline("run", &[]).ends(78);
-    assert!(said.stderr.contains("nowhere: entity not found"), "{}", said.stderr);
+    assert!(said.stderr.contains("nowhere: No such file"), "{}", said.stderr);
     // What looks at no data needs no key.
     project.on_pipeline("validate", &["--offline"]).ends(0);
     assert!(!project.path("target").exists());

@@ -6,7 +6,8 @@
 #        tests/real/kubernetes.sh FILE...         # other manifests, such as generated ones; no self-test
 #
 # Needs Python 3.11; kubernetes-validate is installed into a virtual environment beside the repository's caches
-# (PATRONAGE_KUBERNETES_VENV). Kustomize is left out where there is no kubectl.
+# (PATRONAGE_KUBERNETES_VENV). Kustomize itself is left out where there is no kubectl; that what it is told is there, and
+# belongs together, is always checked.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 versions=(1.31 1.37)
@@ -49,11 +50,18 @@ if "$venv/bin/kubernetes-validate" --strict --quiet "$work/wrong.yaml" >/dev/nul
   exit 1
 fi
 
+rules --kustomization .
+cp -R . "$work/broken"
+sed -i 's/name: patronage-configs/name: patronage-config/' "$work/broken/kustomization.yaml"
+if rules --kustomization "$work/broken" >/dev/null; then
+  echo "a ConfigMap that nobody mounts passes" >&2
+  exit 1
+fi
 if command -v kubectl >/dev/null; then
   kubectl kustomize . >"$work/rendered.yaml"
   strictly "$work/rendered.yaml"
   rules --complete "$work/rendered.yaml"
 else
-  echo "kustomize is left out: there is no kubectl"
+  echo "kustomize itself is left out: there is no kubectl"
 fi
 echo "ok: ${files[*]}"

@@ -569,6 +569,27 @@ def check(documents: list[Document]) -> list[Problem]:
     return problems
 
 
+def kustomization(directory: Path) -> list[str]:
+    """What kustomize would be told: files that are there, all of them, and all that the jobs name."""
+    told = yaml.load((directory / "kustomization.yaml").read_text(), Loader)
+    maps = {one["name"]: one["files"] for one in told["configMapGenerator"]}
+    files = [file for named in maps.values() for file in named]
+    missing = [file for file in [*told["resources"], *files] if not (directory / file).is_file()]
+    if missing:
+        return [f"{file} is not there" for file in missing]
+    folders = {(directory / file).parent for file in files}
+    beside = {str(file.relative_to(directory)) for folder in folders for file in folder.iterdir()}
+    wrong = [f"{file} is in no ConfigMap" for file in sorted(beside - set(files))]
+    documents = read([directory / file for file in told["resources"]])
+    volumes = [one for document in documents for one in document.pod.get("volumes") or []]
+    mounted = {name for one in volumes if (name := get(one, "configMap.name"))}
+    wrong += [f"ConfigMap {name}: made or mounted, not both" for name in sorted(mounted ^ maps.keys())]
+    images = {one["image"].split(":")[0] for document in documents for one in document.containers}
+    unknown = {one["name"] for one in told["images"]} - images
+    wrong += [f"no container has the image {name}" for name in sorted(unknown)]
+    return wrong
+
+
 # The self-test: how each rule is broken.
 
 Break = Callable[[dict[str, Any]], None]
@@ -868,8 +889,17 @@ def main() -> int:
     parser.add_argument(
         "--self-test", action="store_true", help="break each rule and see that it is reported"
     )
+    parser.add_argument(
+        "--kustomization",
+        action="store_true",
+        help="instead, what kustomize is told in these directories",
+    )
     given = parser.parse_args()
     try:
+        if given.kustomization:
+            wrong = [f"{place}: {line}" for place in given.files for line in kustomization(place)]
+            print("\n".join(wrong or ["what the kustomization names is there"]))
+            return 1 if wrong else 0
         documents = read(given.files, given.complete)
     except (OSError, yaml.YAMLError) as error:
         print(error, file=sys.stderr)
