@@ -228,7 +228,9 @@ fn airflow(
     let run = format!("PatronageRun(task_id=\"run\", flags=(\"--env\", {}))", python(&loaded.environment.name));
     let dag = fill(&dag, "PatronageRun(task_id=\"run\")", &run)?;
     let dag = fill(&dag, "from patronage_common import", &format!("from {common} import"))?;
-    let mut shared = fill(DAG_COMMON, "\"pipelines/nightly.yaml\"", &python(&file))?;
+    // It is of this pipeline, whatever others in the same folder are told.
+    let mut shared =
+        fill(DAG_COMMON, "os.environ.get(\"PATRONAGE_PIPELINE\", \"pipelines/nightly.yaml\")", &python(&file))?;
     shared = fill(&shared, "\"/opt/patronage\"", &python(&root))?;
     shared = fill(
         &shared,

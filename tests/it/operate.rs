@@ -119,7 +119,7 @@ fn schedulers_get_files_with_what_runs_took() {
     assert!(dag.contains("DAG(\"patronage_weekly\"") && dag.contains("from patronage_weekly_common import"), "{dag}");
     let common = std::fs::read_to_string(project.path("dags/patronage_weekly_common.py")).unwrap();
     assert!(
-        common.contains("\"PATRONAGE_PIPELINE\", \"pipeline.yaml\"") && common.contains("timedelta(hours=1)"),
+        common.contains("PIPELINE = \"pipeline.yaml\"") && common.contains("timedelta(hours=1)"),
         "{common}"
     );
     project.write(
