@@ -159,13 +159,10 @@ fn what_others_log_belongs_to_the_run_too() {
     let objects = objects_of(|| {
         tracing::warn!(target: "polars", run_id = "theirs", trace_id = 7, level = "high", node = "a", "twice");
         let scope = crate::events::scope::node("stage.sales");
-        let there = std::thread::scope(|threads| {
-            let dispatch = tracing::dispatcher::get_default(Clone::clone);
-            let work = || {
-                tracing::dispatcher::with_default(&dispatch, || scope.in_scope(|| tracing::warn!(target: "x", "there")))
-            };
-            threads.spawn(work).join()
-        });
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        let work = || scope.in_scope(|| tracing::warn!(target: "x", "there"));
+        let work = || tracing::dispatcher::with_default(&dispatch, work);
+        let there = std::thread::scope(|threads| threads.spawn(work).join());
         there.unwrap();
     });
     let [here, there] = objects.as_slice() else { panic!("{objects:?}") };
