@@ -306,6 +306,7 @@ def test_traces(project, _):
     check(all(attributes(span)["error.type"] for span in failed if span is not trace.root), "by a code")
     check({event.name for event in trace.root.events} >= {"blocked"}, "who could not run is told of")
     check(listener.heard[0][0] == "/" and trace.resource["service.name"] == "patronage", trace.resource)
+    stopped(project, listener)
     said = project.run(66, "--run-date", "2030-01-01", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     check(said.count("failed to send traces to 127.0.0.1: no connection") == 1, said)
     with socket.socket() as silent:
@@ -315,6 +316,26 @@ def test_traces(project, _):
         said = project.run(66, "--run-date", "2030-01-01", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
         took = time.monotonic() - started
     check(took < 12 and said.count("failed to send") == 1, f"{took} s: {said}")
+
+
+def stopped(project, listener):
+    """A run that is stopped ends its spans, and says that it did not do what it should. All that it logs is of the run."""
+    listener.heard.clear()
+    started = time.time_ns()
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": listener.url}
+    command = [project.program, "run", "pipelines/nightly.yaml", "--full-refresh", "--log-format", "json"]
+    run = subprocess.Popen(command, cwd=project.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not listener.heard and run.poll() is None:
+        time.sleep(0.01)
+    run.terminate()
+    said = [json.loads(line) for line in run.communicate()[1].splitlines()]
+    check(run.returncode == 143, f"it was stopped: {run.returncode}")
+    check(any(line["message"].startswith("stopping") for line in said), said)
+    check(all(line["run_id"] == newest(project).name for line in said), said)
+    trace = Trace(listener.heard)
+    trace.check(newest(project).name, started, time.time_ns())
+    root = trace.root
+    check(root.status.code == Status.STATUS_CODE_ERROR and attributes(root)["patronage.outcome"] == "interrupted", root)
 
 
 def main():

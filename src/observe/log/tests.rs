@@ -172,7 +172,8 @@ fn what_others_log_belongs_to_the_run_too() {
 }
 
 #[test]
-fn outside_of_runs_no_ids_are_made_up() {
+fn of_several_runs_at_work_none_is_guessed() {
+    let _runs = ["one", "another"].map(scope::AtWork::new);
     let page = Page::default();
     let sink = page.clone();
     let subscriber = subscriber(filter(LevelFilter::INFO, None).unwrap(), Format::Json, false, move || sink.clone());
