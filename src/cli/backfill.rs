@@ -9,6 +9,7 @@ use super::arguments::{Backfill, Global, Run, Target};
 use super::outward::Outward;
 use super::run::{self, Machine};
 use super::{complain, output, project, table};
+use crate::events::scope;
 use crate::format;
 use crate::observe::{progress, scheduler};
 use crate::problem::{Code, Exit};
@@ -138,6 +139,7 @@ async fn one(
     }
     match run::execute(&loaded, plan, &options, live, machine).await {
         Ok(finished) => {
+            let _scope = scope::run(&finished.report.run_id).entered();
             for failure in &finished.failures {
                 complain::error(failure.code, &format!("{run_date}: {}", failure.message), None);
             }

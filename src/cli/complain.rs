@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::Format;
 use super::output;
 use crate::config::Located;
+use crate::observe::log;
 use crate::problem::{Code, Exit};
 
 /// How errors are written; lines until something else is chosen.
@@ -75,12 +76,15 @@ fn as_json(one: &Located) -> String {
     object.to_string()
 }
 
-/// An error with the keys that lines of the log have.
+/// An error with the keys that lines of the log have, those of a run among them.
 fn object(code: Code, message: &str, help: Option<&str>) -> Value {
     let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let mut object = json!({ "timestamp": timestamp, "level": "ERROR", "message": message, "code": code.id() });
     if let Some(help) = help {
         object["help"] = json!(help);
+    }
+    if let Some(object) = object.as_object_mut() {
+        log::Scope::current().add_to(object);
     }
     object
 }

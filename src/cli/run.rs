@@ -5,8 +5,8 @@ use super::outward::Outward;
 use super::signals::{self, Stopped};
 use super::{backfill, complain, guarded, output, project};
 use crate::config::Loaded;
-use crate::events::Listeners;
-use crate::observe::{MemoryLimit, log, openlineage, progress, scheduler};
+use crate::events::{Listeners, scope};
+use crate::observe::{MemoryLimit, log, openlineage, otlp, progress, scheduler, trace_context};
 use crate::plan::Plan;
 use crate::problem::{Code, Exit};
 use crate::report::{junit, summary};
@@ -15,6 +15,7 @@ use crate::stages::contract::Cancel;
 use crate::storage::local;
 use std::path::Path;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// More than any machine has use for; the system refuses some thousands.
 const THREADS_MAX: usize = 1024;
@@ -58,7 +59,9 @@ fn start(
     match outcome {
         Ok(finished) => {
             *told = true;
-            Ok(conclude(&finished, &stopped, &loaded, command.junit.as_deref(), outward))
+            let junit_file = command.junit.as_deref();
+            let scope = scope::run(&finished.report.run_id);
+            Ok(scope.in_scope(|| conclude(&finished, &stopped, &loaded, junit_file, outward)))
         }
         Err(error) => {
             let exit = match error {
@@ -88,6 +91,7 @@ impl Machine {
             let message = format!("--threads: expected 1 to {THREADS_MAX}, found {threads}");
             return Err(complain::error(Code::BadArgument, &message, None));
         }
+        trace_context::check();
         let memory = MemoryLimit::of_process(memory_limit(command)?);
         set_up_engines(threads);
         let runtime = project::runtime()?;
@@ -106,10 +110,22 @@ pub async fn execute(
     machine: &Machine,
 ) -> Result<Finished, RunError> {
     let run_id = uuid::Uuid::now_v7().to_string();
-    let directory = run::artifacts_root(loaded).join(&run_id);
+    let scope = scope::run(&run_id);
+    attempt(loaded, plan, options, live, machine, &run_id).instrument(scope).await
+}
+
+async fn attempt(
+    loaded: &Loaded,
+    plan: Plan,
+    options: &Options,
+    live: Option<progress::Live>,
+    machine: &Machine,
+    run_id: &str,
+) -> Result<Finished, RunError> {
+    let directory = run::artifacts_root(loaded).join(run_id);
     let was_there = directory.ancestors().find(|directory| directory.exists()).map(Path::to_owned);
     let listeners = listeners(live, &directory, &plan.pipeline);
-    let outcome = run::run(loaded, plan, options, &run_id, &listeners, &machine.cancel).await;
+    let outcome = run::run(loaded, plan, options, run_id, &listeners, &machine.cancel).await;
     if outcome.is_err() {
         discard(&directory, was_there.as_deref());
     }
@@ -167,6 +183,10 @@ fn listeners(live: Option<progress::Live>, directory: &Path, pipeline: &str) -> 
     let namespace = transport.namespace().map_or_else(|| format!("patronage://{pipeline}"), str::to_owned);
     let lineage = openlineage::OpenLineage::create(&directory.join("events.ndjson"), namespace, transport);
     listeners.add(Arc::new(lineage));
+    // Last, since it waits at the end of the run.
+    if let Some(traces) = otlp::Traces::of_process() {
+        listeners.add(Arc::new(traces));
+    }
     listeners
 }
 

@@ -1,6 +1,8 @@
 //! What happens in a run, as data. The runner emits events; listeners log, draw, count and report.
 //! No event carries a row of data or a secret.
 
+pub mod scope;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +61,22 @@ pub enum Event {
         interrupted: bool,
         elapsed: Duration,
     },
+}
+
+impl Event {
+    /// The node that it is about.
+    pub fn node(&self) -> Option<&NodeRef> {
+        match self {
+            Event::NodeStarted { node }
+            | Event::NodeSkipped { node, .. }
+            | Event::NodeProgress { node, .. }
+            | Event::NodeFinished { node, .. }
+            | Event::NodeFailed { node, .. }
+            | Event::NodeBlocked { node, .. } => Some(node),
+            Event::Warning { node, .. } => node.as_ref(),
+            Event::RunStarted { .. } | Event::RunFinished { .. } => None,
+        }
+    }
 }
 
 /// A node of the plan, by name; the name of a source or publication may also name a stage.

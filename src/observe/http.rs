@@ -1,18 +1,15 @@
 //! Telling others over HTTP. Whoever cannot be reached is told nothing, and nothing fails because of it.
 
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 /// Nobody at 2 a.m. waits longer for a metric.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Nor does a run that has ended wait longer for messages that are still to be sent.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that is to be sent.
 #[derive(Debug, Clone)]
@@ -57,7 +54,8 @@ pub fn send(message: Message) -> Result<(), String> {
 /// What sends. A machine without certificates has none.
 fn engine() -> Result<(tokio::runtime::Runtime, reqwest::Client), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let client = reqwest::Client::builder().build();
+    // Whoever sends us elsewhere would get our headers there.
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
     Ok((
         runtime.map_err(|error| error.to_string())?,
         client.map_err(|_| "HTTP: no client can be made, perhaps for want of certificates".to_owned())?,
@@ -81,34 +79,35 @@ async fn sent(client: &reqwest::Client, message: Message) -> Result<(), String> 
 
 /// Sends messages in their order, while the work that they tell of goes on.
 pub struct Courier {
+    what: &'static str,
+    /// So long is waited at the end for what is still to be sent.
+    patience: Duration,
     sender: Option<Sender<Message>>,
-    /// Since when no more can come.
-    ended: Arc<OnceLock<Instant>>,
-    thread: Option<JoinHandle<()>>,
+    /// Nobody waits any more.
+    given_up: Arc<AtomicBool>,
+    /// Closed once nothing more is sent.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Courier {
     /// `what`: what is sent, for the warning if it does not arrive. After the first that does not, none is sent: whoever
     /// is away must not hold up the run.
-    pub fn start(what: &'static str) -> Courier {
+    pub fn start(what: &'static str, patience: Duration) -> Courier {
         let (sender, receiver) = channel::<Message>();
-        let ended = Arc::new(OnceLock::new());
-        let over = Arc::clone(&ended);
+        let (end, ended) = channel::<()>();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&given_up);
+        // What it warns of belongs to the run.
+        let scope = tracing::Span::current();
         let work = move || {
-            let engine = engine().inspect_err(|error| tracing::warn!("failed to send {what} by {error}"));
-            let Ok((runtime, client)) = engine else { return };
-            for message in receiver {
-                if over.get().is_some_and(|since: &Instant| since.elapsed() > PATIENCE) {
-                    tracing::warn!("failed to send the last {what}: it takes too long");
-                    break;
-                }
-                if let Err(error) = runtime.block_on(sent(&client, message)) {
-                    tracing::warn!("failed to send {what} to {error}; no more are sent");
-                    break;
-                }
-            }
+            let _end = end;
+            scope.in_scope(|| carry(what, &receiver, &over));
         };
-        Courier { sender: Some(sender), ended, thread: std::thread::Builder::new().spawn(work).ok() }
+        // Without a thread nothing is sent, as if the other side were away.
+        if let Err(error) = std::thread::Builder::new().spawn(work) {
+            tracing::warn!("failed to send {what}: {error}");
+        }
+        Courier { what, patience, sender: Some(sender), given_up, ended: Mutex::new(ended) }
     }
 
     pub fn send(&self, message: Message) {
@@ -119,13 +118,32 @@ impl Courier {
     }
 }
 
+/// Sends what comes until no more can come, one message does not arrive, or nobody waits.
+fn carry(what: &str, messages: &Receiver<Message>, over: &AtomicBool) {
+    let warn = |text: &str| {
+        if !over.load(Ordering::SeqCst) {
+            tracing::warn!("failed to send {what} {text}");
+        }
+    };
+    let (runtime, client) = match engine() {
+        Ok(engine) => engine,
+        Err(error) => return warn(&format!("by {error}")),
+    };
+    for message in messages.iter().take_while(|_| !over.load(Ordering::SeqCst)) {
+        if let Err(error) = runtime.block_on(sent(&client, message)) {
+            return warn(&format!("to {error}; no more are sent"));
+        }
+    }
+}
+
 impl Drop for Courier {
     /// Waits until all have arrived, or one has not, or it takes too long.
     fn drop(&mut self) {
-        let _ = self.ended.set(Instant::now());
         self.sender.take();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(self.patience) == Err(RecvTimeoutError::Timeout) {
+            self.given_up.store(true, Ordering::SeqCst);
+            tracing::warn!("failed to send the last {}: it takes too long", self.what);
         }
     }
 }

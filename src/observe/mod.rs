@@ -1,5 +1,5 @@
-//! Listeners to run events: the log and live lines on stderr, and OpenLineage. Nothing else prints during a run. And who
-//! is told at its end: schedulers, Prometheus, a webhook.
+//! Listeners to run events: the log and live lines on stderr, OpenLineage, and traces. Nothing else prints during a run.
+//! And who is told at its end: schedulers, Prometheus, a webhook.
 
 mod cgroup;
 pub mod http;
@@ -7,9 +7,11 @@ mod limit;
 pub mod log;
 mod memory;
 pub mod openlineage;
+pub mod otlp;
 pub mod progress;
 pub mod prometheus;
 pub mod scheduler;
+pub mod trace_context;
 pub mod webhook;
 
 pub use limit::{MemoryLimit, Pressure};

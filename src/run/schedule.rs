@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
 
 use super::artifacts::Artifacts;
 use super::failure::NodeFailure;
@@ -16,7 +17,7 @@ use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
 use super::{Options, Prepared, damage, gates, publish, source, stage};
-use crate::events::{Column, Dataset, Event, Listeners, NodeRef, OutputRows};
+use crate::events::{Column, Dataset, Event, Listeners, NodeRef, OutputRows, scope};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{NodeStatus, PublicationReport};
@@ -262,18 +263,21 @@ fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) -
     let rows = run.progress.start(index, node_ref);
     let run = run.clone();
     let is_publish = node.is_publication();
-    let task = working.spawn(async move {
+    let scope = scope::node(&node.id());
+    let blocking_scope = scope.clone();
+    let work = async move {
         let (started, clock) = (Utc::now(), Instant::now());
         let outcome = if is_publish {
             publication(&run, index, &rows).await
         } else {
             let blocking = run.clone();
-            let work = tokio::task::spawn_blocking(move || tables(&blocking, index, rows));
+            let work = move || blocking_scope.in_scope(|| tables(&blocking, index, rows));
+            let work = tokio::task::spawn_blocking(work);
             work.await.unwrap_or_else(|_| Err(NodeFailure::lost()))
         };
         (index, started, clock.elapsed(), outcome)
-    });
-    task.id()
+    };
+    working.spawn(work.instrument(scope)).id()
 }
 
 async fn publication(run: &Run, index: usize, rows: &RowCounter) -> Result<Done, NodeFailure> {

@@ -30,6 +30,7 @@ mod stop;
 mod support;
 mod synthesize;
 mod tidy;
+mod traces;
 mod unit_tests;
 mod value;
 mod verify;

@@ -23,7 +23,8 @@ pub fn repository() -> &'static Path {
 /// The program without any variable that it or its caller's shell could have set for it.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_patronage"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PATRONAGE_")) {
+    let others = ["PATRONAGE_", "OTEL_", "TRACEPARENT", "TRACESTATE"];
+    for (name, _) in std::env::vars().filter(|(name, _)| others.iter().any(|start| name.starts_with(start))) {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1");

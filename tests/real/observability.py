@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the shipped pipeline and looks at what it told: metrics, a webhook, OpenLineage. Run by observability.sh."""
+"""Runs the shipped pipeline and looks at what it told: metrics, a webhook, OpenLineage, traces. Run by observability.sh."""
 
+import base64
 import http.server
 import json
 import os
@@ -16,6 +17,9 @@ from pathlib import Path
 
 import jsonschema
 import referencing
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 
 def check(condition, told):
@@ -180,6 +184,158 @@ def validate(folder, events):
     except jsonschema.ValidationError:
         return count
     sys.exit("failed: a broken event passes")
+
+
+class Trace:
+    """The spans that a listener heard, decoded by OpenTelemetry's own messages."""
+
+    def __init__(self, heard):
+        self.spans, self.resource = {}, {}
+        for path, headers, body in heard:
+            request = ExportTraceServiceRequest()
+            if headers["content-type"] == "application/json":
+                strict(json.loads(body))
+                json_format.Parse(as_protobuf(body), request)
+            else:
+                check(headers["content-type"] == "application/x-protobuf", headers)
+                request.ParseFromString(body)
+                check(request.SerializeToString(deterministic=True) == body, "nothing in it that the messages do not know")
+            (of,) = request.resource_spans
+            (scope,) = of.scope_spans
+            self.resource = attributes(of.resource)
+            check(scope.scope.name == "patronage", scope.scope)
+            for span in scope.spans:
+                check(span.name not in self.spans, f"{span.name} comes once")
+                self.spans[span.name] = span
+        (self.root,) = [span for span in self.spans.values() if not attributes(span).get("patronage.node")]
+
+    def check(self, run_id, started, ended):
+        """What holds of every trace: one run, its nodes below it, in its time."""
+        for span in self.spans.values():
+            check(len(span.trace_id) == 16 and span.trace_id == self.root.trace_id, "one trace")
+            check(len(span.span_id) == 8 and span.kind == Span.SPAN_KIND_INTERNAL, span)
+            check(span is self.root or span.parent_span_id == self.root.span_id, "nodes are below the run")
+            check(self.root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano, span)
+            check(span.end_time_unix_nano <= self.root.end_time_unix_nano, span)
+            check(attributes(span)["patronage.run_id"] == run_id, span)
+        check(started <= self.root.start_time_unix_nano and self.root.end_time_unix_nano <= ended, "in the run's time")
+        check(len({span.span_id for span in self.spans.values()}) == len(self.spans), "each has an id of its own")
+
+
+def strict(value, key=""):
+    """The JSON of OTLP is not all of protobuf's: ids are hexadecimal, and keys are in camel case."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check("_" not in name, name)
+            strict(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            strict(inner, key)
+    elif key.endswith("Id") and value:
+        check(len(bytes.fromhex(value)) == (16 if key == "traceId" else 8), f"{key}: {value}")
+    elif key.endswith("UnixNano") or key == "intValue":
+        check(isinstance(value, str), f"{key} is text")
+
+
+def as_protobuf(body):
+    """The same with ids in base 64, as protobuf's own JSON has bytes."""
+
+    def base64_of(fields):
+        for key in ("traceId", "spanId", "parentSpanId"):
+            if key in fields:
+                fields[key] = base64.b64encode(bytes.fromhex(fields[key])).decode()
+        return fields
+
+    return json.dumps(json.loads(body, object_hook=base64_of))
+
+
+def attributes(of):
+    return {one.key: one.value.string_value or one.value.int_value for one in of.attributes}
+
+
+def newest(project):
+    return max((project.root / "target/patronage").glob("*/run_results.json"), key=lambda file: file.stat().st_mtime).parent
+
+
+def test_traces(project, _):
+    listener = Listener()
+    trace_id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    for protocol in ["http/protobuf", "http/json"]:
+        listener.heard.clear()
+        shutil.rmtree(project.root / "target", ignore_errors=True)
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": listener.url + "/otlp",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=k3y%3D,other=1",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=shops,service.name=other",
+            "OTEL_SERVICE_NAME": "nights",
+        }
+        started = time.time_ns()
+        said = project.run(0, "--log-format", "json", **variables)
+        trace, run = Trace(listener.heard), newest(project)
+        trace.check(run.name, started, time.time_ns())
+        check(trace.root.name == "nightly" and trace.root.trace_id.hex() == run.name.replace("-", ""), trace.root)
+        check(not trace.root.parent_span_id and trace.root.status.code == Status.STATUS_CODE_UNSET, trace.root)
+        check(trace.resource["service.name"] == "nights" and trace.resource["service.namespace"] == "shops", trace.resource)
+        results = json.loads((run / "run_results.json").read_text())["results"]
+        ran = {one["unique_id"] for one in results if not one["unique_id"].startswith("test.")}
+        check(ran == set(trace.spans) - {"nightly"}, "each node that ran has a span")
+        rows = attributes(trace.spans["source.transactions"])["patronage.rows.table"]
+        check(rows > 0 and all(path == "/otlp/v1/traces" for path, _, _ in listener.heard), listener.heard[0][0])
+        check(all(headers["api-key"] == "k3y=" and headers["other"] == "1" for _, headers, _ in listener.heard), "headers")
+        check("k3y" not in said, "no header is in the log")
+        for line in said.splitlines():
+            if not line.startswith("{"):
+                continue
+            names = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+            check(len(names) == len(set(names)), f"a name comes twice: {line}")
+            line = json.loads(line)
+            span = trace.spans.get(line.get("node"), trace.root)
+            told = (line["run_id"], line["trace_id"], line["span_id"])
+            check(told == (run.name, trace.root.trace_id.hex(), span.span_id.hex()), line)
+    listener.heard.clear()
+    started = time.time_ns()
+    variables = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": listener.url, "TRACEPARENT": f"00-{trace_id}-{parent}-01", "TRACESTATE": "v=1"}
+    project.run(66, "--run-date", "2030-01-01", **variables)
+    trace = Trace(listener.heard)
+    trace.check(newest(project).name, started, time.time_ns())
+    check(trace.root.trace_id.hex() == trace_id and trace.root.parent_span_id.hex() == parent, "below what started it")
+    check(trace.root.trace_state == "v=1" and trace.root.flags & 0x300 == 0x300, trace.root)
+    failed = [span for span in trace.spans.values() if span.status.code == Status.STATUS_CODE_ERROR]
+    check(trace.root in failed and len(failed) > 1, "who failed says so")
+    check(all(attributes(span)["error.type"] for span in failed if span is not trace.root), "by a code")
+    check({event.name for event in trace.root.events} >= {"blocked"}, "who could not run is told of")
+    check(listener.heard[0][0] == "/" and trace.resource["service.name"] == "patronage", trace.resource)
+    stopped(project, listener)
+    said = project.run(66, "--run-date", "2030-01-01", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
+    check(said.count("failed to send traces to 127.0.0.1: no connection") == 1, said)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        started = time.monotonic()
+        said = project.run(66, "--run-date", "2030-01-01", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        took = time.monotonic() - started
+    check(took < 12 and said.count("failed to send") == 1, f"{took} s: {said}")
+
+
+def stopped(project, listener):
+    """A run that is stopped ends its spans, and says that it did not do what it should. All that it logs is of the run."""
+    listener.heard.clear()
+    started = time.time_ns()
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": listener.url}
+    command = [project.program, "run", "pipelines/nightly.yaml", "--full-refresh", "--log-format", "json"]
+    run = subprocess.Popen(command, cwd=project.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not listener.heard and run.poll() is None:
+        time.sleep(0.01)
+    run.terminate()
+    said = [json.loads(line) for line in run.communicate()[1].splitlines()]
+    check(run.returncode == 143, f"it was stopped: {run.returncode}")
+    check(any(line["message"].startswith("stopping") for line in said), said)
+    check(all(line["run_id"] == newest(project).name for line in said), said)
+    trace = Trace(listener.heard)
+    trace.check(newest(project).name, started, time.time_ns())
+    root = trace.root
+    check(root.status.code == Status.STATUS_CODE_ERROR and attributes(root)["patronage.outcome"] == "interrupted", root)
 
 
 def main():

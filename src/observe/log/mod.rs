@@ -1,17 +1,22 @@
 //! The log: run events as `tracing` events, on stderr, in compact lines or one JSON object a line.
 
+mod json;
+mod scope;
 mod text;
+
+pub use scope::Scope;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, debug, error, info, warn};
+use tracing::{Span, Subscriber, debug, error, info, warn};
+use tracing_subscriber::filter::FilterExt;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt};
 
-use crate::events::{Event, Listener, NodeRef, OutputRows};
+use crate::events::{Event, Listener, NodeRef, OutputRows, scope::node as scope_of};
 
 /// Overrides the level, in the grammar of `RUST_LOG`: `debug`, `warn,patronage=trace`.
 pub const FILTER_VARIABLE: &str = "PATRONAGE_LOG";
@@ -22,7 +27,7 @@ pub enum Format {
     /// For people: time of day in UTC, node, what happened, rows, time taken.
     #[default]
     Text,
-    /// For programs: one object a line, every field of the event at its top level.
+    /// For programs: one object a line, every field of the event and the ids of run and trace at its top level.
     Json,
 }
 
@@ -67,11 +72,15 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(color);
-    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        Format::Text => Box::new(layer.event_format(text::Lines)),
-        Format::Json => Box::new(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)),
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = match format {
+        Format::Text => vec![layer.event_format(text::Lines).with_filter(filter).boxed()],
+        Format::Json => vec![
+            scope::Scopes.with_filter(scope::spans()).boxed(),
+            // No filter of lines may hide what they belong to.
+            layer.event_format(json::Objects).with_filter(filter.or(scope::spans())).boxed(),
+        ],
     };
-    tracing_subscriber::registry().with(layer.with_filter(filter))
+    tracing_subscriber::registry().with(layers)
 }
 
 /// How often a node that is still running says so, where there is no live line.
@@ -84,12 +93,25 @@ pub struct LogListener {
     quiet: bool,
     /// By node, when it is next said to be running.
     due: Mutex<BTreeMap<String, Duration>>,
+    /// By node, what its lines are logged inside of, once it has begun.
+    begun: Mutex<BTreeMap<String, Span>>,
+    /// What libraries log in threads of their own belongs to the run that is at work.
+    at_work: Mutex<Option<scope::AtWork>>,
 }
 
 impl LogListener {
     /// Says nothing of running nodes if `live` lines do.
     pub fn new(live: bool) -> LogListener {
-        LogListener { quiet: live, due: Mutex::default() }
+        LogListener { quiet: live, ..LogListener::default() }
+    }
+
+    /// What the lines of an event are logged inside of: the node's span, if it has one, so that they bear its id.
+    fn scope(&self, event: &Event) -> Span {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::NodeStarted { node } = event {
+            begun.insert(node.id.clone(), scope_of(&node.id));
+        }
+        event.node().and_then(|node| begun.get(&node.id)).cloned().unwrap_or_else(Span::none)
     }
 
     fn running(&self, node: &NodeRef, rows: Option<u64>, elapsed: Duration) {
@@ -102,10 +124,8 @@ impl LogListener {
         let rows_per_second = rows.and_then(|rows| super::rate(rows, elapsed));
         info!(node = node.id, kind = node.kind, rows, elapsed_seconds = seconds(elapsed), rows_per_second, "running");
     }
-}
 
-impl Listener for LogListener {
-    fn on_event(&self, event: &Event) {
+    fn tell(&self, event: &Event) {
         match event {
             Event::RunStarted { run_id, pipeline, run_date, nodes } => {
                 info!(pipeline, %run_date, nodes, run_id, "started");
@@ -135,6 +155,15 @@ impl Listener for LogListener {
                 error!(run_id, elapsed_seconds = seconds(*elapsed), "the run failed");
             }
         }
+    }
+}
+
+impl Listener for LogListener {
+    fn on_event(&self, event: &Event) {
+        if let Event::RunStarted { run_id, .. } = event {
+            *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(scope::AtWork::new(run_id));
+        }
+        self.scope(event).in_scope(|| self.tell(event));
     }
 }
 

@@ -112,3 +112,75 @@ fn a_long_stage_says_now_and_then_that_it_runs() {
     assert_eq!(lines, wanted);
     assert_eq!(told(true), "");
 }
+
+/// The lines that `work` logs inside of a run, at a level as high as can be.
+fn objects_of(work: impl FnOnce()) -> Vec<serde_json::Value> {
+    let page = Page::default();
+    let sink = page.clone();
+    let filter = filter(LevelFilter::INFO, Some("warn,patronage=off,patronage::observe=debug")).unwrap();
+    with_default(subscriber(filter, Format::Json, false, move || sink.clone()), || {
+        crate::events::scope::run(sample::RUN_ID).in_scope(work);
+    });
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    let object = |line: &str| {
+        for name in ["timestamp", "level", "target", "message", "run_id", "trace_id", "span_id", "node"] {
+            assert!(line.matches(&format!("\"{name}\":")).count() <= 1, "{name} twice in {line}");
+        }
+        serde_json::from_str(line).unwrap()
+    };
+    text.lines().map(object).collect()
+}
+
+#[test]
+fn objects_bear_the_ids_of_run_and_node() {
+    use crate::observe::trace_context::{hex, span_id};
+
+    let objects = objects_of(|| {
+        let listener = LogListener::default();
+        sample::events().iter().for_each(|event| listener.on_event(event));
+        listener.on_event(&Event::Warning { node: Some(sample::node("stage.sales", "sql")), message: "late".into() });
+    });
+    let span = |node: Option<&str>| hex(&span_id(sample::RUN_ID, node));
+    for object in &objects {
+        assert_eq!(object["run_id"], sample::RUN_ID, "{object}");
+        assert_eq!(object["trace_id"], sample::RUN_ID.replace('-', ""), "{object}");
+        // What was skipped or blocked has no span of its own.
+        let node = object["node"].as_str().filter(|_| object.get("reason").is_none());
+        assert_eq!(object["span_id"], span(node), "{object}");
+    }
+    let nodes: Vec<&str> = objects.iter().filter_map(|object| object["node"].as_str()).collect();
+    let failed = ["stage.customers"; 2];
+    let wanted = ["source.transactions", "stage.sales", "stage.sales", "stage.customers", "stage.products"];
+    assert_eq!(nodes, [&wanted[..], &failed, &["stage.scores", "stage.sales"]].concat());
+}
+
+#[test]
+fn what_others_log_belongs_to_the_run_too() {
+    let objects = objects_of(|| {
+        tracing::warn!(target: "polars", run_id = "theirs", trace_id = 7, level = "high", node = "a", "twice");
+        let scope = crate::events::scope::node("stage.sales");
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        let work = || scope.in_scope(|| tracing::warn!(target: "x", "there"));
+        let work = || tracing::dispatcher::with_default(&dispatch, work);
+        let there = std::thread::scope(|threads| threads.spawn(work).join());
+        there.unwrap();
+    });
+    let [here, there] = objects.as_slice() else { panic!("{objects:?}") };
+    assert_eq!((&here["run_id"], &here["level"], &here["node"]), (&sample::RUN_ID.into(), &"WARN".into(), &"a".into()));
+    assert_eq!((&there["run_id"], &there["node"]), (&sample::RUN_ID.into(), &"stage.sales".into()));
+    assert_ne!(here["span_id"], there["span_id"]);
+}
+
+#[test]
+fn of_several_runs_at_work_none_is_guessed() {
+    let _runs = ["one", "another"].map(scope::AtWork::new);
+    let page = Page::default();
+    let sink = page.clone();
+    let subscriber = subscriber(filter(LevelFilter::INFO, None).unwrap(), Format::Json, false, move || sink.clone());
+    with_default(subscriber, || tracing::warn!(target: "polars", number = -1, share = 0.5, yes = true, "alone"));
+    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+    let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let names: Vec<&String> = object.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["timestamp", "level", "message", "number", "share", "yes", "target"]);
+    assert_eq!((&object["number"], &object["share"], &object["yes"]), (&(-1).into(), &0.5.into(), &true.into()));
+}

@@ -19,9 +19,9 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::trace_context::{derived, uuid_of_run};
 use crate::events::{Dataset, Event, Listener, NodeRef, OutputRows};
 
 /// Who wrote the events.
@@ -172,13 +172,7 @@ impl Listener for OpenLineage {
 
 impl Run {
     fn new(run_id: &str, pipeline: &str, date: NaiveDate) -> Run {
-        Run {
-            id: Uuid::parse_str(run_id).unwrap_or_else(|_| derived(&[run_id])),
-            pipeline: pipeline.to_owned(),
-            date,
-            open: BTreeMap::new(),
-            failed: vec![],
-        }
+        Run { id: uuid_of_run(run_id), pipeline: pipeline.to_owned(), date, open: BTreeMap::new(), failed: vec![] }
     }
 
     /// Names the nodes that failed, or says `otherwise`.
@@ -210,21 +204,6 @@ fn dataset(dataset: &Dataset) -> Value {
         told["facets"] = facets::schema(&dataset.columns);
     }
     told
-}
-
-/// The same UUID for the same parts, so that all events of a node's run agree without memory:
-/// version 8 (RFC 9562), from SHA-256.
-fn derived(parts: &[&str]) -> Uuid {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    let mut bytes = [0; 16];
-    for (byte, digest) in bytes.iter_mut().zip(hash.finalize()) {
-        *byte = digest;
-    }
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 fn now() -> String {

@@ -94,13 +94,6 @@ fn nodes_name_their_parent_rows_and_errors() {
     assert!(run["run"]["facets"].get("parent").is_none());
 }
 
-#[test]
-fn a_run_id_that_is_no_uuid_still_gives_one() {
-    assert_eq!(derived(&["a", "b"]), derived(&["a", "b"]));
-    assert_ne!(derived(&["a", "b"]), derived(&["ab"]));
-    assert_eq!(derived(&["run"]).get_version_num(), 8);
-}
-
 struct Full(Arc<AtomicUsize>);
 
 impl Write for Full {

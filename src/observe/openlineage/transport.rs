@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -10,6 +11,9 @@ use uuid::Uuid;
 
 use super::facets;
 use crate::observe::http::{Courier, Message, address};
+
+/// A run that has ended does not wait longer for events that are still to be sent.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who else gets the events of a run.
 #[derive(Default)]
@@ -100,7 +104,7 @@ fn to(variable: &impl Fn(&str) -> Option<String>) -> To {
                 .and_then(|json| serde_json::from_str::<Value>(&json).ok())
                 .and_then(|auth| auth.get("apiKey").or_else(|| auth.get("api_key"))?.as_str().map(str::to_owned));
             let key = auth.or_else(|| variable("OPENLINEAGE_API_KEY"));
-            To::Http { courier: Courier::start("OpenLineage events"), url, key }
+            To::Http { courier: Courier::start("OpenLineage events", PATIENCE), url, key }
         }
         "file" => {
             let Some(path) = variable("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH") else {
