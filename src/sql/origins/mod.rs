@@ -20,9 +20,9 @@ use sqlparser::ast::{
 use super::order::is_limited;
 use super::refused::constraint;
 use super::shape::{alias, keeps_or_drops, table_name};
-pub use uses::{Origins, Use};
-
 use scope::Scope;
+
+pub use uses::{Origins, Use};
 
 /// What the table that a query gives is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
