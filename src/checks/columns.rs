@@ -38,10 +38,13 @@ pub fn compile(
     let severity = if warns { Severity::Warn } else { Severity::Error };
     let failed = reported.len() as u64;
     let found = (failed > 0).then(|| reported.join("; "));
-    let mut checks = vec![Check { port, words: "columns".to_owned(), severity, test: Test::Known { failed, found } }];
+    let test = Test::Known { failed, found };
+    let mut checks =
+        vec![Check { port, words: "columns".to_owned(), kind: spec.key(), columns: vec![], severity, test }];
     if !never_null.is_empty() {
         let words = format!("not_null {}", never_null.join(", "));
-        checks.push(Check { port, words, severity: spec.severity, test: Test::Row(rows::any_null(&never_null)) });
+        let test = Test::Row(rows::any_null(&never_null));
+        checks.push(Check { port, words, kind: "not_null", columns: never_null, severity: spec.severity, test });
     }
     Ok(checks)
 }

@@ -26,6 +26,10 @@ pub struct Check {
     pub port: usize,
     /// What it says, such as `range unit_price min 0`.
     pub words: String,
+    /// The key that names its kind in pipelines, such as `range`.
+    pub kind: &'static str,
+    /// The columns that it looks at; none where it looks at the table as a whole.
+    pub columns: Vec<String>,
     pub severity: Severity,
     pub test: Test,
 }
@@ -85,7 +89,8 @@ pub fn compile(
     let mut problems: Vec<Problem> = severity_problem(spec).into_iter().collect();
     match made {
         Ok(test) if problems.is_empty() => {
-            Ok(vec![Check { port, words: words::of(&spec.kind), severity: spec.severity, test }])
+            let (words, columns) = (words::of(&spec.kind), words::columns(&spec.kind));
+            Ok(vec![Check { port, words, kind: spec.key(), columns, severity: spec.severity, test }])
         }
         Ok(_) => Err(problems),
         Err(more) => {

@@ -2,6 +2,7 @@
 
 use crate::config::CheckKind;
 use crate::config::checks::{NotNull, Range, RowBounds, Unique};
+use crate::sql;
 
 /// Characters of a condition or an expression that are repeated at most.
 const QUOTED_MAX: usize = 60;
@@ -24,6 +25,26 @@ pub fn of(kind: &CheckKind) -> String {
         }
         CheckKind::Rows(rows) => format!("rows{}", row_bounds(&rows.rows)),
         CheckKind::Columns(_) => "columns".to_owned(),
+    }
+}
+
+/// The columns that a check looks at; none where it looks at the table as a whole.
+pub fn columns(kind: &CheckKind) -> Vec<String> {
+    match kind {
+        CheckKind::NotNull(NotNull { not_null: columns }) | CheckKind::Unique(Unique { unique: columns }) => {
+            columns.clone()
+        }
+        CheckKind::Range(range) => vec![range.range.clone()],
+        CheckKind::Accepted(accepted) => vec![accepted.accepted.clone()],
+        CheckKind::Pattern(pattern) => vec![pattern.pattern.clone()],
+        CheckKind::References(references) => vec![references.references.clone()],
+        CheckKind::Freshness(freshness) => vec![freshness.freshness.clone()],
+        CheckKind::Condition(condition) => {
+            let tree = sql::expression(&condition.sql).ok();
+            let named = tree.map(|tree| sql::identifiers(&tree)).unwrap_or_default();
+            named.into_iter().map(|ident| ident.value).collect()
+        }
+        CheckKind::Rows(_) | CheckKind::Columns(_) => vec![],
     }
 }
 

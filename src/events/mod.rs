@@ -1,12 +1,15 @@
 //! What happens in a run, as data. The runner emits events; listeners log, draw, count and report.
 //! No event carries a row of data or a secret.
 
+mod dataset;
 pub mod scope;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+
+pub use dataset::{Assertion, Column, ColumnCounts, Counts, Dataset, Lineage, Origin, Quality, Use};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -86,30 +89,10 @@ pub struct NodeRef {
     pub id: String,
     /// The stage kind, `source` or `publish`.
     pub kind: String,
-    /// What it reads, by dataset name.
+    /// What it reads, by dataset name. That which it checks has its findings once it has ended.
     pub reads: Vec<Dataset>,
-    /// What it writes, by dataset name.
+    /// What it writes, by dataset name. Once it has ended, with what that is made of and what was found of it.
     pub writes: Vec<Dataset>,
-}
-
-/// A dataset, named as OpenLineage names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Dataset {
-    pub namespace: String,
-    pub name: String,
-    /// What it is known to have.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<Column>,
-}
-
-/// A column of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Column {
-    pub name: String,
-    /// As the language of pipelines writes it.
-    #[serde(rename = "type")]
-    pub dtype: String,
-    pub description: String,
 }
 
 /// Rows of an output port.

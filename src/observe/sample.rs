@@ -10,7 +10,7 @@ pub const RUN_ID: &str = "019b0e5c-7d1a-7cc3-98c4-dc0c0c07398f";
 
 /// A stage that reads one table and writes one.
 pub fn node(id: &str, kind: &str) -> NodeRef {
-    let dataset = |name: &str| Dataset { namespace: "file".to_owned(), name: name.to_owned(), columns: vec![] };
+    let dataset = |name: &str| Dataset { namespace: "file".to_owned(), name: name.to_owned(), ..Dataset::default() };
     NodeRef {
         id: id.to_owned(),
         kind: kind.to_owned(),

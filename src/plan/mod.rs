@@ -8,6 +8,7 @@ mod entry;
 mod fingerprint;
 mod gates;
 mod graph;
+mod lineage;
 mod order;
 mod publish;
 mod resolve;
@@ -26,6 +27,7 @@ use crate::table::TableSchema;
 
 pub use entry::Entry;
 pub use fingerprint::{Key, KeyParts, definition_hash, digest};
+pub use lineage::FILES;
 pub use resolve::resolve;
 pub use select::{Facts, select};
 pub use unit_tests::{Cell, Expected, Given, UnitTest, series};

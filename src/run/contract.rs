@@ -124,6 +124,8 @@ pub const EXTRA_COLUMNS: &str = "extra_columns";
 fn result(check: &str, severity: Severity, found: &[String]) -> CheckResult {
     CheckResult {
         check: check.to_owned(),
+        kind: check.to_owned(),
+        columns: vec![],
         port: None,
         severity: severity.word().to_owned(),
         failed: found.len() as u64,

@@ -146,7 +146,8 @@ fn result(check: String, found: Result<String, String>) -> CheckResult {
         Ok(found) => (0, found),
         Err(found) => (1, found),
     };
-    CheckResult { check, port: None, severity: "error".to_owned(), failed, found: Some(found) }
+    let kind = check.split(' ').next().unwrap_or_default().to_owned();
+    CheckResult { check, kind, columns: vec![], port: None, severity: "error".to_owned(), failed, found: Some(found) }
 }
 
 fn rows(bounds: &RowBounds, rows: u64, before: Option<&(NaiveDate, Passed)>) -> CheckResult {

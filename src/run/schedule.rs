@@ -11,19 +11,19 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
 use super::artifacts::Artifacts;
+use super::datasets::{ended, node_ref};
 use super::failure::NodeFailure;
 use super::progress::Progress;
 use super::results::NodeResult;
 use super::state::Meta;
 use super::watch::Watch;
 use super::{Options, Prepared, damage, gates, publish, source, stage};
-use crate::events::{Column, Dataset, Event, Listeners, NodeRef, OutputRows, scope};
+use crate::events::{Event, Listeners, OutputRows, scope};
 use crate::plan::{Node, Plan, Work};
 use crate::problem::Code;
 use crate::report::{NodeStatus, PublicationReport};
 use crate::stages::contract::{Cancel, StageContext};
 use crate::storage::scan::RowCounter;
-use crate::table::{TableSchema, type_name};
 
 /// Where a run keeps what it needs for a moment only, in its directory.
 pub const SCRATCH: &str = "scratch";
@@ -346,7 +346,6 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
         meta: None,
         publication: None,
     };
-    let node_ref = node.map(|node| node_ref(run, node));
     match outcome {
         Ok(Done::Tables(meta)) => result.meta = Some(*meta),
         Ok(Done::Published(publication)) => {
@@ -359,20 +358,21 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
         Err(failure) => {
             result.status = NodeStatus::Error;
             result.message = failure.message.clone();
-            if let Some(node) = node_ref {
+            let (code, message) = (failure.code, failure.message.clone());
+            result.failure = Some(failure);
+            if let Some(node) = node {
                 run.listeners.emit(&Event::NodeFailed {
-                    node,
-                    code: failure.code.id(),
-                    message: failure.message.clone(),
-                    interrupted: failure.code == Code::Interrupted,
+                    node: ended(run, node, &result),
+                    code: code.id(),
+                    message,
+                    interrupted: code == Code::Interrupted,
                     elapsed,
                 });
             }
-            result.failure = Some(failure);
             return result;
         }
     }
-    if let Some(node) = node_ref {
+    if let Some(node) = node.map(|node| ended(run, node, &result)) {
         for check in result.checks().iter().filter(|check| check.failed > 0) {
             run.listeners.emit(&Event::Warning { node: Some(node.clone()), message: check.sentence() });
         }
@@ -408,51 +408,4 @@ fn blocked(run: &Run, index: usize, node: &Node, because: &str) -> NodeResult {
         meta: None,
         publication: None,
     }
-}
-
-fn columns(schema: &TableSchema) -> Vec<Column> {
-    let of = |column: &crate::table::Column| Column {
-        name: column.name.clone(),
-        dtype: type_name(&column.dtype),
-        description: column.description.clone(),
-    };
-    schema.columns.iter().map(of).collect()
-}
-
-/// The node as events name it, with its datasets.
-pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
-    let own = |name: String, schema: Option<&TableSchema>| Dataset {
-        namespace: format!("patronage://{}", run.plan.pipeline),
-        name,
-        columns: schema.map(columns).unwrap_or_default(),
-    };
-    let outside = |name: &str, schema: Option<&TableSchema>| Dataset {
-        namespace: "path".to_owned(),
-        name: name.to_owned(),
-        columns: schema.map(columns).unwrap_or_default(),
-    };
-    let first = |node: &Node| node.outputs.first().map(|(_, schema)| schema.clone());
-    let feed = |index: &usize| run.plan.nodes.get(*index).map(|node| own(node.name.clone(), first(node).as_ref()));
-    let (reads, writes) = match &node.work {
-        Work::Source { spec, entry } => {
-            let read = match (&spec.path, &spec.database) {
-                (None, Some(database)) => {
-                    Dataset { namespace: format!("adbc://{database}"), ..own(node.name.clone(), Some(&entry.raw)) }
-                }
-                (path, _) => outside(path.as_deref().unwrap_or_default(), Some(&entry.raw)),
-            };
-            (vec![read], vec![own(node.name.clone(), first(node).as_ref())])
-        }
-        Work::Stage(_) => {
-            let port = |(place, (port, schema)): (usize, &(String, TableSchema))| {
-                own(if place == 0 { node.name.clone() } else { format!("{}.{port}", node.name) }, Some(schema))
-            };
-            (node.upstream.iter().filter_map(feed).collect(), node.outputs.iter().enumerate().map(port).collect())
-        }
-        Work::Gate { .. } => (node.upstream.iter().filter_map(feed).collect(), vec![]),
-        Work::Publish { spec, from } => {
-            (node.upstream.iter().filter_map(feed).collect(), vec![outside(&spec.to, run.plan.schema(from))])
-        }
-    };
-    NodeRef { id: node.id(), kind: node.kind().to_owned(), reads, writes }
 }

@@ -130,6 +130,12 @@ pub struct SourceMeta {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckResult {
     pub check: String,
+    /// The key that names its kind, such as `range`.
+    #[serde(default)]
+    pub kind: String,
+    /// The columns that it looks at; none where it looks at the table as a whole.
+    #[serde(default)]
+    pub columns: Vec<String>,
     /// The output it was made on, where that is not the first.
     #[serde(default)]
     pub port: Option<String>,

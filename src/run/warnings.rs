@@ -1,7 +1,8 @@
 //! What a run warns of: it went well, and yet someone should look.
 
+use super::datasets::node_ref;
 use super::drift::DEFINED_OTHERWISE;
-use super::schedule::{Run, node_ref};
+use super::schedule::Run;
 use crate::events::Event;
 use crate::format;
 use crate::metrics::evaluation::Verdict;

@@ -144,7 +144,8 @@ fn base_table(select: &Select, tables: &BTreeMap<String, TableFacts>) -> Option<
     (tables.contains_key(&name) && from.joins.iter().all(adds_none)).then_some((name, called))
 }
 
-fn keeps_or_drops(operator: &JoinOperator) -> bool {
+/// Whether a join gives no columns of the right table, only says which rows of the left one leave.
+pub(super) fn keeps_or_drops(operator: &JoinOperator) -> bool {
     use JoinOperator as J;
     matches!(operator, J::Semi(_) | J::LeftSemi(_) | J::Anti(_) | J::LeftAnti(_))
 }

@@ -9,6 +9,7 @@ use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::lineage::{self, Lineage, Reads};
 use super::model::Model;
 use super::protocol::Protocol;
 use crate::metrics::evaluation::Evaluation;
@@ -54,6 +55,16 @@ pub trait Stage: Send + Sync {
     /// The schema of each output, in the order of [`Stage::outputs`]; problems are placed under
     /// `with` or `inputs`.
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>>;
+
+    /// What it reads of its inputs; everything, where it does not say.
+    fn reads(&self, _inputs: &InputSchemas) -> Reads {
+        Reads::default()
+    }
+
+    /// What the columns of each output are made of, in the order of [`Stage::outputs`], whose schemas are given.
+    fn lineage(&self, inputs: &InputSchemas, outputs: &[TableSchema]) -> Vec<Lineage> {
+        lineage::of_reads(&self.reads(inputs), inputs, outputs)
+    }
 
     /// What it holds in memory at once at the least, in bytes, where the rows of its inputs tell. A run that has less
     /// left does not start it.

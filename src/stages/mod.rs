@@ -6,6 +6,7 @@ mod files;
 #[cfg(test)]
 mod fixture;
 mod ids;
+pub mod lineage;
 pub mod model;
 mod ports;
 pub mod profile;

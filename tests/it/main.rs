@@ -14,6 +14,7 @@ mod formats;
 mod gates;
 mod input;
 mod layers;
+mod lineage;
 mod memory;
 mod models;
 mod mutations;

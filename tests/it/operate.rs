@@ -118,10 +118,7 @@ fn schedulers_get_files_with_what_runs_took() {
     let dag = std::fs::read_to_string(project.path("dags/patronage_weekly.py")).unwrap();
     assert!(dag.contains("DAG(\"patronage_weekly\"") && dag.contains("from patronage_weekly_common import"), "{dag}");
     let common = std::fs::read_to_string(project.path("dags/patronage_weekly_common.py")).unwrap();
-    assert!(
-        common.contains("PIPELINE = \"pipeline.yaml\"") && common.contains("timedelta(hours=1)"),
-        "{common}"
-    );
+    assert!(common.contains("PIPELINE = \"pipeline.yaml\"") && common.contains("timedelta(hours=1)"), "{common}");
     project.write(
         "configs/prod.yaml",
         "lake: /data\nwarehouse: /out\npseudonyms: {version: 1, key: {secret: {file: /run/secrets/patronage/key}}}\n",

@@ -141,22 +141,96 @@ def test_openlineage(project, scratch):
     check(whole[0]["run"]["facets"]["parent"]["run"]["runId"] == run, "the run that started it")
     scores = [event for event in sent if event["job"]["name"] == "nightly.stage.scores"][-1]["outputs"][0]
     check(any(field["name"] == "customer_id" for field in scores["facets"]["schema"]["fields"]), scores)
+    told = columns_and_checks(sent)
     variables = {"OPENLINEAGE__TRANSPORT__TYPE": "file", "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(file)}
     project.run(66, "--run-date", "2030-01-01", **variables)
     failed = [json.loads(line) for line in file.read_text().splitlines()]
     check(failed[-1]["eventType"] == "FAIL", failed[-1])
     said = project.run(66, "--run-date", "2030-01-01", OPENLINEAGE_URL="http://127.0.0.1:1")
     check(said.count("failed to send OpenLineage events") == 1, said)
+    broken = failing_check(project, scratch)
     specification = os.environ.get("PATRONAGE_OPENLINEAGE")
     if not specification:
         print("skipped: events are not held against the specification; PATRONAGE_OPENLINEAGE says where it is")
         return
-    count = validate(Path(specification), sent + failed)
-    print(f"{len(sent + failed)} events and {count} facets are as the specification has them")
+    everything = sent + failed + broken
+    kinds = validate(Path(specification), everything)
+    for kind in ["columnLineage", "dataQualityAssertions", "dataQualityMetrics", "schema", "outputStatistics"]:
+        check(kinds.get(kind), f"no event has {kind}")
+    print(f"{len(everything)} events and {sum(kinds.values())} facets are as the specification has them; {told}")
+
+
+def ended(events, job):
+    """The last event of a node."""
+    return [event for event in events if event["job"]["name"] == f"nightly.{job}"][-1]
+
+
+def origins(output, column):
+    """What a column is made of: (dataset, field) to subtypes."""
+    fields = output["facets"]["columnLineage"]["fields"][column]["inputFields"]
+    return {(one["name"], one["field"]): [used.get("subtype") for used in one["transformations"]] for one in fields}
+
+
+def columns_and_checks(events):
+    """Some truths about the shipped pipeline that its reader knows."""
+    sales = ended(events, "stage.sales")["outputs"][0]
+    amount = {("transactions", "quantity"): ["TRANSFORMATION"], ("transactions", "unit_price"): ["TRANSFORMATION"]}
+    check(origins(sales, "amount") == amount, origins(sales, "amount"))
+    check(origins(sales, "country") == {("transactions", "country"): ["IDENTITY"]}, origins(sales, "country"))
+    rows = {one["field"] for one in sales["facets"]["columnLineage"]["dataset"]}
+    check(rows == {"customer_id", "unit_price"}, rows)
+    customers = ended(events, "stage.customers")["outputs"][0]
+    check(origins(customers, "spend") == {("sales", "amount"): ["AGGREGATION"]}, origins(customers, "spend"))
+    recency = {("sales", "ordered_at"): ["AGGREGATION"], ("sales", "quantity"): ["FILTER"]}
+    check(origins(customers, "recency_days") == recency, origins(customers, "recency_days"))
+    scores = ended(events, "publish.customer_scores")["outputs"][0]
+    published = {("scores", "lifetime_clv"): ["IDENTITY"]}
+    check(origins(scores, "lifetime_clv") == published, origins(scores, "lifetime_clv"))
+    check(origins(scores, "run_date") == {}, "the run date is made of nothing")
+    # Every origin is a column of something that the job reads, and no event is very long.
+    for event in events:
+        names = {(read["name"], field["name"]) for read in event["inputs"] for field in read["facets"]["schema"]["fields"]}
+        for output in event["outputs"]:
+            for column in output["facets"].get("columnLineage", {}).get("fields", {}):
+                check(names >= origins(output, column).keys(), f"{output['name']}.{column}")
+    longest = max(len(json.dumps(event)) for event in events)
+    check(longest < 100_000, f"an event of {longest} bytes")
+    read = ended(events, "source.transactions")["inputs"][0]["inputFacets"]
+    found = {one["name"]: one for one in read["dataQualityAssertions"]["assertions"]}
+    price = found["range unit_price min 0"]
+    check(price["column"] == "unit_price" and not price["success"] and int(price["actual"]) > 0, price)
+    check(found["freshness ordered_at max_age 7d"]["success"], found)
+    check(read["dataQualityMetrics"]["rowCount"] > 0 and read["dataQualityMetrics"]["fileCount"] == 1, read)
+    profile = customers["facets"]["dataQualityMetrics"]["columnMetrics"]
+    known = {"nullCount", "distinctCount"}
+    check(profile["spend"]["nullCount"] == 0 and all(set(own) <= known for own in profile.values()), profile)
+    return f"{sum(len(json.dumps(event)) for event in events)} bytes a night, {longest} at most an event"
+
+
+def failing_check(project, scratch):
+    """The events of a run that a stage's check stops."""
+    pipeline, file = project.root / "pipelines/nightly.yaml", scratch / "broken.ndjson"
+    text = pipeline.read_text()
+    stage = "  - id: purchases "
+    check(text.count(stage) == 1, "where the stage is")
+    before, after = text.split(stage)
+    checked = after.replace("    stage: sql\n", "    stage: sql\n    checks:\n      - {range: quantity, max: 1}\n", 1)
+    pipeline.write_text(before + stage + checked)
+    try:
+        variables = {"OPENLINEAGE__TRANSPORT__TYPE": "file", "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(file)}
+        project.run(65, "--select", "purchases", **variables)
+    finally:
+        pipeline.write_text(text)
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    checks = ended(events, "stage.purchases.checks")
+    found, = checks["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    check(checks["eventType"] == "FAIL" and not found["success"] and found["severity"] == "error", checks)
+    check(ended(events, "stage.purchases")["eventType"] == "FAIL", "the stage fails, too")
+    return events
 
 
 def validate(folder, events):
-    """Every event against RunEvent, and every facet against the schema that it names."""
+    """Every event against RunEvent, and every facet against the schema that it names; how many there are of each."""
     schemas = {}
     for path in [folder / "OpenLineage.json", *(folder / "facets").glob("*.json")]:
         schema = json.loads(path.read_text())
@@ -168,21 +242,21 @@ def validate(folder, events):
         checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
         jsonschema.Draft202012Validator({"$ref": reference}, registry=registry, format_checker=checker).validate(value)
 
-    count = 0
+    counts = {}
     for event in events:
         against(event["schemaURL"], event)
         owners = [event["run"], event["job"], *event["inputs"], *event["outputs"]]
         for owner in owners:
             for key in ("facets", "inputFacets", "outputFacets"):
-                for facet in owner.get(key, {}).values():
+                for name, facet in owner.get(key, {}).items():
                     against(facet["_schemaURL"], facet)
-                    count += 1
+                    counts[name] = counts.get(name, 0) + 1
     broken = json.loads(json.dumps(events[0]))
     broken["run"]["runId"] = 7
     try:
         against(broken["schemaURL"], broken)
     except jsonschema.ValidationError:
-        return count
+        return counts
     sys.exit("failed: a broken event passes")
 
 

@@ -1,9 +1,11 @@
 //! The run as OpenLineage: one run event a line in `events.ndjson`, for Marquez, DataHub and others.
 //!
 //! The run is a job named after the pipeline; every node that ran is a job `<pipeline>.<node>` whose
-//! parent is the run. What was skipped or blocked had no run of its own and is not in the file.
+//! parent is the run, and so are the checks of what a stage writes, `<pipeline>.<node>.checks`. What was skipped or
+//! blocked had no run of its own and is not in the file.
 //! Times are those of the clock: this is an artifact of the run, not data.
 
+mod datasets;
 mod facets;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::trace_context::{derived, uuid_of_run};
-use crate::events::{Dataset, Event, Listener, NodeRef, OutputRows};
+use crate::events::{Event, Listener, NodeRef, OutputRows};
 
 /// Who wrote the events.
 pub const PRODUCER: &str = concat!("urn:patronage:", env!("CARGO_PKG_VERSION"));
@@ -76,17 +78,17 @@ impl OpenLineage {
             }
             Event::NodeFinished { node, outputs, .. } => {
                 run.open.remove(&node.id);
-                vec![self.of_node(run, node, "COMPLETE", outputs, None)]
+                self.of_end(run, node, "COMPLETE", outputs, None)
             }
             Event::NodeFailed { node, interrupted: true, .. } => {
                 run.open.remove(&node.id);
-                vec![self.of_node(run, node, "ABORT", &[], None)]
+                self.of_end(run, node, "ABORT", &[], None)
             }
             Event::NodeFailed { node, code, message, .. } => {
                 run.open.remove(&node.id);
                 run.failed.push(node.id.clone());
                 let message = format!("{code}: {message}");
-                vec![self.of_node(run, node, "FAIL", &[], Some(&message))]
+                self.of_end(run, node, "FAIL", &[], Some(&message))
             }
             Event::RunFinished { success, interrupted, .. } => {
                 // Who is still open was interrupted; every START needs its end.
@@ -103,7 +105,7 @@ impl OpenLineage {
             // A publication that finds the same there has been begun.
             Event::NodeSkipped { node, .. } => {
                 let begun = run.open.remove(&node.id);
-                begun.iter().map(|node| self.of_node(run, node, "COMPLETE", &[], None)).collect()
+                begun.iter().flat_map(|_| self.of_end(run, node, "COMPLETE", &[], None)).collect()
             }
             Event::NodeProgress { .. } | Event::NodeBlocked { .. } | Event::Warning { .. } => vec![],
         }
@@ -129,6 +131,19 @@ impl OpenLineage {
         })
     }
 
+    /// The end of a node, and before it the checks of what it wrote.
+    fn of_end(&self, run: &Run, node: &NodeRef, kind: &str, rows: &[OutputRows], error: Option<&str>) -> Vec<Value> {
+        let mut events = Vec::new();
+        if let Some(checks) = datasets::checks(node) {
+            let broken = datasets::broken(&checks);
+            let kind = if broken.is_some() { "FAIL" } else { "COMPLETE" };
+            events.push(self.of_node(run, &datasets::unexamined(&checks), "START", &[], None));
+            events.push(self.of_node(run, &checks, kind, &[], broken.as_deref()));
+        }
+        events.push(self.of_node(run, node, kind, rows, error));
+        events
+    }
+
     fn of_node(&self, run: &Run, node: &NodeRef, kind: &str, rows: &[OutputRows], error: Option<&str>) -> Value {
         let mut facets = facets::of_run(run.date);
         facets.extend([facets::parent(&run.id, &self.namespace, &run.pipeline)]);
@@ -142,8 +157,8 @@ impl OpenLineage {
                 "name": format!("{}.{}", run.pipeline, node.id),
                 "facets": facets::job(&node.kind.to_uppercase()),
             },
-            "inputs": node.reads.iter().map(dataset).collect::<Vec<Value>>(),
-            "outputs": outputs(node, rows),
+            "inputs": datasets::inputs(node),
+            "outputs": datasets::outputs(node, rows),
             "producer": PRODUCER,
             "schemaURL": SCHEMA,
         })
@@ -182,28 +197,6 @@ impl Run {
             failed => format!("failed: {}", failed.join(", ")),
         }
     }
-}
-
-/// Outputs with their rows; ports and datasets are in the same order, one dataset a port.
-fn outputs(node: &NodeRef, rows: &[OutputRows]) -> Vec<Value> {
-    let counted = rows.len() == node.writes.len();
-    let rows = |place: usize| rows.get(place).filter(|_| counted);
-    let output = |(place, written): (usize, &Dataset)| {
-        let mut output = dataset(written);
-        if let (Some(rows), Some(fields)) = (rows(place), output.as_object_mut()) {
-            fields.insert("outputFacets".to_owned(), facets::rows(rows.rows));
-        }
-        output
-    };
-    node.writes.iter().enumerate().map(output).collect()
-}
-
-fn dataset(dataset: &Dataset) -> Value {
-    let mut told = json!({"namespace": dataset.namespace, "name": dataset.name});
-    if !dataset.columns.is_empty() {
-        told["facets"] = facets::schema(&dataset.columns);
-    }
-    told
 }
 
 fn now() -> String {

@@ -3,9 +3,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::events::{Assertion, ColumnCounts, Counts, Lineage, Origin, Quality, Use};
 use crate::observe::sample;
 
 fn written() -> Vec<Value> {
@@ -92,6 +93,104 @@ fn nodes_name_their_parent_rows_and_errors() {
     let run = find("nightly", "FAIL");
     assert_eq!(run["run"]["facets"]["errorMessage"]["message"], "failed: stage.customers");
     assert!(run["run"]["facets"].get("parent").is_none());
+}
+
+/// A stage that has ended: its table with what that is made of and what was found of it.
+fn examined(holds: bool) -> NodeRef {
+    let mut node = sample::node("stage.sales", "sql");
+    let origin = |uses: &[(bool, Option<&'static str>, bool)]| Origin {
+        namespace: "path".to_owned(),
+        name: "lake".to_owned(),
+        column: "id".to_owned(),
+        uses: uses
+            .iter()
+            .map(|(direct, subtype, masking)| Use { direct: *direct, subtype: *subtype, masking: *masking })
+            .collect(),
+    };
+    let fields = [
+        ("id".to_owned(), vec![origin(&[(true, Some("TRANSFORMATION"), true), (false, None, false)])]),
+        ("run_date".to_owned(), vec![]),
+    ];
+    let assertion = |kind: &str, columns: &[&str], success, failed_rows, found: Option<&str>| Assertion {
+        kind: kind.to_owned(),
+        name: format!("{kind} of it"),
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        severity: "error".to_owned(),
+        success,
+        failed_rows,
+        found: found.map(str::to_owned),
+    };
+    let columns = BTreeMap::from([("id".to_owned(), ColumnCounts { nulls: Some(0), distinct: None })]);
+    let written = &mut node.writes[0];
+    written.lineage =
+        Some(Lineage { fields: BTreeMap::from(fields), all: vec![origin(&[(false, Some("FILTER"), false)])] });
+    written.quality = Some(Quality {
+        assertions: vec![
+            assertion("range", &["id"], holds, Some(if holds { 0 } else { 7 }), None),
+            assertion("unique", &["id", "at"], true, Some(0), None),
+            assertion("rows", &[], true, None, Some("52,000 rows")),
+        ],
+        counts: Some(Counts { rows: 9, bytes: Some(70), files: None, columns }),
+    });
+    node
+}
+
+fn translated(event: &Event) -> Vec<Value> {
+    let listener = OpenLineage::to(None, "patronage");
+    let mut run = Run::new(sample::RUN_ID, "nightly", chrono::NaiveDate::MIN);
+    listener.translate(&mut run, event)
+}
+
+#[test]
+fn columns_are_told_by_what_they_are_made_of() {
+    let outputs = vec![OutputRows { port: "table".to_owned(), rows: 9 }];
+    let done = Event::NodeFinished { node: examined(true), outputs, elapsed: std::time::Duration::ZERO };
+    let events = translated(&done);
+    let facets = &events.last().unwrap()["outputs"][0]["facets"];
+    let lineage = &facets["columnLineage"];
+    let id = &lineage["fields"]["id"]["inputFields"][0];
+    assert_eq!((&id["namespace"], &id["name"], &id["field"]), (&"path".into(), &"lake".into(), &"id".into()));
+    let masked = json!([{"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": true}, {"type": "INDIRECT"}]);
+    assert_eq!(id["transformations"], masked);
+    assert_eq!(lineage["fields"]["run_date"], json!({"inputFields": []}));
+    assert_eq!(lineage["dataset"][0]["transformations"], json!([{"type": "INDIRECT", "subtype": "FILTER"}]));
+    assert_eq!(facets["dataQualityMetrics"]["columnMetrics"], json!({"id": {"nullCount": 0}}));
+    assert_eq!(
+        (&facets["dataQualityMetrics"]["rowCount"], &facets["dataQualityMetrics"]["bytes"]),
+        (&9.into(), &70.into())
+    );
+}
+
+#[test]
+fn checks_of_a_stage_are_a_job_that_reads_what_it_wrote() {
+    for (holds, end) in [(true, "COMPLETE"), (false, "FAIL")] {
+        let failed = Event::NodeFailed {
+            node: examined(holds),
+            code: "check_failed",
+            message: "range of it fails in 7 rows".to_owned(),
+            interrupted: false,
+            elapsed: std::time::Duration::ZERO,
+        };
+        let events = translated(&failed);
+        let states: Vec<&Value> = events.iter().map(|event| &event["eventType"]).collect();
+        assert_eq!(states, ["START", end, "FAIL"]);
+        let [before, checks, _] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(checks["job"]["name"], "nightly.stage.sales.checks");
+        assert_eq!(before["run"]["runId"], checks["run"]["runId"]);
+        assert!(before["inputs"][0].get("inputFacets").is_none());
+        assert_eq!(checks["run"]["facets"].get("errorMessage").is_some(), !holds);
+        let input = &checks["inputs"][0];
+        assert_eq!(input["name"], "stage.sales");
+        let found = &input["inputFacets"]["dataQualityAssertions"]["assertions"];
+        let actual = if holds { "0" } else { "7" };
+        let range = json!({
+            "assertion": "range", "name": "range of it", "success": holds, "severity": "error", "column": "id",
+            "expected": "0", "actual": actual,
+        });
+        assert_eq!(found[0], range);
+        assert_eq!(found[1]["params"], json!({"columns": ["id", "at"]}));
+        assert_eq!((&found[2]["description"], found[2].get("actual")), (&"52,000 rows".into(), None));
+    }
 }
 
 struct Full(Arc<AtomicUsize>);

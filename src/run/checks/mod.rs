@@ -86,6 +86,8 @@ pub fn examine<'a>(
         };
         findings.results.push(CheckResult {
             check: check.words.clone(),
+            kind: check.kind.to_owned(),
+            columns: check.columns.clone(),
             port: findings.subject.port.map(str::to_owned),
             severity: check.severity.word().to_owned(),
             failed,

@@ -11,7 +11,8 @@ fn numbers(name: &str, values: &[Option<i64>]) -> Column {
 }
 
 fn check(severity: Severity, test: Test) -> Check {
-    Check { port: 0, words: format!("{severity:?}").to_lowercase(), severity, test }
+    let words = format!("{severity:?}").to_lowercase();
+    Check { port: 0, words, kind: "unique", columns: vec!["k".into()], severity, test }
 }
 
 fn day(text: &str) -> NaiveDate {
@@ -142,6 +143,8 @@ fn age_is_counted_from_the_run_date_s_midnight() {
 fn only_staleness_has_a_code_of_its_own() {
     let result = |check: &str, failed| CheckResult {
         check: check.to_owned(),
+        kind: String::new(),
+        columns: vec![],
         port: None,
         severity: "error".to_owned(),
         failed,

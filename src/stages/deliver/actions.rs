@@ -16,6 +16,7 @@ use self::choose::{Choice, Choices, Outcome};
 use self::options::{Channels, Contacts, Rule};
 use crate::problem::Problem;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Lineage;
 use crate::stages::ports::of_run_date;
 use crate::table::{Class, Column, TableSchema};
 
@@ -109,6 +110,10 @@ impl Stage for Actions {
             Some(entity) if problems.is_empty() => Ok(vec![self.schema(entity.clone(), self.told(scores), item)]),
             _ => Err(problems),
         }
+    }
+
+    fn lineage(&self, inputs: &InputSchemas, outputs: &[TableSchema]) -> Vec<Lineage> {
+        outputs.iter().flat_map(|output| self.lineage_of(inputs, output)).collect()
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {

@@ -17,6 +17,7 @@ use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{
     Failure, InputPort, InputSchemas, Inputs, NamedTable, Outputs, Stage, StageConfig, StageContext,
 };
+use crate::stages::lineage::{Lineage, Origins, Use};
 use crate::stages::ports::{has_snapshots, lacks_snapshot, no_snapshot, of_run_date};
 use crate::table::{AS_OF, Column, TableSchema, type_name};
 
@@ -79,6 +80,26 @@ impl Stage for Scores {
         }
         let scores = TableSchema { columns, key: vec![self.entity.clone()], ..TableSchema::default() };
         Ok(vec![scores, dictionary::schema()])
+    }
+
+    fn lineage(&self, inputs: &InputSchemas, _: &[TableSchema]) -> Vec<Lineage> {
+        let mut scores = Lineage::default();
+        let entities = inputs.many(ENTITIES);
+        for (name, table) in entities.iter().chain(inputs.many(TABLES)) {
+            let decides = [(self.entity.as_str(), Use::Join), (AS_OF, Use::Filter)];
+            for (column, used) in decides.into_iter().filter(|(column, _)| table.column(column).is_some()) {
+                scores.rows.add(&Origins::one(name, column, used), used);
+            }
+        }
+        for (name, _) in entities {
+            scores.fields.insert(self.entity.clone(), Origins::one(name, &self.entity, Use::Identity));
+        }
+        for (name, table) in inputs.many(TABLES) {
+            let own = |(column, renamed): (&Column, String)| (renamed, Origins::one(name, &column.name, Use::Identity));
+            scores.fields.extend(self.renamed(name, table).into_iter().map(own));
+        }
+        // The dictionary is about columns, and no row went into it.
+        vec![scores, Lineage::default()]
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {

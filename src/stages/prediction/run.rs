@@ -20,11 +20,12 @@ use crate::format;
 use crate::metrics::evaluation::{Chart, Evaluation, Fact};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::profile;
 use crate::stages::protocol::Protocol;
 use crate::stages::watch;
-use crate::table::{Class, Table, TableSchema};
+use crate::table::{AS_OF, Class, Table, TableSchema};
 
 /// A feature that reaches so much by itself mostly knows the outcome.
 const LEAK: f64 = 0.98;
@@ -105,6 +106,17 @@ impl<P: Predictor> Stage for P {
         let mut schemas = output::schemas(&entity, task, is_probability(self), class, &snapshots, P::TELLS_CLASSES);
         schemas.iter_mut().for_each(|schema| output::name_target(schema, options.target));
         Ok(schemas)
+    }
+
+    fn reads(&self, inputs: &InputSchemas) -> Reads {
+        let options = self.options();
+        let read = inputs.one(PORT).ok().and_then(|features| {
+            let chosen = options.features.columns(features, &left_out(&options)).ok()?;
+            let entity = design::entity(features, &output::NAMES).ok()?.name;
+            let columns = columns_read(&options, &chosen);
+            Some(Reads { columns: vec![(PORT, columns)], passed: Some(vec![(PORT, entity), (PORT, AS_OF.to_owned())]) })
+        });
+        read.unwrap_or_default()
     }
 
     /// Rows whose target is known as a table and a matrix; and so many as are scored at once, with the keys and the

@@ -1,3 +1,5 @@
+mod lineage;
+
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, NaiveTime};
@@ -11,6 +13,7 @@ use serde::Deserialize;
 use crate::problem::{Code, Problem};
 use crate::sql::{self, Shape, TableFacts};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Lineage;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema, type_name};
 
 /// One SELECT over the stage's inputs, each under the name of its port.
@@ -74,6 +77,10 @@ impl Stage for Sql {
         let mut shape = sql::shape(&tree, &facts(&tables));
         shape.decides = shape.decides.iter().flat_map(|name| lineage.ancestors(name)).collect();
         self.describe(columns, &shape, &tables).map(|schema| vec![schema])
+    }
+
+    fn lineage(&self, inputs: &InputSchemas, outputs: &[TableSchema]) -> Vec<Lineage> {
+        lineage::of(&self.query, inputs, outputs)
     }
 
     fn run(&self, inputs: Inputs, _: &StageContext) -> Result<Outputs, Failure> {

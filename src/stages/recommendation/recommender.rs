@@ -21,6 +21,7 @@ use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::metrics::profile::ColumnProfile;
 use crate::problem::Problem;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, StageConfig, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::ports::{self, Serves};
 use crate::stages::protocol::Protocol;
@@ -160,6 +161,15 @@ pub fn schemas<R: Recommender>(
         }
         _ => Err(problems),
     }
+}
+
+/// The columns of the interactions; of the tables beside them all may be read.
+pub fn reads(options: &Options<'_>) -> Reads {
+    let others = [options.time, options.order, options.weight].into_iter().flatten();
+    let columns = [options.user, options.item].into_iter().chain(others).map(str::to_owned).collect();
+    let ids =
+        [(PORT, options.user), (beside::USERS, options.user), (PORT, options.item), (beside::ITEMS, options.item)];
+    Reads { columns: vec![(PORT, columns)], passed: Some(ids.map(|(port, name)| (port, name.to_owned())).to_vec()) }
 }
 
 /// The moments of the output, ascending.
@@ -429,6 +439,11 @@ macro_rules! recommender_stage {
                 run_date: chrono::NaiveDate,
             ) -> Result<Vec<$crate::table::TableSchema>, Vec<$crate::problem::Problem>> {
                 super::recommender::schemas(self, inputs, run_date)
+            }
+
+            fn reads(&self, _: &$crate::stages::contract::InputSchemas) -> $crate::stages::lineage::Reads {
+                use super::options::HasOptions;
+                super::recommender::reads(&self.options())
             }
 
             fn memory_bytes_min(&self, inputs: &$crate::stages::contract::Inputs) -> Option<u64> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::format;
 use crate::problem::{Code, Problem, Step};
 use crate::stages::contract::{Failure, StageConfig};
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Signature, parameters};
 use crate::stages::profile;
 use crate::table::{self, AS_OF, Class, Column, Role, Table, TableSchema, floats, type_name};
@@ -110,6 +111,13 @@ impl Asked<'_> {
             found.or_else(|| is_read.then(told)).map(|problem| problem.at(["with", "truth"]))
         }));
         problems
+    }
+
+    /// What the tables of a segmentation are made of.
+    pub fn reads(&self, schema: &TableSchema, outputs: &[&str]) -> Reads {
+        let entity = entity(schema, self.entity, outputs).ok().map(|column| column.name);
+        let others = self.weight.iter().chain(&self.truth).map(|name| (*name).to_owned());
+        Reads::only(PORT, self.numbers.iter().chain(self.texts).cloned().chain(others), entity)
     }
 
     /// The entity of the table, if all that is asked of it is there.

@@ -16,6 +16,7 @@ use super::profiles::as_of;
 use crate::algorithms::rfm::{Best, scores};
 use crate::problem::{Problem, Step};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::protocol::Protocol;
 use crate::table::{AS_OF, Class, Column, TableSchema, floats};
 use names::{Rule, Usual};
@@ -104,6 +105,12 @@ impl Stage for Rfm {
 
     fn looks_back(&self) -> bool {
         true
+    }
+
+    fn reads(&self, inputs: &InputSchemas) -> Reads {
+        let features = inputs.one(PORT).ok();
+        let entity = features.and_then(|table| input::entity(table, self.entity.as_deref(), &OUTPUTS).ok());
+        Reads::only(PORT, self.sides().map(|(_, name, _)| name.to_owned()), entity.map(|column| column.name))
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {

@@ -26,6 +26,7 @@ use crate::metrics::evaluation::Evaluation;
 use crate::metrics::profile::ColumnProfile;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::ports::{self, Serves};
 use crate::stages::profile;
@@ -168,6 +169,15 @@ impl Stage for Clv {
 
     fn applies_earlier_model(&self) -> bool {
         self.mode == Mode::Apply
+    }
+
+    fn reads(&self, _: &InputSchemas) -> Reads {
+        let cohort = match &self.cohorts {
+            Some(Cohorts::Column(column)) => Some(column.clone()),
+            Some(Cohorts::First(_)) | None => None,
+        };
+        let columns = [self.time.clone(), self.amount.clone()].into_iter().chain(cohort);
+        Reads::only(PORT, columns, Some(self.entity.clone()))
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {

@@ -16,6 +16,7 @@ use crate::algorithms::price_response;
 use crate::config::Span;
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::ports::{self, Serves};
 use crate::table::TableSchema;
 
@@ -106,6 +107,13 @@ impl Stage for PriceSensitivity {
             problems.push(Problem::new(Code::DuplicateId, "customer and item are one column").at(["with", "item"]));
         }
         problems
+    }
+
+    fn reads(&self, _: &InputSchemas) -> Reads {
+        let lines = [&self.entity, &self.item, &self.price, &self.quantity, &self.time].map(String::clone);
+        let ids = vec![(EVENTS, self.entity.clone()), (EVENTS, self.item.clone())];
+        let lines = lines.into_iter().chain(self.order.clone()).collect();
+        Reads { columns: vec![(EVENTS, lines)], passed: Some(ids) }
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {

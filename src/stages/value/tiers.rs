@@ -20,6 +20,7 @@ use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::files;
 use crate::stages::ids::places;
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Model, Signature, parameters};
 use crate::stages::ports::{self, Serves, of_run_date};
 use crate::table::{Class, Column, Table, TableSchema, floats, type_name};
@@ -101,6 +102,14 @@ impl Stage for Tiers {
 
     fn continues_model(&self) -> bool {
         true
+    }
+
+    fn reads(&self, inputs: &InputSchemas) -> Reads {
+        let own = inputs.one(VALUES).ok().and_then(TableSchema::entity).map(|column| column.name.clone());
+        let entity: Vec<String> = self.entity.clone().or(own).into_iter().collect();
+        let with = |column: &str| entity.iter().cloned().chain([column.to_owned()]).collect();
+        let columns = vec![(VALUES, with(&self.value)), (RESPONSE, with(LEVEL))];
+        Reads { columns, passed: Some(entity.iter().map(|name| (VALUES, name.clone())).collect()) }
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {

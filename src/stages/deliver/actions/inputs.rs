@@ -11,6 +11,7 @@ use crate::problem::{Code, Problem, Step};
 use crate::sql;
 use crate::stages::contract::{Failure, InputSchemas, StageContext};
 use crate::stages::ids::places;
+use crate::stages::lineage::{self, Lineage, Origins, Reads, Use};
 use crate::stages::ports::{self, Serves, of_run_date};
 use crate::table::{AS_OF, Class, Column, Table, TableSchema, floats, midnight_us, type_name};
 
@@ -49,14 +50,42 @@ impl Actions {
 
     /// The class of what actions tell of a customer: that of the strictest column that decides.
     pub fn told(&self, scores: &TableSchema) -> Class {
+        let columns = self.deciding().into_iter();
+        let classes = columns.filter_map(|name| scores.column(&name).map(|column| column.class));
+        classes.max().unwrap_or_default()
+    }
+
+    /// The columns of scores that decide who gets what.
+    fn deciding(&self) -> Vec<String> {
         let conditions = self.rules.iter().map(|rule| &rule.when).chain(&self.suppress);
         let in_conditions =
             conditions.filter_map(|text| sql::expression(text).ok()).flat_map(|tree| sql::told_by(&tree));
         let orders = self.rules.iter().filter_map(|rule| rule.order_by.clone());
         let consents = self.channels.values().filter_map(|channel| channel.consent.clone());
-        let columns = in_conditions.chain(orders).chain(consents);
-        let classes = columns.filter_map(|name| scores.column(&name).map(|column| column.class));
-        classes.max().unwrap_or_default()
+        in_conditions.chain(orders).chain(consents).collect()
+    }
+
+    /// What the table is made of: items are those recommended, and all else follows from who the customer is and what
+    /// decides.
+    pub fn lineage_of(&self, inputs: &InputSchemas, output: &TableSchema) -> Vec<Lineage> {
+        let contacts = self.contacts.iter().map(|contacts| contacts.time.clone());
+        let with_entity = |columns: Vec<String>| columns.into_iter().chain([self.entity.clone()]).collect();
+        let columns = vec![
+            (SCORES, with_entity(self.deciding())),
+            (CONTACTS, with_entity(contacts.collect())),
+            (RECOMMENDATIONS, with_entity(vec![])),
+        ];
+        let reads = Reads { columns, passed: Some(vec![(SCORES, self.entity.clone())]) };
+        let mut all = lineage::of_reads(&reads, inputs, std::slice::from_ref(output));
+        for (name, table) in inputs.many(RECOMMENDATIONS) {
+            let item = table.columns.iter().find(|column| !table.key.contains(&column.name));
+            let Some(item) = item.map(|column| Origins::one(name, &column.name, Use::Identity)) else { continue };
+            for lineage in &mut all {
+                let items = (1..=self.items()).map(|place| (format!("item_{place}"), item.clone()));
+                lineage.fields.extend(items);
+            }
+        }
+        all
     }
 
     /// What is wrong with the table of contacts.

@@ -4,6 +4,7 @@ mod collect;
 mod columns;
 mod compile;
 mod dictionary;
+mod lineage;
 mod rows;
 
 use chrono::{Days, NaiveDate};
@@ -19,6 +20,7 @@ use crate::config::Span;
 use crate::problem::{Code, Problem, Step};
 use crate::sql;
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Lineage;
 use crate::stages::protocol::trusted_time;
 use crate::table::{AS_OF, Class, Column, Role, TableSchema};
 use collect::Reading;
@@ -191,6 +193,10 @@ impl Stage for Features {
         snapshots.reverse();
         let key = vec![self.entity.clone(), AS_OF.to_owned()];
         Ok(vec![TableSchema { columns, key, event_time: None, snapshots, fixed: false }])
+    }
+
+    fn lineage(&self, inputs: &InputSchemas, _: &[TableSchema]) -> Vec<Lineage> {
+        inputs.many("events").iter().map(|(name, events)| lineage::of(self, name, events)).collect()
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {

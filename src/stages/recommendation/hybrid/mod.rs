@@ -21,7 +21,7 @@ use super::interactions::{Columns, Interactions};
 use super::judge::{self, Judged};
 use super::lists::{self as output, Layout, Lists};
 use super::options::{ColdStart, Diversity, Evaluate, ExcludeSeen, Id, Options};
-use super::recommender::PORT as INTERACTIONS;
+use super::recommender::{self, PORT as INTERACTIONS};
 use super::serve;
 use super::trial::{Split, Trial};
 use crate::config::Span;
@@ -29,10 +29,11 @@ use crate::format;
 use crate::metrics::evaluation::{Evaluation, Fact};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Field, Mode, Model, Signature, parameters};
 use crate::stages::protocol::{self, Protocol};
 use crate::stages::watch;
-use crate::table::{TableSchema, type_name};
+use crate::table::{AS_OF, TableSchema, type_name};
 
 /// The port of the parts.
 const PORT: &str = "candidates";
@@ -209,6 +210,16 @@ impl Stage for Hybrid {
             }
             _ => Err(problems),
         }
+    }
+
+    fn reads(&self, inputs: &InputSchemas) -> Reads {
+        let (Ok(interactions), Ok(names)) = (inputs.one(INTERACTIONS), common(inputs.many(PORT))) else {
+            return Reads::default();
+        };
+        let mut reads = recommender::reads(&self.options(&names, interactions.event_time.as_deref()));
+        let ids = [&names.user, &names.item].map(|name| (PORT, name.clone()));
+        reads.passed.get_or_insert_default().extend(ids.into_iter().chain([(PORT, AS_OF.to_owned())]));
+        reads
     }
 
     fn run(&self, mut inputs: Inputs, context: &StageContext) -> Result<Outputs, Failure> {

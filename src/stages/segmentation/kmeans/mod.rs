@@ -22,6 +22,7 @@ use super::profiles::{self, Group};
 use crate::problem::{Code, Problem};
 use crate::stages::contract::{Failure, InputPort, InputSchemas, Inputs, Outputs, Stage, StageConfig, StageContext};
 use crate::stages::engine::Engine;
+use crate::stages::lineage::Reads;
 use crate::stages::model::{Mode, Model, Signature};
 use crate::stages::protocol::Protocol;
 use crate::table::TableSchema;
@@ -188,6 +189,10 @@ impl Stage for KMeans {
 
     fn looks_back(&self) -> bool {
         self.identity == Identity::Stable
+    }
+
+    fn reads(&self, inputs: &InputSchemas) -> Reads {
+        inputs.one(PORT).map(|features| self.asked().reads(features, &tables::SEGMENT_COLUMNS)).unwrap_or_default()
     }
 
     fn schemas(&self, inputs: &InputSchemas, run_date: NaiveDate) -> Result<Vec<TableSchema>, Vec<Problem>> {
