@@ -1,9 +1,10 @@
 //! Nodes as events name them, with the datasets that they read and write.
 
-use super::quality;
 use super::results::NodeResult;
 use super::schedule::Run;
+use super::{deliver, quality};
 use crate::checks::Test;
+use crate::config::DeliverSpec;
 use crate::events::{self, Column, Dataset, NodeRef, Origin};
 use crate::plan::{FILES, Feed, Node, Plan, Work};
 use crate::report::NodeStatus;
@@ -17,7 +18,15 @@ pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
     reads.extend(feeds(plan, node).iter().filter_map(|feed| table(plan, feed)));
     let writes = match &node.work {
         Work::Publish { spec, from } => {
-            vec![outside(&spec.to, plan.schema(from).map(published).unwrap_or_default())]
+            let columns = plan.schema(from).map(published).unwrap_or_default();
+            let there = |deliver: &&DeliverSpec| run.prepared.databases.contains_key(&deliver.database);
+            let delivered = spec.deliver.as_ref().filter(there).map(|deliver| Dataset {
+                namespace: of_database(&deliver.database),
+                name: deliver::target(deliver).to_string(),
+                columns: columns.clone(),
+                ..Dataset::default()
+            });
+            std::iter::once(outside(&spec.to, columns)).chain(delivered).collect()
         }
         _ => {
             let own =
@@ -33,8 +42,9 @@ pub fn ended(run: &Run, node: &Node, result: &NodeResult) -> NodeRef {
     let mut told = node_ref(run, node);
     quality::tell(node, result, &mut told);
     if matches!(result.status, NodeStatus::Success | NodeStatus::Skipped) {
-        for (written, lineage) in told.writes.iter_mut().zip(run.plan.lineage(node)) {
-            written.lineage = Some(lineage_of(&run.plan, node, &lineage, &written.columns));
+        // What is delivered is what is published.
+        for (written, lineage) in told.writes.iter_mut().zip(run.plan.lineage(node).iter().cycle()) {
+            written.lineage = Some(lineage_of(&run.plan, node, lineage, &written.columns));
         }
     }
     told
@@ -68,8 +78,7 @@ fn files(node: &Node) -> Option<Dataset> {
     let columns = columns(&entry.raw);
     Some(match (&spec.path, &spec.database) {
         (None, Some(database)) => {
-            let namespace = format!("adbc://{database}");
-            Dataset { namespace, name: node.name.clone(), columns, ..Dataset::default() }
+            Dataset { namespace: of_database(database), name: node.name.clone(), columns, ..Dataset::default() }
         }
         (path, _) => outside(path.as_deref().unwrap_or_default(), columns),
     })
@@ -90,6 +99,11 @@ fn inside(plan: &Plan, node: &Node, place: usize, port: &str, schema: &TableSche
         columns: columns(schema),
         ..Dataset::default()
     }
+}
+
+/// How the address of a database is told: it may be a secret, its name is none.
+fn of_database(name: &str) -> String {
+    format!("adbc://{name}")
 }
 
 /// A dataset beyond the pipeline.

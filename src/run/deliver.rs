@@ -66,7 +66,8 @@ pub async fn deliver(
     Ok(DeliveryReport { changed: true, ..report })
 }
 
-fn target(spec: &DeliverSpec) -> Target {
+/// The table that a delivery goes into.
+pub(super) fn target(spec: &DeliverSpec) -> Target {
     Target { schema: spec.schema.clone(), table: spec.table.clone() }
 }
 

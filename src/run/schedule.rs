@@ -389,7 +389,10 @@ fn settle(run: &Run, (index, started, elapsed, outcome): Outcome) -> NodeResult 
 fn outputs(result: &NodeResult) -> Vec<OutputRows> {
     let tables = result.meta.iter().filter(|meta| meta.source.is_none()).flat_map(|meta| &meta.outputs);
     let tables = tables.map(|output| (output.port.clone(), output.rows));
-    let published = result.publication.iter().map(|publication| ("published".to_owned(), publication.rows));
+    let published = result.publication.iter().flat_map(|publication| {
+        let delivered = publication.delivery.as_ref().filter(|delivery| !delivery.skipped).map(|_| "delivered");
+        std::iter::once("published").chain(delivered).map(|port| (port.to_owned(), publication.rows))
+    });
     let source =
         result.meta.iter().filter_map(|meta| meta.source.as_ref()).map(|source| ("table".to_owned(), source.rows));
     tables.chain(published).chain(source).map(|(port, rows)| OutputRows { port, rows }).collect()

@@ -107,9 +107,21 @@ def versions(given, table="scores"):
     return ask(given, f"SELECT amount, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
 
 
+def told_lineage(shop, job):
+    """The datasets that a job of the newest run read and wrote, by OpenLineage."""
+    newest = max(shop.root.glob("target/patronage/*/events.ndjson"), key=lambda path: path.stat().st_mtime)
+    events = [json.loads(line) for line in newest.read_text().splitlines()]
+    ended = next(one for one in events if one["job"]["name"].endswith(job) and one["eventType"] == "COMPLETE")
+    return ended["inputs"], ended["outputs"]
+
+
 def test_postgres(given, shop):
     shop.write(1000, 1)
     check("pg: scores" in shop.run("2024-01-01", 0), "the summary names the table")
+    _, (files, table) = told_lineage(shop, "publish.scores")
+    check((table["namespace"], table["name"]) == ("adbc://pg", "scores"), f"the table is a dataset: {table}")
+    check(table["outputFacets"]["outputStatistics"]["rowCount"] == 1000, f"with its rows: {table}")
+    check(table["facets"]["columnLineage"] == files["facets"]["columnLineage"], f"and its columns: {table}")
     shop.write(900, 2)
     shop.run("2024-01-02", 0)
     rows = ask(given, "SELECT * FROM scores WHERE run_date = '2024-01-02' ORDER BY customer_id")
@@ -355,6 +367,8 @@ def test_sources(given, shop):
     # What a session takes for midnight makes no difference.
     ask(given, "ALTER ROLE postgres SET timezone = 'Asia/Tokyo'")
     rows = asked(given, shop, "pg")
+    (orders,), _ = told_lineage(shop, "source.orders")
+    check((orders["namespace"], orders["name"]) == ("adbc://pg", "orders"), f"the query is a dataset: {orders}")
     check(list(rows) == [1, 2, 3], f"no row at or after the run date: {list(rows)}")
     first, third = rows[1], rows[3]
     check(str(third["at"])[:26] == "2024-01-01 23:59:59.999999" and str(third["day"]) == "2024-01-01", f"{third}")
