@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Question, Target};
+use super::{Order, OrderKind, Question, Target};
 
 /// How a database writes SQL, where that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +75,25 @@ impl Dialect {
             let time = self.name(time);
             format!(" WHERE {time} < '{day}' OR {time} IS NULL")
         });
-        let order = self.names(&question.order, "");
-        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+        let order: Vec<String> = question.order.iter().filter_map(|by| self.ordered(by)).collect();
+        let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
         format!("SELECT {columns} FROM {from}{}{order}", before.unwrap_or_default())
+    }
+
+    /// A column that decides about the order. PostgreSQL takes texts that are not the same for equal, by their
+    /// collation; their bytes are what counts. BigQuery has no order of lists.
+    fn ordered(self, by: &Order) -> Option<String> {
+        let name = self.name(&by.column);
+        match (self, by.kind) {
+            (Dialect::Postgres, OrderKind::Text) => Some(format!("{name}::text COLLATE \"C\"")),
+            (Dialect::BigQuery, OrderKind::List) => None,
+            _ => Some(name),
+        }
+    }
+
+    /// Statements without which a query could change something; none where there are none.
+    pub fn only_read(self) -> Option<&'static str> {
+        (self == Dialect::Postgres).then_some("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     }
 
     /// Lets others who deliver the same wait until the transaction ends; none where the database sees to it.
@@ -112,30 +128,35 @@ impl Dialect {
     }
 }
 
-/// A query as a table of another. It may end with a semicolon or a comment.
+/// A query as a table of another. It may end with a comment.
 fn within(query: &str) -> String {
-    format!("(\n{}\n) patronage_source", query.trim_end().trim_end_matches(';'))
+    format!("(\n{}\n) patronage_source", query.trim_end())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn by(column: &str, kind: OrderKind) -> Order {
+        Order { column: column.to_owned(), kind }
+    }
+
     #[test]
     fn a_query_is_asked_for_columns_and_times_in_an_order() {
         let question = Question {
-            query: "SELECT * FROM orders -- all of them\n;\n".to_owned(),
+            query: "SELECT * FROM orders -- all of them\n".to_owned(),
             columns: vec!["id".to_owned(), "at".to_owned()],
             before: Some(("at".to_owned(), NaiveDate::default())),
-            order: vec!["at".to_owned(), "id".to_owned()],
+            order: vec![by("at", OrderKind::Other), by("id", OrderKind::Text), by("tags", OrderKind::List)],
         };
-        let within = "(\nSELECT * FROM orders -- all of them\n\n) patronage_source";
+        let within = "(\nSELECT * FROM orders -- all of them\n) patronage_source";
         assert_eq!(
             Dialect::Postgres.asked(&question),
             format!(
-                "SELECT \"id\", \"at\" FROM {within} WHERE \"at\" < '1970-01-01' OR \"at\" IS NULL ORDER BY \"at\", \"id\""
+                "SELECT \"id\", \"at\" FROM {within} WHERE \"at\" < '1970-01-01' OR \"at\" IS NULL ORDER BY \"at\", \"id\"::text COLLATE \"C\", \"tags\""
             )
         );
+        assert!(Dialect::BigQuery.asked(&question).ends_with(" ORDER BY `at`, `id`"));
         let all = Question { before: None, order: vec![], ..question.clone() };
         assert_eq!(Dialect::BigQuery.asked(&all), format!("SELECT `id`, `at` FROM {within}"));
         assert_eq!(Dialect::Standard.no_rows(&question.query), format!("SELECT * FROM {within} WHERE 1 = 0"));

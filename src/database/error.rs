@@ -50,14 +50,19 @@ mod of_adbc {
             DatabaseError::told(doing, error, |_| true)
         }
 
-        /// What a driver says of a query that is the user's, and may fail at any value: only what is known to be of
-        /// the query itself is told.
+        /// What a driver says of a query of the user's as it is looked at: only what is known to be of the query itself
+        /// is told.
         pub(in crate::database) fn of_query(doing: &str, error: &Error) -> DatabaseError {
             DatabaseError::told(doing, error, |kind| {
                 let of_query = ["Parser", "Binder", "Catalog", "Permission"];
                 let starts = |word: &str| error.message.starts_with(&format!("{word} Error:"));
                 kind != Kind::Refused || sqlstate(error).starts_with("42") || of_query.iter().any(|word| starts(word))
             })
+        }
+
+        /// What a driver says of it as it is run: it may be of any value, and is not told.
+        pub(in crate::database) fn of_rows(doing: &str, error: &Error) -> DatabaseError {
+            DatabaseError::told(doing, error, |_| false)
         }
 
         fn told(doing: &str, error: &Error, may_be_told: impl Fn(Kind) -> bool) -> DatabaseError {
@@ -68,6 +73,7 @@ mod of_adbc {
                 // What a server says of a value repeats it.
                 Kind::Data => REFUSED_VALUE.to_owned(),
                 kind if may_be_told(kind) => redact(first_line(&error.message)),
+                Kind::Transient => "the server gave the query up; its log says why".to_owned(),
                 _ => "the server refuses the query; its log says why".to_owned(),
             };
             let state = if state.is_empty() { String::new() } else { format!(" (SQLSTATE {state})") };
@@ -86,12 +92,33 @@ mod of_adbc {
     /// Rows ended before their end. All that is left of why is a text, which may quote one and is not told.
     pub(in crate::database) fn lost(doing: &str, error: &ArrowError) -> DatabaseError {
         let text = error.to_string();
-        let passing = ["canceling statement", "terminating connection", "deadlock", "Out of Memory Error:"];
-        let of_server = text.contains("ERROR: ") || text.contains(" Error: ");
-        if of_server && !passing.iter().any(|word| text.contains(word)) {
-            return DatabaseError::new(Kind::Data, format!("{doing}: {REFUSED_VALUE}"));
+        let passing = [
+            "cancel",
+            "connection",
+            "closed",
+            "terminat",
+            "timeout",
+            "timed out",
+            "deadline",
+            "deadlock",
+            "serialize",
+            "memory",
+            "space left",
+            "file size",
+            "unavailable",
+            "reset",
+            "eof",
+            "shutting down",
+        ];
+        let text = text.to_lowercase();
+        if text.contains("in a read-only transaction") {
+            return DatabaseError::new(Kind::Refused, format!("{doing}: the query would change something there"));
         }
-        DatabaseError::new(Kind::Transient, format!("{doing}: the rows ended before their end"))
+        if passing.iter().any(|word| text.contains(word)) {
+            return DatabaseError::new(Kind::Transient, format!("{doing}: the rows ended before their end"));
+        }
+        let why = "the server or its driver refuses a value; its log says which";
+        DatabaseError::new(Kind::Data, format!("{doing}: {why}"))
     }
 
     /// What libpq and DuckDB say of a connection that does not come about. They give no SQLSTATE, and only some of it
@@ -175,6 +202,11 @@ mod of_adbc {
             assert!(value.kind == Kind::Data && !value.message.contains("ann"), "{value}");
             assert_eq!(rows("ERROR: canceling statement due to conflict: ann").kind, Kind::Transient);
             assert_eq!(rows("server closed the connection unexpectedly").kind, Kind::Transient);
+            assert_eq!(rows("ERROR: temporary file size exceeds temp_file_limit (1024kB)").kind, Kind::Transient);
+            assert_eq!(rows("expected array lower bound of 1 but got 5").kind, Kind::Data);
+            let folded = error("ERROR: relation \"ann\" does not exist", Status::Unknown, b"42P01");
+            let told = DatabaseError::of_rows("read", &folded);
+            assert!(told.message.ends_with("its log says why (SQLSTATE 42P01)"), "{told}");
             let missing = DatabaseError::of("read", &error("no such table\nLINE 1: …", Status::Unknown, b"42P01"));
             assert_eq!(missing.message, "read: no such table (SQLSTATE 42P01)");
         }

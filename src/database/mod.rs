@@ -97,8 +97,23 @@ pub struct Question {
     pub columns: Vec<String>,
     /// The column of the event time, and the day from whose midnight on rows are not wanted; rows without a time are.
     pub before: Option<(String, NaiveDate)>,
-    /// The columns by which rows are ordered.
-    pub order: Vec<String>,
+    /// What rows are ordered by.
+    pub order: Vec<Order>,
+}
+
+/// A column that decides about the order of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub column: String,
+    pub kind: OrderKind,
+}
+
+/// What matters of a column for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    Text,
+    List,
+    Other,
 }
 
 /// Which rows of the table a delivery replaces.

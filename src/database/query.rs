@@ -17,11 +17,11 @@ pub fn columns(settings: &Settings, query: &str) -> Result<Vec<Field>, DatabaseE
     let mut client = Client::connect(settings)?;
     let sql = client.dialect.no_rows(query);
     let mut fields = Vec::new();
-    client.read(&sql, &doing(settings), |reader| {
+    let read = client.read(&sql, &doing(settings), DatabaseError::of_query, |reader| {
         fields = reader.schema().fields().iter().map(|field| Field::clone(field)).collect();
         Ok::<_, DatabaseError>(())
-    })?;
-    Ok(fields)
+    });
+    read.map(|()| fields)
 }
 
 /// Hands over the rows that answer a question, batch by batch, in its order.
@@ -36,7 +36,10 @@ pub fn answer<E: From<DatabaseError>>(
     let mut client = Client::connect(settings)?;
     let sql = client.dialect.asked(question);
     let doing = doing(settings);
-    client.read(&sql, &doing, |reader| {
+    if let Some(only_read) = client.dialect.only_read() {
+        client.execute(only_read, &doing)?;
+    }
+    client.read(&sql, &doing, DatabaseError::of_rows, |reader| {
         for batch in reader {
             take(batch.map_err(|error| lost(&doing, &error))?)?;
         }
@@ -54,9 +57,10 @@ impl Client {
         &mut self,
         sql: &str,
         doing: &str,
+        told: fn(&str, &Error) -> DatabaseError,
         take: impl FnOnce(&mut dyn RecordBatchReader) -> Result<(), E>,
     ) -> Result<(), E> {
-        let failed = |error: Error| DatabaseError::of_query(doing, &error);
+        let failed = |error: Error| told(doing, &error);
         let mut statement = self.connection.new_statement().map_err(failed)?;
         statement.set_sql_query(sql).map_err(failed)?;
         let mut reader = statement.execute().map_err(failed)?;

@@ -19,6 +19,8 @@ pub enum Event {
         pipeline: String,
         run_date: chrono::NaiveDate,
         nodes: usize,
+        /// Since it began: sources that are queries are asked before it is known what there is to do.
+        elapsed: Duration,
     },
     NodeStarted {
         node: NodeRef,

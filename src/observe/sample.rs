@@ -29,6 +29,7 @@ pub fn events() -> Vec<Event> {
             pipeline: "nightly".to_owned(),
             run_date: NaiveDate::from_ymd_opt(2011, 12, 10).unwrap(),
             nodes: 5,
+            elapsed: Duration::from_millis(20),
         },
         Event::NodeSkipped { node: node("source.transactions", "source"), reason: "unchanged".to_owned() },
         Event::NodeStarted { node: sales.clone() },

@@ -3,26 +3,11 @@
 use crate::config::DatabaseSpecs;
 use crate::problem::{Code, Problem};
 
-/// What is wrong with a database that rows are delivered into; placed at its name.
-pub fn to_deliver(name: &str, databases: &DatabaseSpecs) -> Option<Problem> {
-    let help = "name it under `databases:` in configs/<env>.yaml; `driver: none` where nothing is to be delivered";
-    missing(name, databases, help)
-}
-
-/// What is wrong with a database that rows are read from; placed at its name.
-pub fn to_read(name: &str, databases: &DatabaseSpecs) -> Option<Problem> {
-    let problem = missing(name, databases, "name it under `databases:` in configs/<env>.yaml");
-    let none = || {
-        let there = databases.get(name).is_some_and(|spec| !spec.is_there());
-        let message = format!("this environment has no `{name}` (`driver: none`), so nothing can be read from it");
-        there.then(|| Problem::new(Code::UnknownInput, message))
-    };
-    problem.or_else(none)
-}
-
-fn missing(name: &str, databases: &DatabaseSpecs, help: &str) -> Option<Problem> {
+/// What is wrong with the name of a database; placed at it. `otherwise`: what else an environment may say.
+pub fn problem(name: &str, databases: &DatabaseSpecs, otherwise: &str) -> Option<Problem> {
     if !databases.contains_key(name) {
-        let problem = Problem::new(Code::UnknownInput, format!("the environment has no database `{name}`")).help(help);
+        let problem = Problem::new(Code::UnknownInput, format!("the environment has no database `{name}`"));
+        let problem = problem.help(format!("name it under `databases:` in configs/<env>.yaml{otherwise}"));
         return Some(problem.nearest(name, databases.keys().map(String::as_str)));
     }
     let absent = Problem::new(Code::NotYet, "this program was built without databases");

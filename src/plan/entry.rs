@@ -50,6 +50,11 @@ pub fn enter(
         problems.extend(spine(spec, column, action).map(|problem| problem.under(name).under("sources")));
     }
     entered.columns.retain(|column| !entry.dropped.contains(&column.name));
+    if entered.columns.is_empty() && !contract.columns.is_empty() {
+        let problem =
+            Problem::new(Code::BadValue, "every column is dropped on entry, so nothing is left of the source");
+        problems.push(problem.at(["sources", name, "columns"]).at_key());
+    }
     entry.raw = contract;
     entry.raw.columns.retain(|column| !entry.dropped.contains(&column.name));
     if problems.is_empty() { Ok((entry, entered)) } else { Err(problems) }

@@ -90,7 +90,8 @@ fn twice_delivered(publish: &IndexMap<String, PublishSpec>) -> Vec<Problem> {
 
 /// What is wrong with a delivery; placed in it.
 fn delivery_problems(plan: &Plan, from: &Feed, deliver: &DeliverSpec, databases: &DatabaseSpecs) -> Vec<Problem> {
-    let database = databases::to_deliver(&deliver.database, databases);
+    let otherwise = "; `driver: none` where nothing is to be delivered";
+    let database = databases::problem(&deliver.database, databases, otherwise);
     let mut problems: Vec<Problem> = database.into_iter().map(|problem| problem.at(["database"])).collect();
     let Some(schema) = plan.schema(from) else { return problems };
     if deliver.mode == DeliverMode::ReplaceRunDate {

@@ -176,7 +176,7 @@ fn add_source(
         tags: vec![],
         check_specs: spec.checks.clone(),
         checks: vec![],
-        work: Work::Source { spec: Box::new(spec.clone()), entry },
+        work: Work::Source { spec: Box::new(source::asked(spec)), entry },
     });
 }
 

@@ -3,6 +3,7 @@
 use super::databases;
 use crate::config::{DatabaseSpecs, SourceFormat, SourceSpec, Tolerance};
 use crate::problem::{Code, Problem};
+use crate::sql;
 use crate::table::{Column, TableSchema, parse_type, type_name};
 use polars::prelude::DataType;
 
@@ -56,12 +57,27 @@ pub fn whence(spec: &SourceSpec, databases: &DatabaseSpecs) -> Vec<Problem> {
         (Some(_), None, Some(_)) => vec![apart("database", "path")],
         (Some(_), None, None) => vec![],
         (None, Some(_), None) => vec![missing("`database` is missing: the query is asked there")],
-        (None, Some(_), Some(database)) => {
-            let unknown = databases::to_read(database, databases).map(|problem| problem.at(["database"]));
+        (None, Some(query), Some(database)) => {
+            let unknown = databases::problem(database, databases, "").map(|problem| problem.at(["database"]));
+            let none = sql::one_query(query).err().map(|why| {
+                let message = format!("the query cannot be asked: {why}");
+                Problem::new(Code::SqlSyntax, message).at(["query"])
+            });
             let of_files = spec.format.is_some().then(|| apart("format", "query"));
-            unknown.into_iter().chain(of_files).chain(spec.csv.as_ref().map(|_| apart("csv", "query"))).collect()
+            unknown
+                .into_iter()
+                .chain(none)
+                .chain(of_files)
+                .chain(spec.csv.as_ref().map(|_| apart("csv", "query")))
+                .collect()
         }
     }
+}
+
+/// A source whose query is without what may follow it.
+pub fn asked(spec: &SourceSpec) -> SourceSpec {
+    let query = spec.query.as_ref().map(|query| sql::one_query(query).unwrap_or_else(|_| query.clone()));
+    SourceSpec { query, ..spec.clone() }
 }
 
 /// What cannot be said of files of this format, or not be in them.

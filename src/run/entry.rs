@@ -44,6 +44,14 @@ impl Entering {
         self.columns.is_empty()
     }
 
+    /// What tells a text from others to those who have the key, where there is one; else the text.
+    pub fn keyed(&self, text: &str) -> String {
+        let Some(pseudonyms) = &self.pseudonyms else { return text.to_owned() };
+        let mut keyed = String::new();
+        pseudonyms.write(text.as_bytes(), &mut keyed);
+        keyed
+    }
+
     /// What tells the key from others, for the cache key; none where nothing is replaced.
     pub fn digest(&self) -> Option<String> {
         self.pseudonyms.as_ref().map(Pseudonyms::digest)

@@ -216,6 +216,7 @@ pub async fn run(
         pipeline: plan.pipeline.clone(),
         run_date: plan.run_date,
         nodes: prepared.selected.len(),
+        elapsed: clock.elapsed(),
     });
     let run = schedule::Run {
         plan: Arc::new(plan),

@@ -5,20 +5,23 @@ mod convert;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::{Scalar, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch, is_null, kernels::cmp::lt, or_kleene};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
+use polars::prelude::DataType as Declared;
 
 use super::contract;
 use super::databases::Databases;
+use super::entry::Entering;
 use super::failure::NodeFailure;
 use super::state::CheckResult;
 use crate::config::SourceSpec;
-use crate::database::{self, Question, Settings};
+use crate::database::{self, Order, OrderKind, Question, Settings};
 use crate::problem::Code;
 use crate::stages::Failure;
 use crate::stages::contract::Cancel;
@@ -52,6 +55,8 @@ pub struct Answer {
     pub footers: Vec<Footer>,
     /// What comparing its columns with the contract gave.
     pub contract: Vec<CheckResult>,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 /// The file of the rows in their directory.
@@ -62,6 +67,7 @@ pub async fn ask(
     spec: &SourceSpec,
     query: &str,
     raw: &TableSchema,
+    entering: &Entering,
     databases: &Databases,
     asking: Asking<'_>,
 ) -> Result<Answer, NodeFailure> {
@@ -70,8 +76,11 @@ pub async fn ask(
         return Ok(Answer { identities, ..Answer::default() });
     }
     let name = spec.database.as_deref().unwrap_or_default();
-    let unknown = || NodeFailure::new(Code::Bug, format!("nothing is known of the database `{name}`"));
-    let settings = databases.get(name).cloned().ok_or_else(unknown)?;
+    let none = || {
+        let message = format!("this environment has no `{name}` (`driver: none`), so nothing can be read from it");
+        NodeFailure::new(Code::UnknownInput, message)
+    };
+    let settings = databases.get(name).cloned().ok_or_else(none)?;
     let contract = compared(spec, query, raw, &settings).await?;
     let Asking::Rows { node, run_date, keep, cancel } = asking else {
         return Ok(Answer { contract, ..Answer::default() });
@@ -98,10 +107,12 @@ pub async fn ask(
     if !wrong.is_empty() {
         return Err(NodeFailure::new(Code::ContractBroken, wrong.join("; ")));
     }
-    let elapsed_seconds = (clock.elapsed().as_secs_f64() * 1e3).round() / 1e3;
+    let elapsed = clock.elapsed();
+    let elapsed_seconds = (elapsed.as_secs_f64() * 1e3).round() / 1e3;
     tracing::info!(node, rows = taken.rows, elapsed_seconds, "read from `{name}`");
-    let identities = vec![format!("query {}", taken.digest)];
-    let mut answer = Answer { identities, contract, ..Answer::default() };
+    // Who has not the key must not be able to tell by trying which rows these are.
+    let identities = vec![format!("query {}", entering.keyed(&taken.digest))];
+    let mut answer = Answer { identities, contract, elapsed, ..Answer::default() };
     if let (Some(directory), Some(path)) = (directory, path) {
         let size = std::fs::metadata(&path).map_err(|error| StorageError::io("read", path.display(), &error))?.len();
         let file = SourceFile { location, size, identity: taken.digest, partitions: vec![] };
@@ -130,8 +141,12 @@ async fn compared(
     let fields = fields.await.map_err(|_| NodeFailure::lost())??;
     let columns = fields.iter().map(|field| footer::Column {
         name: field.name().clone(),
-        // Numbers that come as texts can be read as whatever number they are.
-        data_type: (!convert::is_text_of_number(field)).then(|| field.data_type().clone()),
+        data_type: match raw.column(field.name()) {
+            // Numbers that come as texts can be read as whatever number they are.
+            Some(column) if column.dtype.is_numeric() && convert::is_text_of_number(field) => None,
+            _ if convert::is_strange(field) => Some(DataType::Binary),
+            _ => Some(field.data_type().clone()),
+        },
         nullable: field.is_nullable(),
     });
     let footer =
@@ -148,15 +163,20 @@ async fn compared(
 /// they alone decide.
 fn question(spec: &SourceSpec, query: &str, raw: &TableSchema, run_date: NaiveDate) -> Question {
     let columns: Vec<String> = raw.columns.iter().map(|column| column.name.clone()).collect();
-    let ordered = |name: &&String| raw.column(name).is_some_and(|column| !column.dtype.is_nested());
-    let first = spec.key.iter().chain(&spec.event_time).filter(ordered);
-    let mut order: Vec<String> = Vec::new();
-    for name in first.chain(columns.iter().filter(ordered)) {
-        if !order.contains(name) {
-            order.push(name.clone());
+    let mut order: Vec<Order> = Vec::new();
+    for name in spec.key.iter().chain(&spec.event_time).chain(&columns) {
+        let Some(column) = raw.column(name) else { continue };
+        let kind = match &column.dtype {
+            Declared::String => OrderKind::Text,
+            Declared::List(_) => OrderKind::List,
+            _ => OrderKind::Other,
+        };
+        if order.iter().all(|by| by.column != *name) {
+            order.push(Order { column: name.clone(), kind });
         }
     }
-    let day_after = run_date.succ_opt().unwrap_or(run_date);
+    // A year of five digits is none to databases.
+    let day_after = run_date.succ_opt().filter(|day| day.year() <= 9999).unwrap_or(run_date);
     let before = spec.event_time.clone().map(|time| (time, day_after));
     Question { query: query.to_owned(), columns, before, order }
 }

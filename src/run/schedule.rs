@@ -15,6 +15,7 @@ use super::datasets::{ended, node_ref};
 use super::failure::NodeFailure;
 use super::progress::Progress;
 use super::results::NodeResult;
+use super::source::Inspected;
 use super::state::Meta;
 use super::watch::Watch;
 use super::{Options, Prepared, damage, gates, publish, source, stage};
@@ -267,6 +268,7 @@ fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) -
     let blocking_scope = scope.clone();
     let work = async move {
         let (started, clock) = (Utc::now(), Instant::now());
+        let before = run.prepared.sources.get(&index).map_or(Duration::ZERO, Inspected::asked_for);
         let outcome = if is_publish {
             publication(&run, index, &rows).await
         } else {
@@ -275,7 +277,7 @@ fn start(run: &Run, index: usize, node: &Node, working: &mut JoinSet<Outcome>) -
             let work = tokio::task::spawn_blocking(work);
             work.await.unwrap_or_else(|_| Err(NodeFailure::lost()))
         };
-        (index, started, clock.elapsed(), outcome)
+        (index, started, before + clock.elapsed(), outcome)
     };
     working.spawn(work.instrument(scope)).id()
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use polars::prelude::{DataFrame, DataType, Engine, Expr, LazyFrame, col, len, lit};
@@ -61,6 +62,11 @@ impl Inspected {
         }
     }
 
+    /// How long a query took, before the source's turn came.
+    pub fn asked_for(&self) -> Duration {
+        self.answer.as_ref().map_or(Duration::ZERO, |answer| answer.elapsed)
+    }
+
     /// Whether its rows are read where the files lie, by whoever needs them.
     pub fn is_read_in_place(&self) -> bool {
         self.format == Format::Parquet && self.answer.is_none()
@@ -77,7 +83,7 @@ pub async fn inspect(
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, outside.pseudonyms).ok_or_else(keyless)?;
     if let Some(query) = &spec.query {
-        let mut answer = queries::ask(spec, query, &entry.raw, outside.databases, asking).await?;
+        let mut answer = queries::ask(spec, query, &entry.raw, &entering, outside.databases, asking).await?;
         let (files, footers) = (std::mem::take(&mut answer.files), std::mem::take(&mut answer.footers));
         let contract = std::mem::take(&mut answer.contract);
         return Ok(Inspected { format: Format::Parquet, files, footers, contract, entering, answer: Some(answer) });

@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // What a stage may know: no path, no storage, no plan, no clock.
     ("stages", &["algorithms", "config", "format", "metrics", "problem", "sql", "table"]),
     ("checks", &["config", "problem", "sql", "table"]),
-    ("plan", &["checks", "config", "privacy", "problem", "stages", "table"]),
+    ("plan", &["checks", "config", "privacy", "problem", "sql", "stages", "table"]),
     (
         "run",
         &[

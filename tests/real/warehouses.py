@@ -332,6 +332,53 @@ def asked(given, shop, database):
     return {row["id"]: row for row in pq.read_table(files[0], partitioning=None).to_pylist()}
 
 
+def of_query(given, shop, query, columns, code=0, database="pg"):
+    """What a run says that publishes what a query gives."""
+    (shop.root / "pipeline.yaml").write_text(f"""
+name: odd
+sources: {{odd: {{database: {database}, query: "{query}", columns: {columns}}}}}
+stages: [{{id: all_odd, stage: sql, inputs: {{odd: odd}}, with: {{query: SELECT * FROM odd}}}}]
+publish: {{odd: {{from: all_odd, to: out/odd}}}}
+""")
+    return shop.run("2024-01-02", code)
+
+
+def odd(shop):
+    return next((shop.root / "out/odd/run_date=2024-01-02").glob("*.parquet")).read_bytes()
+
+
+def one_query(given, shop, refused):
+    """What a query may do, and what becomes of values that have no place in a table."""
+    ask(given, "CREATE TABLE victims AS SELECT 1 AS id")
+    ask(given, "CREATE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM victims RETURNING id'")
+    said = of_query(given, shop, "SELECT wipe() AS id", "{id: int32}", 78)
+    check("R253" in said and len(ask(given, "SELECT 1 FROM victims")) == 1, f"a function changed something: {said}")
+    injected = "SELECT 1 AS id) x; CREATE TABLE injected(a int); SELECT * FROM (SELECT 1 AS id"
+    said = of_query(given, shop, injected, "{id: int32}", 78, "duck")
+    check("P122" in said and not shop.file.exists(), f"a second statement: {said}")
+    of_query(given, shop, "SELECT 1 AS id ; -- all", "{id: int32}")
+    for value, type in [("'infinity'::timestamptz", "datetime"), ("'-infinity'::date", "date"), ("1e400::numeric", "float64"),
+                        ("1e39::numeric", "float32"), ("20240102::numeric", "date"), ("'12.34'::money", "int64")]:
+        said = of_query(given, shop, f"SELECT {value} AS x", f"{{x: {type}}}", 65)
+        check("R202" in said, f"{value}: {said}")
+
+
+def same_in_any_order(given, shop):
+    """Rows that SQL takes for equal are the same rows whatever order they come in."""
+    ask(given, "CREATE COLLATION either_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+    for made, rows, type in [("text[]", ["'{a}'", "'{b}'"], "list(string)"), ("float8", ["'0.0'", "'-0.0'"], "float64"),
+                             ("text COLLATE either_case", ["'Ann'", "'ann'"], "string")]:
+        found = []
+        for order in (rows, rows[::-1]):
+            ask(given, "DROP TABLE IF EXISTS ties")
+            ask(given, f"CREATE TABLE ties (x {made})")
+            for row in order:
+                ask(given, f"INSERT INTO ties VALUES ({row})")
+            of_query(given, shop, "SELECT * FROM ties", f"{{x: {type}}}")
+            found.append(odd(shop))
+        check(found[0] == found[1], f"{made} in another order gives other bytes")
+
+
 def same_as_files(given, root):
     """The shipped nightly gives the same from PostgreSQL as from Parquet."""
     environment = {**os.environ, "PG_URI": given.postgres}
@@ -415,6 +462,8 @@ def test_sources(given, shop):
     refused("R254", 65, lambda text: text.replace("FROM orders --", "FROM orders WHERE customer::bigint > 0 --"),
             "its log says which")
     check(len(ask(given, "SELECT 1 FROM orders")) == 5, "a query changes nothing")
+    one_query(given, shop, refused)
+    same_in_any_order(given, shop)
 
     # The same from DuckDB.
     lists = ORDERS.replace("'{a,b}'", "['a','b']").replace("'{}'", "[]").replace("'{c}'", "['c']")

@@ -127,7 +127,7 @@ impl LogListener {
 
     fn tell(&self, event: &Event) {
         match event {
-            Event::RunStarted { run_id, pipeline, run_date, nodes } => {
+            Event::RunStarted { run_id, pipeline, run_date, nodes, .. } => {
                 info!(pipeline, %run_date, nodes, run_id, "started");
             }
             Event::NodeStarted { node } => debug!(node = node.id, kind = node.kind, "started"),

@@ -89,8 +89,7 @@ impl Traces {
 impl Listener for Traces {
     fn on_event(&self, event: &Event) {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Event::RunStarted { run_id, pipeline, run_date, nodes } = event {
-            let trace = Trace::start(run_id, pipeline, *run_date, *nodes, &self.context);
+        if let Some(trace) = Trace::start(event, &self.context) {
             *run = Some((trace, Courier::start("traces", PATIENCE)));
         }
         let Some((trace, courier)) = run.as_mut() else { return };

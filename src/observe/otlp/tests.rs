@@ -20,8 +20,7 @@ fn traces(variables: &[(&str, &str)], context: TraceContext) -> Option<Traces> {
 /// The spans of the sample, by name, in JSON.
 fn spans(context: TraceContext, events: &[Event]) -> BTreeMap<String, Value> {
     let traces = traces(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")], context.clone()).unwrap();
-    let Some(Event::RunStarted { run_id, pipeline, run_date, nodes }) = events.first() else { panic!("no start") };
-    let mut trace = Trace::start(run_id, pipeline, *run_date, *nodes, &context);
+    let mut trace = events.first().and_then(|event| Trace::start(event, &context)).expect("a start");
     let ended: Vec<Span> = events.iter().flat_map(|event| trace.hear(event)).collect();
     let request = serde_json::to_value(traces.request(ended)).unwrap();
     let spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone();
@@ -168,7 +167,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
 #[test]
 fn protobuf_has_the_numbers_of_the_specification() {
     let traces = traces(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")], context()).unwrap();
-    let mut trace = Trace::start(sample::RUN_ID, "nightly", "2011-12-10".parse().unwrap(), 5, &context());
+    let mut trace = Trace::start(&sample::events()[0], &context()).expect("a start");
     let spans: Vec<Span> = sample::events().iter().flat_map(|event| trace.hear(event)).collect();
     let root = spans.last().unwrap().clone();
     let message = traces.message(vec![root.clone()]);

@@ -1,7 +1,7 @@
 //! Run events as spans: one for the run, below it one for each node that ran.
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
 
@@ -31,20 +31,30 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub fn start(run_id: &str, pipeline: &str, run_date: NaiveDate, nodes: usize, context: &TraceContext) -> Trace {
+    /// Of a run that starts; none of another event.
+    pub fn start(event: &Event, context: &TraceContext) -> Option<Trace> {
+        let Event::RunStarted { run_id, pipeline, run_date, nodes, elapsed } = event else { return None };
         let clock = Clock::start();
         let parent = context.parent.as_ref();
         let trace_id = context.trace_id(run_id);
-        let attributes =
-            vec![KeyValue::new("patronage.pipeline", pipeline), KeyValue::new("patronage.nodes", nodes as u64)];
+        let attributes = vec![
+            KeyValue::new("patronage.pipeline", pipeline.as_str()),
+            KeyValue::new("patronage.nodes", *nodes as u64),
+        ];
         let mut root = Span {
             trace_state: parent.map(|parent| parent.state.clone()).unwrap_or_default(),
             flags: SAMPLED | HAS_IS_REMOTE | if parent.is_some() { IS_REMOTE } else { 0 },
-            ..begun(trace_id, span_id(run_id, None), parent.map(|parent| parent.span_id), pipeline, clock.now())
+            ..begun(
+                trace_id,
+                span_id(run_id, None),
+                parent.map(|parent| parent.span_id),
+                pipeline,
+                clock.before(*elapsed),
+            )
         };
-        root.attributes = of_run(run_id, run_date).into_iter().chain(attributes).collect();
+        root.attributes = of_run(run_id, *run_date).into_iter().chain(attributes).collect();
         let (open, failed) = (BTreeMap::new(), vec![]);
-        Trace { run_id: run_id.to_owned(), run_date, trace_id, clock, root, open, failed }
+        Some(Trace { run_id: run_id.to_owned(), run_date: *run_date, trace_id, clock, root, open, failed })
     }
 
     /// What has ended by this event.
@@ -178,6 +188,10 @@ impl Clock {
     fn start() -> Clock {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Clock { start: u64::try_from(start.as_nanos()).unwrap_or_default(), since: Instant::now() }
+    }
+
+    fn before(&self, elapsed: Duration) -> u64 {
+        self.now().saturating_sub(u64::try_from(elapsed.as_nanos()).unwrap_or_default())
     }
 
     fn now(&self) -> u64 {

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Field, Float32Type, Float64Type, Schema, SchemaRef, TimeUnit,
+    TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
@@ -47,15 +50,63 @@ impl Converted {
 
 fn converted(given: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
     if !is_text(given.data_type()) {
-        return cast(given, wanted);
+        return Ok(usual(cast(given, wanted)?));
     }
     let texts = cast(given, &DataType::Utf8)?;
     let exact = |precision, scale| decimals(texts.as_string(), precision, scale);
+    let floats = || floats(texts.as_string());
     match wanted {
         DataType::Decimal128(precision, scale) => Ok(Arc::new(exact(*precision, *scale)?)),
         whole if whole.is_integer() => cast(&exact(DECIMAL128_MAX_PRECISION, 0)?, whole),
+        DataType::Float64 => Ok(Arc::new(floats())),
+        DataType::Float32 => Ok(Arc::new(narrow(&floats()))),
         _ => cast(&texts, wanted),
     }
+}
+
+/// Zero has one sign, so that what is equal is the same; and a time is of a year that has four digits: what databases
+/// have for ever and never comes as some moment far away.
+fn usual(column: ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Float64 => {
+            Arc::new(column.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| value + 0.0))
+        }
+        DataType::Float32 => {
+            Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(|value| value + 0.0))
+        }
+        DataType::Date32 => {
+            let usual = |day| (FIRST_DAY..=LAST_DAY).contains(&day).then_some(day);
+            Arc::new(column.as_primitive::<Date32Type>().unary_opt::<_, Date32Type>(usual))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            let (first, end) = (i64::from(FIRST_DAY) * DAY_US, (i64::from(LAST_DAY) + 1) * DAY_US);
+            let usual = |moment| (first..end).contains(&moment).then_some(moment);
+            let column = column.as_primitive::<TimestampMicrosecondType>();
+            Arc::new(column.unary_opt::<_, TimestampMicrosecondType>(usual))
+        }
+        _ => column,
+    }
+}
+
+/// 0001-01-01 and 9999-12-31, in days since 1970.
+const FIRST_DAY: i32 = -719_162;
+const LAST_DAY: i32 = 2_932_896;
+const DAY_US: i64 = 86_400_000_000;
+
+/// The nearest numbers; null where a text is none, or more than there is.
+fn floats(texts: &StringArray) -> Float64Array {
+    let number = |text: &str| {
+        let number: f64 = text.parse().ok()?;
+        (number.is_finite() || !text.contains(|letter: char| letter.is_ascii_digit())).then_some(number)
+    };
+    texts.iter().map(|text| text.and_then(number)).collect()
+}
+
+fn narrow(wide: &Float64Array) -> Float32Array {
+    wide.unary_opt::<_, Float32Type>(|wide| {
+        let narrow = wide as f32;
+        (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
+    })
 }
 
 fn is_text(found: &DataType) -> bool {
@@ -85,6 +136,13 @@ fn decimal(text: &str, precision: usize, places: usize) -> Option<i128> {
     }
     let number: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
     Some(if negative { -number } else { number })
+}
+
+/// Whether a column is of numbers that are not those of the database: PostgreSQL's driver gives MONEY in hundredths, and
+/// OID with a sign.
+pub fn is_strange(field: &Field) -> bool {
+    let types = ["money", "oid"];
+    field.metadata().get("POSTGRESQL:type").is_some_and(|told| types.contains(&told.as_str()))
 }
 
 /// Whether a column is of texts that are numbers, as PostgreSQL's driver gives NUMERIC, which has no bound on its digits.
@@ -120,6 +178,22 @@ mod tests {
         ] {
             assert_eq!(decimal(text, 7, 2), number, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_and_times_are_those_that_there_are() {
+        let texts = StringArray::from(vec!["1e400", "1e39", "Infinity", "NaN", "0.1"]);
+        let wide = floats(&texts);
+        let nulls = |array: &dyn Array| (0..array.len()).map(|row| array.is_null(row)).collect::<Vec<_>>();
+        assert_eq!(nulls(&wide), [true, false, false, false, false]);
+        assert_eq!(nulls(&narrow(&wide)), [true, true, false, false, false]);
+        let zeros: ArrayRef = Arc::new(Float64Array::from(vec![-0.0]));
+        assert!(usual(zeros).as_primitive::<Float64Type>().value(0).is_sign_positive());
+        let moments = vec![i64::MAX, -9_222_425_352_054_775_809, 0, i64::from(LAST_DAY) * DAY_US];
+        let moments: ArrayRef = Arc::new(arrow::array::TimestampMicrosecondArray::from(moments));
+        assert_eq!(nulls(&usual(moments)), [true, true, false, false]);
+        let days: ArrayRef = Arc::new(arrow::array::Date32Array::from(vec![-2_147_472_692, FIRST_DAY, LAST_DAY + 1]));
+        assert_eq!(nulls(&usual(days)), [true, false, true]);
     }
 
     #[test]
