@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const WORTH_MIN: f64 = 0.5;
 /// A name is kept while each of its words is worth that much still, so that it does not change with every night.
 const KEPT_MIN: f64 = 0.25;
+/// And one of no words is kept until a column is worth that much, for the same reason.
+const AVERAGE_MAX: f64 = 0.75;
 /// Words of a name, but for those that tell it from another.
 const WORDS_MAX: usize = 3;
 /// Where no column is worth a word.
@@ -33,7 +35,7 @@ pub fn names(columns: &[String], deviations: ArrayView2<'_, f64>, kept: &[Option
             let place = columns.iter().position(|name| name == column);
             let deviation = place.and_then(|place| segment.get(place)).copied().unwrap_or_default();
             deviation.abs() >= KEPT_MIN && (deviation > 0.0) == *more
-        }) && (!name.says.is_empty() || words(columns, segment).is_empty())
+        }) && (!name.says.is_empty() || segment.iter().all(|deviation| deviation.abs() < AVERAGE_MAX))
     };
     let mut taken: Vec<String> = Vec::new();
     let mut names: Vec<Option<Name>> = Vec::with_capacity(deviations.nrows());
@@ -128,6 +130,17 @@ mod tests {
         // No longer true, and one that a new segment would deserve.
         let other = names(&columns, array![[-0.9, 0.1], [0.8, 0.0], [0.9, 0.0]].view(), &kept);
         assert_eq!(other.iter().map(|name| name.text.as_str()).collect::<Vec<_>>(), ["recent", "lapsed", "lapsed (2)"]);
+    }
+
+    #[test]
+    fn what_was_average_is_so_until_a_column_clearly_sets_it_apart() {
+        let columns = ["recency_days".to_owned()];
+        let first = names(&columns, array![[0.4]].view(), &[]);
+        assert_eq!(first[0].text, "average");
+        let kept: Vec<_> = first.iter().cloned().map(Some).collect();
+        let tonight = |deviation: f64| names(&columns, array![[deviation]].view(), &kept)[0].text.clone();
+        assert_eq!([tonight(0.6), tonight(-0.74), tonight(0.8)], ["average", "average", "lapsed"]);
+        assert_eq!(names(&columns, array![[0.6]].view(), &[])[0].text, "lapsed");
     }
 
     #[test]

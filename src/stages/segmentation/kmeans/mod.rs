@@ -66,7 +66,8 @@ use polars::prelude::IntoLazy;
 /// `recency` or `recency_days` less is `recent` and more `lapsed`; of `orders` or `frequency` less is `rare`
 /// and more `frequent`. A segment without such a column is `average`. Where another segment has the same
 /// words, the next such column is named too, or a number follows. A segment that is continued keeps its name while each
-/// word holds by a quarter of a deviation. Who applies a model later finds the same names.
+/// word holds by a quarter of a deviation, and stays `average` until a column sets it apart by three quarters of
+/// one. Who applies a model later finds the same names.
 ///
 /// There are no labels, so the report judges the segments by internal measures, beside those of as many cells by RFM
 /// score (the first three columns scored by quantiles, of a column whose name begins with `recency` less being better,
