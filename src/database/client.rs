@@ -86,7 +86,8 @@ impl Client {
         // The rows end with the statement.
         for batch in statement.execute().map_err(failed)? {
             let batch = batch.map_err(|error| lost(doing, &error))?;
-            let column = cast(batch.column(0), &DataType::Utf8).map_err(|error| lost(doing, &error))?;
+            let Some(column) = batch.columns().first() else { continue };
+            let column = cast(column, &DataType::Utf8).map_err(|error| lost(doing, &error))?;
             texts.extend(column.as_string::<i32>().iter().flatten().map(str::to_owned));
         }
         Ok(texts)
@@ -144,7 +145,7 @@ fn load(settings: &Settings) -> Result<ManagedDriver, DatabaseError> {
 fn vendor(connection: &ManagedConnection) -> Option<String> {
     let wanted = [InfoCode::VendorName].into_iter().collect();
     let batch = connection.get_info(Some(wanted)).ok()?.next()?.ok()?;
-    let values = batch.column(1).as_any().downcast_ref::<UnionArray>()?;
+    let values = batch.columns().get(1)?.as_any().downcast_ref::<UnionArray>()?;
     if batch.num_rows() == 0 {
         return None;
     }

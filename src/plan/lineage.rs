@@ -5,7 +5,7 @@ use crate::checks::{Check, Test};
 use crate::config::{Severity, SnapshotChoice, SourceSpec};
 use crate::stages::InputSchemas;
 use crate::stages::lineage::{Lineage, Origins, Use};
-use crate::table::{AS_OF, TableSchema};
+use crate::table::{AS_OF, RUN_DATE, TableSchema};
 
 /// What the files of a source are called in its lineage, where tables go by their names in the pipeline.
 pub const FILES: &str = "";
@@ -87,6 +87,3 @@ fn publication(from: &Feed, schema: &TableSchema, snapshots: SnapshotChoice) -> 
     }
     lineage
 }
-
-/// The column that every publication has.
-const RUN_DATE: &str = "run_date";

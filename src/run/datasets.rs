@@ -9,7 +9,7 @@ use crate::events::{self, Column, Dataset, NodeRef, Origin};
 use crate::plan::{FILES, Feed, Node, Plan, Work};
 use crate::report::NodeStatus;
 use crate::stages::lineage::{Lineage, Origins, Use};
-use crate::table::{TableSchema, type_name};
+use crate::table::{RUN_DATE, TableSchema, type_name};
 
 /// The node as events name it, with its datasets.
 pub fn node_ref(run: &Run, node: &Node) -> NodeRef {
@@ -129,8 +129,6 @@ fn published(schema: &TableSchema) -> Vec<Column> {
     }
     columns
 }
-
-const RUN_DATE: &str = "run_date";
 
 /// So many origins are told column by column. Beyond, what is not a column as it was is told of the table as a whole: a
 /// table of hundreds of columns, each made of hundreds, would make an event of megabytes.

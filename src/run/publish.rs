@@ -22,10 +22,7 @@ use crate::storage::publish::{
 };
 use crate::storage::scan::RowCounter;
 use crate::storage::{Kind, Location, Places, StorageError, scan};
-use crate::table::{AS_OF, Column, TableSchema, type_name};
-
-/// The column that says which run a row belongs to.
-const RUN_DATE: &str = "run_date";
+use crate::table::{AS_OF, Column, RUN_DATE, TableSchema, type_name};
 
 /// Where a publication happens.
 pub struct At<'a> {

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Scalar, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch, is_null, kernels::cmp::lt, or_kleene};
-use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::{Datelike, NaiveDate};
@@ -45,16 +44,22 @@ pub enum Asking<'a> {
 }
 
 /// What a query gave.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Answer {
-    /// What tells its rows from others.
-    pub identities: Vec<String>,
-    /// The file of its rows; gone with the last who holds it.
-    pub rows: Option<Arc<AtomicDirectory>>,
+    pub asked: Asked,
     pub files: Vec<SourceFile>,
     pub footers: Vec<Footer>,
     /// What comparing its columns with the contract gave.
     pub contract: Vec<CheckResult>,
+}
+
+/// What is known of a query once it is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// What tells its rows from others.
+    pub identities: Vec<String>,
+    /// The file of its rows; gone with the last who holds it.
+    pub rows: Option<Arc<AtomicDirectory>>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -73,7 +78,7 @@ pub async fn ask(
 ) -> Result<Answer, NodeFailure> {
     if let Asking::Nothing { last } = asking {
         let identities = last.map_or_else(|| vec!["not asked".to_owned()], <[String]>::to_vec);
-        return Ok(Answer { identities, ..Answer::default() });
+        return Ok(Answer { asked: Asked { identities, ..Asked::default() }, ..Answer::default() });
     }
     let name = spec.database.as_deref().unwrap_or_default();
     let none = || {
@@ -112,13 +117,14 @@ pub async fn ask(
     tracing::info!(node, rows = taken.rows, elapsed_seconds, "read from `{name}`");
     // Who has not the key must not be able to tell by trying which rows these are.
     let identities = vec![format!("query {}", entering.keyed(&taken.digest))];
-    let mut answer = Answer { identities, contract, elapsed, ..Answer::default() };
+    let asked = Asked { identities, elapsed, rows: None };
+    let mut answer = Answer { asked, contract, ..Answer::default() };
     if let (Some(directory), Some(path)) = (directory, path) {
         let size = std::fs::metadata(&path).map_err(|error| StorageError::io("read", path.display(), &error))?.len();
         let file = SourceFile { location, size, identity: taken.digest, partitions: vec![] };
         answer.footers = vec![footer::read(&file).await?];
         answer.files = vec![file];
-        answer.rows = Some(Arc::new(directory));
+        answer.asked.rows = Some(Arc::new(directory));
     }
     Ok(answer)
 }
@@ -139,12 +145,17 @@ async fn compared(
     let (asked, text) = (settings.clone(), query.to_owned());
     let fields = tokio::task::spawn_blocking(move || database::columns(&asked, &text));
     let fields = fields.await.map_err(|_| NodeFailure::lost())??;
+    if let Some(strange) = fields.iter().find(|field| raw.column(field.name()).is_some() && convert::is_strange(field))
+    {
+        let why = "money or an oid, which PostgreSQL's driver gives as another number; CAST it in the query";
+        let message = format!("{location}: its column `{}` is {why}", strange.name());
+        return Err(NodeFailure::new(Code::ContractBroken, message));
+    }
     let columns = fields.iter().map(|field| footer::Column {
         name: field.name().clone(),
         data_type: match raw.column(field.name()) {
             // Numbers that come as texts can be read as whatever number they are.
             Some(column) if column.dtype.is_numeric() && convert::is_text_of_number(field) => None,
-            _ if convert::is_strange(field) => Some(DataType::Binary),
             _ => Some(field.data_type().clone()),
         },
         nullable: field.is_nullable(),

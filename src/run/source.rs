@@ -12,7 +12,7 @@ use super::contract;
 use super::databases::Databases;
 use super::entry::Entering;
 use super::failure::NodeFailure;
-use super::queries::{self, Answer, Asking};
+use super::queries::{self, Answer, Asked, Asking};
 use super::stage::{Surroundings, compared, from_panic};
 use super::state::{Aside, CheckResult, Meta, OutputMeta, SourceMeta, State, table_file};
 use super::texts::{self, Typed};
@@ -35,8 +35,8 @@ pub struct Inspected {
     pub contract: Vec<CheckResult>,
     /// What becomes of its columns.
     pub entering: Entering,
-    /// What a query gave.
-    answer: Option<Answer>,
+    /// What is known of a query.
+    asked: Option<Asked>,
 }
 
 /// What is outside of the project, and how it is reached.
@@ -50,12 +50,12 @@ impl Inspected {
     /// What changes when the data does.
     pub fn identities(&self) -> Vec<String> {
         let name = |file: &SourceFile| format!("{} {}", file.location, file.identity);
-        self.answer.as_ref().map_or_else(|| self.files.iter().map(name).collect(), |answer| answer.identities.clone())
+        self.asked.as_ref().map_or_else(|| self.files.iter().map(name).collect(), |asked| asked.identities.clone())
     }
 
     /// Removes the rows of a query, which nobody needs any more: they are as they were before data entered.
     pub fn let_go(&self) {
-        let rows = self.answer.as_ref().and_then(|answer| answer.rows.as_ref());
+        let rows = self.asked.as_ref().and_then(|asked| asked.rows.as_ref());
         for file in rows.and_then(|rows| std::fs::read_dir(rows.path()).ok()).into_iter().flatten().flatten() {
             // What cannot be removed now goes with the run.
             let _ = std::fs::remove_file(file.path());
@@ -64,12 +64,12 @@ impl Inspected {
 
     /// How long a query took, before the source's turn came.
     pub fn asked_for(&self) -> Duration {
-        self.answer.as_ref().map_or(Duration::ZERO, |answer| answer.elapsed)
+        self.asked.as_ref().map_or(Duration::ZERO, |asked| asked.elapsed)
     }
 
     /// Whether its rows are read where the files lie, by whoever needs them.
     pub fn is_read_in_place(&self) -> bool {
-        self.format == Format::Parquet && self.answer.is_none()
+        self.format == Format::Parquet && self.asked.is_none()
     }
 }
 
@@ -83,10 +83,9 @@ pub async fn inspect(
     let keyless = || NodeFailure::new(Code::Bug, "there is no key of pseudonyms");
     let entering = Entering::of(entry, outside.pseudonyms).ok_or_else(keyless)?;
     if let Some(query) = &spec.query {
-        let mut answer = queries::ask(spec, query, &entry.raw, &entering, outside.databases, asking).await?;
-        let (files, footers) = (std::mem::take(&mut answer.files), std::mem::take(&mut answer.footers));
-        let contract = std::mem::take(&mut answer.contract);
-        return Ok(Inspected { format: Format::Parquet, files, footers, contract, entering, answer: Some(answer) });
+        let answer = queries::ask(spec, query, &entry.raw, &entering, outside.databases, asking).await?;
+        let Answer { asked, files, footers, contract } = answer;
+        return Ok(Inspected { format: Format::Parquet, files, footers, contract, entering, asked: Some(asked) });
     }
     let path = spec.path.as_deref().unwrap_or_default();
     let location = outside.places.location(path).map_err(NodeFailure::source)?;
@@ -98,7 +97,7 @@ pub async fn inspect(
     };
     let footers = footers.map_err(NodeFailure::source)?;
     let contract = contract::compare(spec, &entry.raw, &files, &footers)?;
-    Ok(Inspected { format, files, footers, contract, entering, answer: None })
+    Ok(Inspected { format, files, footers, contract, entering, asked: None })
 }
 
 impl Inspected {

@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
+use super::publish::hexadecimal;
 use super::scan::ROW_GROUP_ROWS;
 use super::{Kind, StorageError};
 
@@ -77,8 +78,7 @@ impl Batches {
         if let Some(Writing { writer, path }) = self.file {
             writer.close().map_err(|error| failed(&path, &error))?;
         }
-        let digest = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Taken { rows: self.rows, digest })
+        Ok(Taken { rows: self.rows, digest: hexadecimal(self.digest) })
     }
 }
 

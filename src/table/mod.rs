@@ -14,6 +14,8 @@ pub use schema::{Class, Column, Role, TableSchema};
 
 /// The name of the column that holds a snapshot's moment (a date: its midnight, UTC).
 pub const AS_OF: &str = "as_of";
+/// The column of everything published that says for which run date it is.
+pub const RUN_DATE: &str = "run_date";
 
 /// A table that flows along an edge of the DAG.
 #[derive(Clone)]

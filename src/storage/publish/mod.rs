@@ -33,6 +33,7 @@ pub use commit::{Commit, CommittedFile};
 pub use finish::{State, repair, verify};
 pub use load::{Load, Loader};
 pub use request::{NewFile, Request, Stop};
+pub(super) use upload::hexadecimal;
 
 use chrono::NaiveDate;
 

@@ -103,6 +103,6 @@ async fn next_part(file: Arc<File>, mut hash: Sha256, part_bytes: u64) -> Result
     joined.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(SendError::Source)
 }
 
-pub(super) fn hexadecimal(hash: Sha256) -> String {
+pub(in crate::storage) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
